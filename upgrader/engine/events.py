@@ -1,0 +1,82 @@
+"""What a run tells those who watch it. The engine prints nothing; observers decide how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from upgrader.plan.step import Plan, Step
+from upgrader.transport.reply import Reply
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run begins, or goes on when ``resumed``."""
+
+    run_id: str
+    plan: Plan
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step's call is about to be submitted, or its earlier job is waited for again when ``reattached``."""
+
+    step: Step
+    number: int
+    total: int
+    reattached: bool = False
+
+
+@dataclass(frozen=True)
+class StepWaiting:
+    """Nothing new yet: ``seconds`` since the start, and the nodes that have not answered."""
+
+    step: Step
+    seconds: float
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """Every node has answered or was given up."""
+
+    step: Step
+    number: int
+    total: int
+    ok: bool
+    seconds: float
+    replies: Mapping[str, Reply]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StepPassed:
+    """The step was settled in an earlier attempt of this run, or cannot run after a failure."""
+
+    step: Step
+    number: int
+    total: int
+    why: str
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run is over; ``failed`` names the steps that did not succeed."""
+
+    run_id: str
+    ok: bool
+    seconds: float
+    failed: Sequence[str] = field(default_factory=tuple)
+    reason: str = ""
+
+
+Event = RunStarted | StepStarted | StepWaiting | StepFinished | StepPassed | RunFinished
+
+
+class Observer(Protocol):
+    """Somebody who wants to know. An observer must not fail a run: it only shows."""
+
+    def notify(self, event: Event) -> None:
+        """Take note of one event."""

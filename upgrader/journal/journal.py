@@ -1,0 +1,133 @@
+"""The journal: one JSON object a line, fsynced, each line carrying the hash of the one before.
+
+It is the only memory of a run. A line is on disk before the effect it announces; a line cut short by a crash is put
+aside next to the file and never guessed at; a line that was changed afterwards breaks the chain and is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from upgrader.errors import InDoubt, UpgradeError
+
+JOURNAL_SCHEMA = 1
+START = "0" * 64
+
+Record = Mapping[str, Any]
+
+
+def _canonical(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+def _sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {**record, "hash": hashlib.sha256(_canonical(record)).hexdigest()}
+
+
+def _parse(path: Path, number: int, line: bytes, previous: str) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise InDoubt(f"{path}: line {number} is not JSON; restore the file from a copy, the run cannot be trusted without it") from error
+    body = {key: value for key, value in record.items() if key != "hash"}
+    if record.get("prev") != previous or _sealed(body)["hash"] != record.get("hash"):
+        raise InDoubt(f"{path}: line {number} does not fit the line before it, so the journal was changed; restore it from a copy")
+    return record
+
+
+def read_journal(path: Path) -> list[Record]:
+    """All whole lines of a journal, the chain checked. A last line without its newline was cut by a crash and is left out."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UpgradeError(f"journal {path} cannot be read: {error.strerror}") from error
+    records: list[Record] = []
+    previous = START
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        record = _parse(path, number, line, previous)
+        records.append(record)
+        previous = record["hash"]
+    return records
+
+
+class Journal:
+    """An open journal that can be appended to. One process at a time: the caller holds the cloud's lock."""
+
+    def __init__(self, path: Path, records: list[Record]) -> None:
+        self.path = path
+        self.records = records
+
+    @classmethod
+    def create(cls, path: Path) -> Journal:
+        """A new, empty journal, readable by its owner only. Its folder entry is synced too."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            os.close(descriptor)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise UpgradeError(f"journal {path} cannot be created: {error.strerror}; nothing was started") from error
+        return cls(path, [])
+
+    @classmethod
+    def open(cls, path: Path) -> Journal:
+        """An existing journal, ready to go on. A torn last line is moved to ``<file>.torn-<line>`` first."""
+        records = read_journal(path)
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            torn = path.with_name(f"{path.name}.torn-{len(records) + 1}")
+            torn.touch(mode=0o600)
+            torn.write_bytes(content[whole:])
+            with path.open("r+b") as file:
+                file.truncate(whole)
+                os.fsync(file.fileno())
+        return cls(path, records)
+
+    def append(self, event: str, at: str, **fields: Any) -> Record:
+        """Write one line and wait until it is on disk. ``at`` is UTC, ISO 8601. Raises UpgradeError when it cannot be."""
+        previous = self.records[-1]["hash"] if self.records else START
+        body = {"journal_schema": JOURNAL_SCHEMA, "n": len(self.records) + 1, "at": at, "event": event, **fields, "prev": previous}
+        record = _sealed(json.loads(_canonical(body)))
+        line = _canonical(record) + b"\n"
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+            try:
+                _write_all(descriptor, line)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise UpgradeError(
+                f"journal {self.path} cannot be written ({error.strerror}); nothing more is done, make room and run 'upgrader resume'"
+            ) from error
+        self.records.append(record)
+        return record
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+
+def _write_all(descriptor: int, line: bytes) -> None:
+    """A full disk may take half a line; that half is cut off again so that the chain stays whole."""
+    before = os.fstat(descriptor).st_size
+    try:
+        written = 0
+        while written < len(line):
+            written += os.write(descriptor, line[written:])
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,100 @@
+"""What a journal says: the state of each step and of the run. Derived each time, stored nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from upgrader.errors import InDoubt
+from upgrader.journal.journal import Record
+from upgrader.plan.step import Plan, plan_from_json
+
+PENDING, IN_DOUBT, DONE, FAILED, STAMPED, UNDONE = "pending", "in doubt", "done", "failed", "stamped", "undone"
+SETTLED = (DONE, STAMPED)
+
+RUNNING, FINISHED, STOPPED, ABANDONED = "unfinished", "finished", "failed", "abandoned"
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """Where one step is: its state, its latest job id, how often it was started and what came of it."""
+
+    state: str = PENDING
+    jid: str | None = None
+    attempts: int = 0
+    seconds: float | None = None
+    replies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """Where a run is, with its plan as it was approved."""
+
+    run_id: str
+    plan: Plan
+    digest: str
+    operator: str
+    started_at: str
+    last_at: str
+    state: str
+    reason: str
+    steps: Mapping[str, StepProgress]
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage that the run carries out (a run has one)."""
+        return self.plan.stages[0].name
+
+    def first_unsettled(self) -> str | None:
+        """Id of the step where the run stands, or None when every step is settled."""
+        return next((step.id for step in self.plan.steps() if self.steps[step.id].state not in SETTLED), None)
+
+    def values(self) -> dict[str, Any]:
+        """What the first node of each settled step answered, for later steps that refer to it."""
+        return {
+            step.id: reply.get("value")
+            for step in self.plan.steps()
+            if self.steps[step.id].state in SETTLED and (reply := self.steps[step.id].replies.get(step.call.nodes[0]))
+        }
+
+
+def read_progress(records: Iterable[Record]) -> RunProgress:
+    """Fold a journal's lines into the state of its run. Raises InDoubt when it does not begin with a run."""
+    rows = list(records)
+    if not rows or rows[0]["event"] != "run-started":
+        raise InDoubt("the journal does not begin with the start of a run; it was cut by a crash before anything was done: remove it")
+    first = rows[0]
+    plan = plan_from_json(first["plan"])
+    if plan.digest != first["digest"]:
+        raise InDoubt(f"run {first['run']}: the plan in the journal does not have the digest it was started with")
+    steps = {step.id: StepProgress() for step in plan.steps()}
+    state, reason = RUNNING, ""
+    for row in rows[1:]:
+        if row["event"].startswith("step-"):
+            steps[row["step"]] = _step_after(steps[row["step"]], row)
+        elif row["event"] == "run-finished":
+            state, reason = (FINISHED if row["ok"] else STOPPED), row.get("reason", "")
+        elif row["event"] in ("run-resumed", "run-interrupted"):
+            state, reason = RUNNING, row.get("reason", "")
+        elif row["event"] == "run-abandoned":
+            state, reason = ABANDONED, row.get("reason", "")
+    return RunProgress(
+        first["run"], plan, first["digest"], first["operator"], first["at"], rows[-1]["at"], state, reason, steps
+    )
+
+
+def _step_after(before: StepProgress, row: Record) -> StepProgress:
+    """State of a step after one more line about it. A start without a finish is in doubt, whatever came in between."""
+    event = row["event"]
+    if event == "step-started":
+        return StepProgress(IN_DOUBT, row["jid"], before.attempts + 1)
+    if event == "step-submitted":
+        return StepProgress(IN_DOUBT, row["jid"], before.attempts)
+    if event == "step-stamped":
+        return StepProgress(STAMPED, before.jid, before.attempts, reason=row["reason"])
+    if event == "step-undone":
+        return StepProgress(UNDONE, before.jid, before.attempts)
+    ended = DONE if row["ok"] else FAILED
+    return StepProgress(ended, row["jid"], before.attempts, row["seconds"], row["replies"], row.get("reason", ""))

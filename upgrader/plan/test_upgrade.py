@@ -1,0 +1,130 @@
+"""Stage test-upgrade: prove on a copy that the upgrade works. Nothing here may change a production database or service."""
+
+from __future__ import annotations
+
+from upgrader.model.cloud import BACKUP, DATABASE, UPGRADE, Cloud
+from upgrader.plan.binding import RUN_ID, reply_of
+from upgrader.plan.nova import MINUTE, schema_steps
+from upgrader.plan.step import GATE, VERIFY, Call, Stage, Step
+
+NAME = "test-upgrade"
+
+
+def test_upgrade(cloud: Cloud, formulas_digest: str) -> Stage:
+    """The rehearsal for ``cloud``; ``formulas_digest`` ties the plan to the code that the nodes must run."""
+    steps = (*_gate(cloud, formulas_digest), *_copy(cloud), *_nova(cloud), *_verify(cloud))
+    return Stage(NAME, "prove the upgrade on a copy of the databases", steps)
+
+
+test_upgrade.__test__ = False  # type: ignore[attr-defined]  # the name is the stage's, not a test's
+
+
+def _gate(cloud: Cloud, formulas_digest: str) -> tuple[Step, ...]:
+    everybody, backup = cloud.all_nodes, cloud.role(BACKUP)[:1]
+    database, upgrade = cloud.role(DATABASE), cloud.role(UPGRADE)[:1]
+    versions = {
+        clone[0]: cloud.path.version("nova", role, cloud.path.source)
+        for clone, role in zip(cloud.services[0].clones, ("main", "api"), strict=True)
+    }
+    return (
+        Step("nodes-answer", "every node of the plan answers", Call("module", "test.ping", everybody, timeout=60), GATE),
+        Step(
+            "modules-synced",
+            "send the Salt modules to every node",
+            Call("module", "saltutil.sync_all", everybody, {"refresh": True}, 120),
+            GATE,
+        ),
+        Step(
+            "modules-current",
+            "every node runs this version's Salt modules",
+            Call("module", "upgrader_node.modules_current", everybody, {"expected": formulas_digest}),
+            GATE,
+        ),
+        Step(
+            "source-versions",
+            f"source databases are at {cloud.path.source.capitalize()}'s schema versions",
+            Call("module", "upgrader_clone.check_source", backup, {"versions": versions}),
+            GATE,
+        ),
+        Step("backup-tool", "backup tool matches the database server", Call("module", "upgrader_backup.check", database), GATE),
+        Step("store-room", "backup store has room", Call("module", "upgrader_store.check_room", backup), GATE),
+        Step("upgrade-node", "upgrade node has Ocata's nova", Call("module", "upgrader_node.nova_installed", upgrade), GATE),
+    )
+
+
+def _copy(cloud: Cloud) -> tuple[Step, ...]:
+    backup, database = cloud.role(BACKUP)[:1], cloud.role(DATABASE)[:1]
+    clones = {clone: source for service in cloud.services for source, clone in service.clones}
+    empty = [name for service in cloud.services for name in service.upgrade_databases if name not in clones]
+    grants = {service.name: list(service.upgrade_databases) for service in cloud.services}
+    receipt = {"receipt": RUN_ID}
+    return (
+        Step("store-ready", "backup store accepts the database node", _apply("xtrabackup.server", backup)),
+        Step("backup-access", "database node may write to the backup store", _apply("xtrabackup.client", database), needs=("store-ready",)),
+        Step(
+            "backup-create",
+            "physical backup of all databases, streamed to the backup store",
+            Call("module", "upgrader_backup.create", database, receipt, 240 * MINUTE),
+            needs=("backup-access",),
+        ),
+        Step(
+            "backup-prove",
+            "prove the backup: prepare it, start a scratch server on it, check every table",
+            Call("module", "upgrader_store.prove", backup, {**receipt, "databases": sorted(clones.values())}, 240 * MINUTE),
+            needs=("backup-create",),
+        ),
+        Step("upgrade-node-stopped", "no service of the copy runs", _apply("nova.stopped", cloud.role(UPGRADE)[:1])),
+        Step(
+            "clone-create",
+            "create the clone databases: " + ", ".join([*sorted(clones), *empty]),
+            Call("module", "upgrader_clone.create", backup, {"run": RUN_ID, "names": [*sorted(clones), *empty], "grants": grants}, 10 * MINUTE),
+            needs=("backup-prove", "upgrade-node-stopped"),
+        ),
+        Step(
+            "clone-fill",
+            "fill the clones from the proven backup",
+            Call("module", "upgrader_clone.fill", backup, {**receipt, "clones": clones}, 240 * MINUTE),
+            needs=("clone-create",),
+        ),
+    )
+
+
+def _nova(cloud: Cloud) -> tuple[Step, ...]:
+    upgrade = cloud.role(UPGRADE)[:1]
+    return (
+        Step("nova-configure", "nova: configuration that names the clones only", _apply("nova.configured", upgrade), needs=("clone-fill",)),
+        *schema_steps(cloud, needs=("nova-configure",)),
+        Step("nova-api", "nova: start the API on the clones", _apply("nova.running", upgrade), needs=("nova-online",)),
+    )
+
+
+def _verify(cloud: Cloud) -> tuple[Step, ...]:
+    backup, upgrade = cloud.role(BACKUP)[:1], cloud.role(UPGRADE)[:1]
+    expected = {"expected": reply_of("backup-prove", "counts")}
+    return (
+        Step(
+            "verify-rows",
+            "verify: schemas, mappings and rows against the backup",
+            Call("module", "upgrader_nova.verify", upgrade, expected, 30 * MINUTE),
+            VERIFY,
+            needs=("nova-online",),
+        ),
+        Step(
+            "verify-api",
+            "verify: flavors, servers and services as the API of the copy lists them",
+            Call("module", "upgrader_nova.verify_api", upgrade, expected, 10 * MINUTE),
+            VERIFY,
+            needs=("nova-api",),
+        ),
+        Step(
+            "scratch-removed",
+            "remove the scratch copy of the backup",
+            Call("module", "upgrader_store.remove_scratch", backup, {"receipt": RUN_ID}, 5 * MINUTE),
+            needs=("backup-prove",),
+            always=True,
+        ),
+    )
+
+
+def _apply(sls: str, nodes: tuple[str, ...]) -> Call:
+    return Call("state", "state.apply", nodes, {"mods": sls}, 10 * MINUTE)

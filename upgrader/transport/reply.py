@@ -1,0 +1,85 @@
+"""One node's answer, judged. A node that said nothing is a failed reply, never an absent one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from upgrader.plan.step import Call
+
+
+@dataclass(frozen=True)
+class Reply:
+    """``value`` is what the function returned; ``error`` is one sentence when not ``ok``; ``lost`` means nobody knows.
+
+    A lost reply comes from a node that neither answers nor runs the job any more (killed, rebooted, cut off).
+    """
+
+    node: str
+    ok: bool
+    value: Any = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    lost: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the journal."""
+        return asdict(self)
+
+
+def judge(call: Call, node: str, answer: Mapping[str, Any]) -> Reply:
+    """Turn what Salt's job cache holds for one node into a Reply.
+
+    ``answer`` has ``return`` and, for most failures, ``success`` False or ``retcode`` not 0. Salt's shapes are not to be
+    trusted one by one (facts/lab.md): a missing SLS is a list with retcode 1, an unknown function is a string.
+    """
+    value = answer.get("return")
+    failed = answer.get("success") is False or answer.get("retcode", 0) not in (0, None)
+    if call.kind == "state":
+        return _judge_state(node, value, failed)
+    if failed:
+        return Reply(node, False, error=_sentence(value))
+    blockers = _blockers(value)
+    return Reply(node, not blockers, value=value, error="; ".join(blockers))
+
+
+def silent(node: str, what: str) -> Reply:
+    """The reply of a node that did not answer."""
+    return Reply(node, False, error=what, lost=True)
+
+
+def _judge_state(node: str, value: Any, failed: bool) -> Reply:
+    if isinstance(value, list):
+        return Reply(node, False, error="; ".join(str(line).strip() for line in value))
+    if not isinstance(value, Mapping) or not value:
+        return Reply(node, False, error=_sentence(value) or "the state run returned nothing")
+    broken = [
+        f"{chunk.get('__id__', key)}: {chunk.get('comment', '')}".strip()
+        for key, chunk in sorted(value.items(), key=lambda item: item[1].get("__run_num__", 0) if isinstance(item[1], Mapping) else 0)
+        if isinstance(chunk, Mapping) and chunk.get("result") is False and not chunk.get("__state_ran__", True) is False
+    ]
+    if broken or failed:
+        return Reply(node, False, error="; ".join(broken[:5]) or "the state run failed without naming a state")
+    changes = {chunk.get("__id__", key): sorted(chunk["changes"]) for key, chunk in value.items() if chunk.get("changes")}
+    return Reply(node, True, value={"states": len(value)}, changes=changes)
+
+
+def _blockers(value: Any) -> list[str]:
+    """Checks return findings; one of severity ``blocker`` makes the reply a failure."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("findings"), list):
+        return []
+    return [f"{f['what']}; {f['remedy']}" for f in value["findings"] if f.get("severity") == "blocker"]
+
+
+def _sentence(value: Any) -> str:
+    """The last meaningful line of what a failing function left: Salt puts the exception's text there."""
+    text = str(value or "").strip()
+    for prefix in ("ERROR: ", "Error: "):
+        if text.startswith(prefix):
+            text = text[len(prefix):]
+    if "Traceback (most recent call last)" in text:
+        text = text.splitlines()[-1]
+    if text.startswith("Error running '") and "': " in text:
+        text = text.split("': ", 1)[1]
+    return text or "the function failed without a word"
