@@ -67,7 +67,7 @@ def collect(
     replies: dict[str, Reply] = {}
     next_probe = started + patience.probe_every
     while True:
-        replies.update({node: reply for node, reply in transport.answers(call, jid).items() if node in call.nodes and not _given_up(replies, node)})
+        replies.update({node: reply for node, reply in transport.answers(call, jid).items() if node in call.nodes})
         missing = tuple(node for node in call.nodes if node not in replies)
         now = clock()
         if not missing:
@@ -80,10 +80,6 @@ def collect(
             replies.update(_lost(call, missing, heard, idle_since, clock(), patience))
             next_probe = clock() + patience.probe_every
         pause(patience.tick)
-
-
-def _given_up(replies: Mapping[str, Reply], node: str) -> bool:
-    return node in replies and replies[node].lost
 
 
 def _probe(
