@@ -1,0 +1,5 @@
+"""Rows of a Mitaka nova as a real cloud has them, the same for the same size and seed: what the rehearsal lab upgrades."""
+
+from upgrader.lab.mitaka.populate import populate
+
+__all__ = ["populate"]
