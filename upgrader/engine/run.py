@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from upgrader.engine.events import Event, Observer, RunFinished, RunStarted, StepFinished, StepPassed, StepStarted, StepWaiting
+from upgrader.engine.events import (
+    Event,
+    Observer,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepPassed,
+    StepStarted,
+    StepWaiting,
+)
 from upgrader.errors import InDoubt, Interrupted
 from upgrader.journal.journal import Journal
 from upgrader.journal.progress import DONE, FAILED, IN_DOUBT, SETTLED, RunProgress, StepProgress, read_progress
@@ -42,7 +51,9 @@ class Engine:
 
     def start(self, plan: Plan, run_id: str, operator: str, **facts: Any) -> Outcome:
         """A new run: the plan goes into the journal whole, before anything else."""
-        self.journal.append("run-started", self.now(), run=run_id, plan=plan.to_json(), digest=plan.digest, operator=operator, **facts)
+        self.journal.append(
+            "run-started", self.now(), run=run_id, plan=plan.to_json(), digest=plan.digest, operator=operator, **facts
+        )
         return self._carry_out(resumed=False)
 
     def resume(self, operator: str, **facts: Any) -> Outcome:
@@ -67,7 +78,9 @@ class Engine:
                 f"and 'upgrader resume' takes it up again"
             ) from None
         outcome = Outcome(run.run_id, not failed, refused, tuple(failed), reason)
-        self.journal.append("run-finished", self.now(), ok=outcome.ok, failed=list(failed), reason=reason, refused=refused)
+        self.journal.append(
+            "run-finished", self.now(), ok=outcome.ok, failed=list(failed), reason=reason, refused=refused
+        )
         self._tell(RunFinished(run.run_id, outcome.ok, self.clock() - started, outcome.failed, reason))
         return outcome
 
@@ -132,7 +145,9 @@ class Engine:
 
     @staticmethod
     def _as_checked(step: Step, replies: Mapping[str, Reply]) -> dict[str, Reply]:
-        return {node: Reply(node, True, value={"comment": f"{step.id} was found done by its check"}) for node in replies}
+        return {
+            node: Reply(node, True, value={"comment": f"{step.id} was found done by its check"}) for node in replies
+        }
 
     def _collect(self, step: Step, call: Call, jid: str) -> dict[str, Reply]:
         def waiting(seconds: float, missing: tuple[str, ...]) -> None:
@@ -144,7 +159,9 @@ class Engine:
         self, step: Step, number: int, total: int, jid: str, replies: Mapping[str, Reply], seconds: float
     ) -> StepProgress:
         bad = [reply for reply in replies.values() if not reply.ok]
-        reason = "; ".join(f"{reply.node}: {reply.error}" if reply.node not in reply.error else reply.error for reply in bad)
+        reason = "; ".join(
+            f"{reply.node}: {reply.error}" if reply.node not in reply.error else reply.error for reply in bad
+        )
         self.journal.append(
             "step-finished",
             self.now(),

@@ -57,6 +57,20 @@ class Archive:
             raise UsageError(f"{what} in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
         return runs[-1]
 
+    def is_locked(self, cloud: str) -> bool:
+        """Whether a process works on this cloud right now."""
+        try:
+            descriptor = os.open(self.root / cloud / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     @contextmanager
     def lock(self, cloud: str, operator: str) -> Iterator[None]:
         """One run per cloud. The kernel drops the lock when its owner dies, so a crash never leaves a stale one."""
@@ -65,12 +79,16 @@ class Archive:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise UpgradeError(f"lock {path} cannot be opened: {error.strerror}; run as the user who owns {self.root}") from error
+            raise UpgradeError(
+                f"lock {path} cannot be opened: {error.strerror}; run as the user who owns {self.root}"
+            ) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Locked(f"cloud {cloud} is locked by {_owner(path)}; wait for it, or end it and run 'upgrader resume'") from None
+                raise Locked(
+                    f"cloud {cloud} is locked by {_owner(path)}; wait for it, or end it and run 'upgrader resume'"
+                ) from None
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "operator": operator}).encode(), 0)
             yield

@@ -33,10 +33,14 @@ def _parse(path: Path, number: int, line: bytes, previous: str) -> dict[str, Any
     try:
         record: dict[str, Any] = json.loads(line)
     except ValueError as error:
-        raise InDoubt(f"{path}: line {number} is not JSON; restore the file from a copy, the run cannot be trusted without it") from error
+        raise InDoubt(
+            f"{path}: line {number} is not JSON; restore the file from a copy, the run cannot be trusted without it"
+        ) from error
     body = {key: value for key, value in record.items() if key != "hash"}
     if record.get("prev") != previous or _sealed(body)["hash"] != record.get("hash"):
-        raise InDoubt(f"{path}: line {number} does not fit the line before it, so the journal was changed; restore it from a copy")
+        raise InDoubt(
+            f"{path}: line {number} does not fit the line before it, so the journal was changed; restore it from a copy"
+        )
     return record
 
 
@@ -92,7 +96,14 @@ class Journal:
     def append(self, event: str, at: str, **fields: Any) -> Record:
         """Write one line and wait until it is on disk. ``at`` is UTC, ISO 8601. Raises UpgradeError when it cannot be."""
         previous = self.records[-1]["hash"] if self.records else START
-        body = {"journal_schema": JOURNAL_SCHEMA, "n": len(self.records) + 1, "at": at, "event": event, **fields, "prev": previous}
+        body = {
+            "journal_schema": JOURNAL_SCHEMA,
+            "n": len(self.records) + 1,
+            "at": at,
+            "event": event,
+            **fields,
+            "prev": previous,
+        }
         record = _sealed(json.loads(_canonical(body)))
         line = _canonical(record) + b"\n"
         try:

@@ -64,7 +64,9 @@ def read_progress(records: Iterable[Record]) -> RunProgress:
     """Fold a journal's lines into the state of its run. Raises InDoubt when it does not begin with a run."""
     rows = list(records)
     if not rows or rows[0]["event"] != "run-started":
-        raise InDoubt("the journal does not begin with the start of a run; it was cut by a crash before anything was done: remove it")
+        raise InDoubt(
+            "the journal does not begin with the start of a run; it was cut by a crash before anything was done: remove it"
+        )
     first = rows[0]
     plan = plan_from_json(first["plan"])
     if plan.digest != first["digest"]:
@@ -86,7 +88,10 @@ def read_progress(records: Iterable[Record]) -> RunProgress:
 
 
 def _step_after(before: StepProgress, row: Record) -> StepProgress:
-    """State of a step after one more line about it. A start without a finish is in doubt, whatever came in between."""
+    """State of a step after one more line about it.
+
+    A start without a finish is in doubt, and so is a finish in which a node's answer was lost: it may have done its part.
+    """
     event = row["event"]
     if event == "step-started":
         return StepProgress(IN_DOUBT, row["jid"], before.attempts + 1)
@@ -96,5 +101,6 @@ def _step_after(before: StepProgress, row: Record) -> StepProgress:
         return StepProgress(STAMPED, before.jid, before.attempts, reason=row["reason"])
     if event == "step-undone":
         return StepProgress(UNDONE, before.jid, before.attempts)
-    ended = DONE if row["ok"] else FAILED
+    lost = any(reply.get("lost") for reply in row["replies"].values())
+    ended = DONE if row["ok"] else IN_DOUBT if lost else FAILED
     return StepProgress(ended, row["jid"], before.attempts, row["seconds"], row["replies"], row.get("reason", ""))

@@ -107,7 +107,9 @@ def _nodes(own: Mapping[str, Any], master: str) -> dict[str, tuple[str, ...]]:
     for role in ROLES:
         ids = given.get(role)
         if not isinstance(ids, list) or not ids or not all(isinstance(i, str) and i for i in ids):
-            raise Refused(f"pillar key upgrader:nodes:{role} of {master} must be a list of minion ids, e.g. [{role}01.cloud.local]")
+            raise Refused(
+                f"pillar key upgrader:nodes:{role} of {master} must be a list of minion ids, e.g. [{role}01.cloud.local]"
+            )
         nodes[role] = tuple(ids)
     return nodes
 

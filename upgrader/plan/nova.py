@@ -17,15 +17,33 @@ def schema_steps(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
     newton, path = cloud.path.through[0], cloud.path
     api_newton, main_newton = path.version("nova", "api", newton), path.version("nova", "main", newton)
     rows: tuple[tuple[str, str, str, dict[str, object], int], ...] = (
-        ("nova-api-db-newton", f"nova: API schema to {newton} ({api_newton})", "api_db_sync", {"version": api_newton}, 30),
+        (
+            "nova-api-db-newton",
+            f"nova: API schema to {newton} ({api_newton})",
+            "api_db_sync",
+            {"version": api_newton},
+            30,
+        ),
         ("nova-db-newton", f"nova: main schema to {newton} ({main_newton})", "db_sync", {"version": main_newton}, 120),
         ("nova-online-newton", "nova: online data migrations until nothing is left", "online_data_migrations", {}, 360),
         ("nova-map-cell0", "nova: map cell0", "map_cell0", {}, 10),
         ("nova-create-cell1", "nova: create cell1", "create_cell", {"name": "cell1"}, 10),
         ("nova-discover-hosts", "nova: map compute hosts to cell1", "discover_hosts", {"cell": "cell1"}, 30),
         ("nova-map-instances", "nova: map instances to cell1", "map_instances", {"cell": "cell1"}, 240),
-        ("nova-api-db", f"nova: API schema to {path.target}", "api_db_sync", {"version": path.version("nova", "api", path.target)}, 60),
-        ("nova-db", f"nova: main and cell0 schema to {path.target}", "db_sync", {"version": path.version("nova", "main", path.target)}, 240),
+        (
+            "nova-api-db",
+            f"nova: API schema to {path.target}",
+            "api_db_sync",
+            {"version": path.version("nova", "api", path.target)},
+            60,
+        ),
+        (
+            "nova-db",
+            f"nova: main and cell0 schema to {path.target}",
+            "db_sync",
+            {"version": path.version("nova", "main", path.target)},
+            240,
+        ),
         ("nova-online", "nova: online data migrations, last time", "online_data_migrations", {}, 360),
     )
     steps: list[Step] = []

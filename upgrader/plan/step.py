@@ -111,10 +111,14 @@ def plan_from_json(text: str) -> Plan:
     try:
         raw = json.loads(text)
         if raw.pop("plan_schema") != PLAN_SCHEMA:
-            raise UsageError(f"the plan was written by another version of upgrader; this one reads plan schema {PLAN_SCHEMA}")
+            raise UsageError(
+                f"the plan was written by another version of upgrader; this one reads plan schema {PLAN_SCHEMA}"
+            )
         return Plan(**{**raw, "stages": tuple(_stage(s) for s in raw["stages"])})
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise UsageError(f"the plan cannot be read ({type(error).__name__}); make a new one with 'upgrader plan'") from error
+        raise UsageError(
+            f"the plan cannot be read ({type(error).__name__}); make a new one with 'upgrader plan'"
+        ) from error
 
 
 def check_plan(plan: Plan) -> None:
@@ -124,10 +128,16 @@ def check_plan(plan: Plan) -> None:
         if step.id in seen:
             raise UsageError(f"plan for {plan.cloud}: step id {step.id} stands twice")
         if step.call.kind not in KINDS:
-            raise UsageError(f"plan for {plan.cloud}: step {step.id} has kind {step.call.kind!r}; known: {', '.join(KINDS)}")
+            raise UsageError(
+                f"plan for {plan.cloud}: step {step.id} has kind {step.call.kind!r}; known: {', '.join(KINDS)}"
+            )
         if not step.call.nodes:
-            raise UsageError(f"plan for {plan.cloud}: step {step.id} names no node; the plan must list whom it expects to answer")
+            raise UsageError(
+                f"plan for {plan.cloud}: step {step.id} names no node; the plan must list whom it expects to answer"
+            )
         unmet = set(step.needs) - seen
         if unmet:
-            raise UsageError(f"plan for {plan.cloud}: step {step.id} needs {', '.join(sorted(unmet))}, which does not come before it")
+            raise UsageError(
+                f"plan for {plan.cloud}: step {step.id} needs {', '.join(sorted(unmet))}, which does not come before it"
+            )
         seen.add(step.id)

@@ -27,7 +27,9 @@ def _gate(cloud: Cloud, formulas_digest: str) -> tuple[Step, ...]:
         for clone, role in zip(cloud.services[0].clones, ("main", "api"), strict=True)
     }
     return (
-        Step("nodes-answer", "every node of the plan answers", Call("module", "test.ping", everybody, timeout=60), GATE),
+        Step(
+            "nodes-answer", "every node of the plan answers", Call("module", "test.ping", everybody, timeout=60), GATE
+        ),
         Step(
             "modules-synced",
             "send the Salt modules to every node",
@@ -46,9 +48,19 @@ def _gate(cloud: Cloud, formulas_digest: str) -> tuple[Step, ...]:
             Call("module", "upgrader_clone.check_source", backup, {"versions": versions}),
             GATE,
         ),
-        Step("backup-tool", "backup tool matches the database server", Call("module", "upgrader_backup.check", database), GATE),
+        Step(
+            "backup-tool",
+            "backup tool matches the database server",
+            Call("module", "upgrader_backup.check", database),
+            GATE,
+        ),
         Step("store-room", "backup store has room", Call("module", "upgrader_store.check_room", backup), GATE),
-        Step("upgrade-node", "upgrade node has Ocata's nova", Call("module", "upgrader_node.nova_installed", upgrade), GATE),
+        Step(
+            "upgrade-node",
+            "upgrade node has Ocata's nova",
+            Call("module", "upgrader_node.nova_installed", upgrade),
+            GATE,
+        ),
     )
 
 
@@ -60,7 +72,12 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
     receipt = {"receipt": RUN_ID}
     return (
         Step("store-ready", "backup store accepts the database node", _apply("xtrabackup.server", backup)),
-        Step("backup-access", "database node may write to the backup store", _apply("xtrabackup.client", database), needs=("store-ready",)),
+        Step(
+            "backup-access",
+            "database node may write to the backup store",
+            _apply("xtrabackup.client", database),
+            needs=("store-ready",),
+        ),
         Step(
             "backup-create",
             "physical backup of all databases, streamed to the backup store",
@@ -70,14 +87,26 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
         Step(
             "backup-prove",
             "prove the backup: prepare it, start a scratch server on it, check every table",
-            Call("module", "upgrader_store.prove", backup, {**receipt, "databases": sorted(clones.values())}, 240 * MINUTE),
+            Call(
+                "module",
+                "upgrader_store.prove",
+                backup,
+                {**receipt, "databases": sorted(clones.values())},
+                240 * MINUTE,
+            ),
             needs=("backup-create",),
         ),
         Step("upgrade-node-stopped", "no service of the copy runs", _apply("nova.stopped", cloud.role(UPGRADE)[:1])),
         Step(
             "clone-create",
             "create the clone databases: " + ", ".join([*sorted(clones), *empty]),
-            Call("module", "upgrader_clone.create", backup, {"run": RUN_ID, "names": [*sorted(clones), *empty], "grants": grants}, 10 * MINUTE),
+            Call(
+                "module",
+                "upgrader_clone.create",
+                backup,
+                {"run": RUN_ID, "names": [*sorted(clones), *empty], "grants": grants},
+                10 * MINUTE,
+            ),
             needs=("backup-prove", "upgrade-node-stopped"),
         ),
         Step(
@@ -92,7 +121,12 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
 def _nova(cloud: Cloud) -> tuple[Step, ...]:
     upgrade = cloud.role(UPGRADE)[:1]
     return (
-        Step("nova-configure", "nova: configuration that names the clones only", _apply("nova.configured", upgrade), needs=("clone-fill",)),
+        Step(
+            "nova-configure",
+            "nova: configuration that names the clones only",
+            _apply("nova.configured", upgrade),
+            needs=("clone-fill",),
+        ),
         *schema_steps(cloud, needs=("nova-configure",)),
         Step("nova-api", "nova: start the API on the clones", _apply("nova.running", upgrade), needs=("nova-online",)),
     )

@@ -62,7 +62,7 @@ def collect(
     the reply says so.
     """
     started = clock()
-    heard: dict[str, float] = {node: started for node in call.nodes}
+    heard: dict[str, float] = dict.fromkeys(call.nodes, started)
     idle_since: dict[str, float] = {}
     replies: dict[str, Reply] = {}
     next_probe = started + patience.probe_every
@@ -74,7 +74,13 @@ def collect(
             return replies
         waiting(now - started, missing)
         if now - started > call.timeout:
-            return {**replies, **{n: silent(n, f"{n} did not finish {call} within {call.timeout} s; job {jid} may still run there") for n in missing}}
+            return {
+                **replies,
+                **{
+                    n: silent(n, f"{n} did not finish {call} within {call.timeout} s; job {jid} may still run there")
+                    for n in missing
+                },
+            }
         if now >= next_probe:
             _probe(transport, call, jid, missing, heard, idle_since, clock)
             replies.update(_lost(call, missing, heard, idle_since, clock(), patience))
@@ -115,8 +121,11 @@ def _lost(
     for node in missing:
         if now - heard[node] > patience.silence:
             lost[node] = silent(
-                node, f"{node} does not answer (silent for {now - heard[node]:.0f} s): is the machine up and salt-minion running there?"
+                node,
+                f"{node} does not answer (silent for {now - heard[node]:.0f} s): is the machine up and salt-minion running there?",
             )
         elif node in idle_since and now - idle_since[node] > patience.grace:
-            lost[node] = silent(node, f"{node} answers but no longer runs {call} and never returned its result (killed or restarted?)")
+            lost[node] = silent(
+                node, f"{node} answers but no longer runs {call} and never returned its result (killed or restarted?)"
+            )
     return lost

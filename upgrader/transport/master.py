@@ -23,7 +23,9 @@ class MasterTransport:
 
     def __init__(self, config: Path = DEFAULT_CONFIG, publish_timeout: int = 15) -> None:
         if not config.is_file():
-            raise SaltUnreachable(f"no Salt master configuration at {config}: run this on the Salt master, or name it with --salt-config")
+            raise SaltUnreachable(
+                f"no Salt master configuration at {config}: run this on the Salt master, or name it with --salt-config"
+            )
         logging.getLogger("salt").addHandler(logging.NullHandler())
         logging.getLogger("salt").propagate = False
         import salt.client
@@ -41,7 +43,9 @@ class MasterTransport:
 
         minion = self._config.with_name("minion")
         if not minion.is_file():
-            raise Refused(f"{minion} is missing: the Salt master must be its own minion, because its pillar describes the cloud")
+            raise Refused(
+                f"{minion} is missing: the Salt master must be its own minion, because its pillar describes the cloud"
+            )
         return str(salt.config.minion_config(str(minion))["id"])
 
     def pillars(self, nodes: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
@@ -55,11 +59,15 @@ class MasterTransport:
 
         try:
             _, grains, _ = salt.utils.minions.get_minion_data(node, self._opts)
-            compiled: dict[str, Any] = salt.pillar.Pillar(self._opts, grains or {"id": node}, node, "base").compile_pillar()
+            compiled: dict[str, Any] = salt.pillar.Pillar(
+                self._opts, grains or {"id": node}, node, "base"
+            ).compile_pillar()
         except (salt.exceptions.SaltException, OSError) as error:
             raise Refused(f"pillar of {node} cannot be compiled: {error}; see the Salt master's log") from error
         if compiled.get("_errors"):
-            raise Refused(f"pillar of {node} cannot be compiled: {'; '.join(map(str, compiled['_errors']))}; mend the model in reclass")
+            raise Refused(
+                f"pillar of {node} cannot be compiled: {'; '.join(map(str, compiled['_errors']))}; mend the model in reclass"
+            )
         return compiled
 
     def new_job_id(self) -> str:
@@ -71,15 +79,24 @@ class MasterTransport:
     def submit(self, call: Call, jid: str) -> None:
         """Publish to the exact list of nodes; the master answers whom it published to."""
         if call.kind not in SUPPORTED_KINDS:
-            raise UsageError(f"transport master cannot carry calls of kind {call.kind}; it knows {', '.join(SUPPORTED_KINDS)}")
+            raise UsageError(
+                f"transport master cannot carry calls of kind {call.kind}; it knows {', '.join(SUPPORTED_KINDS)}"
+            )
         import salt.exceptions
 
         try:
             published = self._client.run_job(
-                list(call.nodes), call.function, tgt_type="list", jid=jid, kwarg=dict(call.args), timeout=self._publish_timeout
+                list(call.nodes),
+                call.function,
+                tgt_type="list",
+                jid=jid,
+                kwarg=dict(call.args),
+                timeout=self._publish_timeout,
             )
         except (salt.exceptions.SaltException, OSError) as error:
-            raise SaltUnreachable(f"the Salt master does not take jobs ({error}); is salt-master running? Then 'upgrader resume'") from error
+            raise SaltUnreachable(
+                f"the Salt master does not take jobs ({error}); is salt-master running? Then 'upgrader resume'"
+            ) from error
         if not published or published.get("jid") != jid:
             raise SaltUnreachable(
                 f"the Salt master published {call} to nobody: none of {', '.join(call.nodes)} has an accepted key; see 'salt-key -L'"
@@ -101,5 +118,7 @@ class MasterTransport:
         try:
             found = self._client.cmd(list(nodes), "saltutil.find_job", [jid], tgt_type="list", timeout=4)
         except (salt.exceptions.SaltException, OSError) as error:
-            raise SaltUnreachable(f"the Salt master stopped answering ({error}); is salt-master running? Then 'upgrader resume'") from error
+            raise SaltUnreachable(
+                f"the Salt master stopped answering ({error}); is salt-master running? Then 'upgrader resume'"
+            ) from error
         return {node: bool(answer) for node, answer in found.items() if isinstance(answer, dict)}

@@ -56,12 +56,16 @@ def _judge_state(node: str, value: Any, failed: bool) -> Reply:
         return Reply(node, False, error=_sentence(value) or "the state run returned nothing")
     broken = [
         f"{chunk.get('__id__', key)}: {chunk.get('comment', '')}".strip()
-        for key, chunk in sorted(value.items(), key=lambda item: item[1].get("__run_num__", 0) if isinstance(item[1], Mapping) else 0)
-        if isinstance(chunk, Mapping) and chunk.get("result") is False and not chunk.get("__state_ran__", True) is False
+        for key, chunk in sorted(
+            value.items(), key=lambda item: item[1].get("__run_num__", 0) if isinstance(item[1], Mapping) else 0
+        )
+        if isinstance(chunk, Mapping) and chunk.get("result") is False and chunk.get("__state_ran__", True) is not False
     ]
     if broken or failed:
         return Reply(node, False, error="; ".join(broken[:5]) or "the state run failed without naming a state")
-    changes = {chunk.get("__id__", key): sorted(chunk["changes"]) for key, chunk in value.items() if chunk.get("changes")}
+    changes = {
+        chunk.get("__id__", key): sorted(chunk["changes"]) for key, chunk in value.items() if chunk.get("changes")
+    }
     return Reply(node, True, value={"states": len(value)}, changes=changes)
 
 
@@ -77,7 +81,7 @@ def _sentence(value: Any) -> str:
     text = str(value or "").strip()
     for prefix in ("ERROR: ", "Error: "):
         if text.startswith(prefix):
-            text = text[len(prefix):]
+            text = text[len(prefix) :]
     if "Traceback (most recent call last)" in text:
         text = text.splitlines()[-1]
     if text.startswith("Error running '") and "': " in text:

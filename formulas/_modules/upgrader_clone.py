@@ -1,0 +1,249 @@
+"""Clone databases on the production server: made under names of their own, filled from a proven backup, owned by the ledger."""
+
+import os
+import shutil
+import tempfile
+
+import upgrader_backup_tool as backup_tool
+import upgrader_connection
+import upgrader_database
+import upgrader_ledger
+import upgrader_pipeline
+import upgrader_receipt
+import upgrader_scratch
+from salt.exceptions import CommandExecutionError
+
+try:
+    import pymysql
+except ImportError:
+    pymysql = None
+
+__virtualname__ = "upgrader_clone"
+
+ADMIN = "mysql:client:server:upgrade:admin"
+DUMP = ("mariadb-dump", "mysqldump")
+LOAD = ("mariadb", "mysql")
+SUFFIX = "_upgrade"
+
+
+def __virtual__():
+    return __virtualname__ if pymysql else (False, "PyMySQL is not installed in Salt's Python")
+
+
+def check_source(versions):
+    """The source databases are there and at the release the upgrade starts from.
+
+    :param versions: database name to the schema version it must have (``migrate_version.version``)
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_clone.check_source versions='{nova: 319, nova_api: 7}'
+    """
+    findings = []
+    with _admin() as connection:
+        for database, wanted in sorted(versions.items()):
+            found = upgrader_database.migrate_version(connection, database)
+            if found != wanted:
+                findings.append(_finding(database, found, wanted))
+    comment = ", ".join("{} at {}".format(name, version) for name, version in sorted(versions.items()))
+    return {"comment": comment, "findings": findings}
+
+
+def create(run, names):
+    """Create empty clone databases and the accounts that may use them and nothing else.
+
+    A clone of an earlier run is dropped and made anew; a database of that name that the ledger does not know is refused.
+    Accounts come from pillar ``mysql:client:server:upgrade:database:<name>:users``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_clone.create run=20170801T101500Z-1a2b names='[nova_upgrade, nova_upgrade_api]'
+    """
+    users = {name: _users(name) for name in names}
+    odd = [name for name in names if SUFFIX not in name]
+    if odd:
+        raise CommandExecutionError("{} is no clone's name: a clone has {} in its name".format(", ".join(odd), SUFFIX))
+    with _admin() as connection, connection.cursor() as cursor:
+        foreign = upgrader_ledger.foreign(cursor, names)
+        if foreign:
+            raise CommandExecutionError(
+                "database {} is there and was not made by upgrader: rename or drop it yourself if it is not needed".format(
+                    ", ".join(foreign)
+                )
+            )
+        for name in names:
+            _make_empty(cursor, name, run)
+            for user in users[name]:
+                _grant(cursor, name, user)
+    return {"comment": "created {}".format(", ".join(names)), "changed": True}
+
+
+def fill(receipt, clones, timeout=14400):
+    """Copy databases out of a proven backup into their clones, and compare every table's checksum afterwards.
+
+    The backup's own scratch server is the source: production is not read a second time, and what is rehearsed is exactly
+    what a restore would give. A clone that an earlier, cut-off call filled in part is emptied first.
+
+    :param clones: name of the clone to name of the database in the backup
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_clone.fill receipt=20170801T101500Z-1a2b clones='{nova_upgrade: nova}'
+    """
+    store = __salt__["pillar.get"]("xtrabackup:server:backup_dir", "/srv/backup/upgrader")
+    admin = __salt__["pillar.get"](ADMIN, {})
+    folder = _proven_copy(store, receipt, timeout)
+    copied = []
+    with (
+        _admin() as connection,
+        connection.cursor() as cursor,
+        upgrader_scratch.server(folder, _scratch_connection) as scratch,
+    ):
+        known = upgrader_ledger.read(cursor)
+        for clone, source in sorted(clones.items()):
+            if clone not in known:
+                raise CommandExecutionError(
+                    "clone {} was not created by upgrader: run upgrader_clone.create first".format(clone)
+                )
+            if known[clone].filled and known[clone].run == receipt:
+                continue
+            _make_empty(cursor, clone, receipt)
+            _copy(folder, source, admin, clone, timeout)
+            _compare(scratch, source, connection, clone)
+            upgrader_ledger.mark_filled(cursor, clone)
+            copied.append(clone)
+    return {"comment": "filled {}".format(", ".join(copied) or "nothing, all were full"), "changed": bool(copied)}
+
+
+def _proven_copy(store, receipt, timeout):
+    try:
+        document = upgrader_receipt.read(store, receipt)
+    except upgrader_receipt.BadReceipt as error:
+        raise CommandExecutionError(str(error)) from None
+    if not document.get("proven"):
+        raise CommandExecutionError("backup {} was never proven: run upgrader_store.prove first".format(receipt))
+    folder = os.path.join(store, "scratch", receipt)
+    if not os.path.exists(os.path.join(folder, "prepared")):
+        raise CommandExecutionError("the prepared copy {} is gone: run upgrader_store.prove again".format(folder))
+    return folder
+
+
+def _copy(folder, source, admin, clone, timeout):
+    """Dump from the scratch server straight into the clone. The password is in a file, not in an argument."""
+    with tempfile.TemporaryDirectory(prefix="upgrader-clone-") as private:
+        options = backup_tool.defaults_file(os.path.join(private, "client.cnf"), admin["user"], admin["password"])
+        dump = [
+            _program(DUMP),
+            "--no-defaults",
+            "--socket=" + upgrader_scratch.socket_path(folder),
+            "--user=root",
+            "--single-transaction",
+        ]
+        dump += ["--quick", "--hex-blob", "--routines", "--triggers", "--skip-comments", source]
+        load = [
+            _program(LOAD),
+            "--defaults-file=" + options,
+            "--host=" + admin["host"],
+            "--port={}".format(admin.get("port", 3306)),
+            clone,
+        ]
+        cause = upgrader_pipeline.first_cause(upgrader_pipeline.run([dump, load], timeout=timeout))
+    if cause is not None:
+        raise CommandExecutionError(
+            "{} could not be copied to {}: {}".format(source, clone, upgrader_pipeline.describe(cause))
+        )
+
+
+def _compare(scratch, source, connection, clone):
+    """Every table of the source is in the clone with the same checksum. ``wsrep_sync_wait`` keeps a Galera node from answering stale."""
+    upgrader_database.wait_for_sync(connection)
+    differing = []
+    for table in upgrader_database.base_tables(scratch, source):
+        there, here = _checksum(scratch, source, table), _checksum(connection, clone, table)
+        if there != here:
+            differing.append(table)
+    if differing:
+        raise CommandExecutionError(
+            "clone {} differs from the backup in {}: it is not used; run the step again".format(
+                clone, ", ".join(differing[:10])
+            )
+        )
+
+
+def _checksum(connection, database, table):
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKSUM TABLE `{}`.`{}` EXTENDED".format(database, table))
+        return cursor.fetchone()[1]
+
+
+def _make_empty(cursor, name, run):
+    """Drop a clone of ours, if it is there, and create it empty. The ledger is written first."""
+    upgrader_ledger.claim(cursor, name, run)
+    cursor.execute("DROP DATABASE IF EXISTS `{}`".format(name))
+    cursor.execute("CREATE DATABASE `{}` CHARACTER SET utf8 COLLATE utf8_general_ci".format(name))
+
+
+def _grant(cursor, name, user):
+    account = (user["name"], user.get("host", "%"))
+    cursor.execute("CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (*account, user["password"]))
+    cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (*account, user["password"]))
+    cursor.execute("GRANT ALL PRIVILEGES ON `{}`.* TO %s@%s".format(name.replace("_", "\\_")), account)
+
+
+def _users(name):
+    key = "mysql:client:server:upgrade:database:{}:users".format(name)
+    users = __salt__["pillar.get"](key, [])
+    if not users or not all(user.get("name") and user.get("password") for user in users):
+        raise CommandExecutionError(
+            "pillar key {} must list the accounts of the clone, each with name and password".format(key)
+        )
+    return users
+
+
+def _finding(database, found, wanted):
+    what = (
+        "database {} is not there".format(database)
+        if found is None
+        else "database {} is at schema version {}".format(database, found)
+    )
+    return {
+        "severity": "blocker",
+        "subject": database,
+        "what": "{}, and the upgrade starts from {}".format(what, wanted),
+        "remedy": "bring it to the source release first, or correct the database name in the model",
+    }
+
+
+def _program(names):
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if found is None:
+        raise CommandExecutionError(
+            "no {} on the backup node: install the mariadb client there".format(" or ".join(names))
+        )
+    return found
+
+
+def _scratch_connection(socket):
+    return upgrader_connection.connect(pymysql, "the scratch server", unix_socket=socket, user="root")
+
+
+def _admin():
+    admin = __salt__["pillar.get"](ADMIN, {})
+    try:
+        return upgrader_connection.connect(
+            pymysql,
+            "pillar " + ADMIN,
+            host=admin.get("host"),
+            port=admin.get("port", 3306),
+            user=admin.get("user", "root"),
+            password=admin.get("password", ""),
+            timeout=10,
+        )
+    except upgrader_connection.ConnectionRefused as error:
+        raise CommandExecutionError(str(error)) from None

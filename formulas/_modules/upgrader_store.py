@@ -1,0 +1,262 @@
+"""The backup store on the backup node: room, receipts, and the proof that a backup can be restored."""
+
+import fcntl
+import os
+import shutil
+import time
+
+import upgrader_backup_tool as backup_tool
+import upgrader_connection
+import upgrader_database
+import upgrader_pipeline
+import upgrader_receipt
+import upgrader_scratch
+from salt.exceptions import CommandExecutionError
+
+try:
+    import pymysql
+except ImportError:
+    pymysql = None
+
+__virtualname__ = "upgrader_store"
+
+DEFAULT_STORE = "/srv/backup/upgrader"
+SCRATCH, PREPARED = "scratch", "prepared"
+SPARE_BYTES = 512 * 1024 * 1024
+ROOM_FACTOR = 2.2
+
+
+def __virtual__():
+    return __virtualname__ if pymysql else (False, "PyMySQL is not installed in Salt's Python")
+
+
+def check_room():
+    """The store has room for an archive and a prepared copy of everything the server holds, with some to spare.
+
+    The size is what information_schema says of all databases; an archive is never larger, a prepared copy a little.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.check_room
+    """
+    store = _store()
+    with _admin() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables")
+        held = int(cursor.fetchone()[0])
+    needed = int(held * ROOM_FACTOR) + SPARE_BYTES
+    free = shutil.disk_usage(_existing(store)).free
+    if free < needed:
+        raise CommandExecutionError(
+            "backup store {} has {} MB free and needs {} MB for databases of {} MB: make room there or set pillar "
+            "xtrabackup:server:backup_dir to a larger disk".format(
+                store, free // 1000000, needed // 1000000, held // 1000000
+            )
+        )
+    return {
+        "comment": "{} MB free, {} MB needed".format(free // 1000000, needed // 1000000),
+        "free": free,
+        "needed": needed,
+    }
+
+
+def receipts():
+    """Every finished backup in the store, oldest first.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.receipts
+    """
+    store = _store()
+    names = sorted(os.listdir(store)) if os.path.isdir(store) else []
+    return [_receipt(store, n) for n in names if os.path.exists(os.path.join(store, n, upgrader_receipt.RECEIPT))]
+
+
+def verify(receipt):
+    """Compare an archive with its receipt, byte by byte (sha256).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.verify receipt=20170801T101500Z-1a2b
+    """
+    try:
+        return upgrader_receipt.verify(_store(), receipt)
+    except upgrader_receipt.BadReceipt as error:
+        raise CommandExecutionError(str(error)) from None
+
+
+def prove(receipt, databases, timeout=14400):
+    """Restore a backup into a scratch server and look at every table of ``databases``: only then is it called proven.
+
+    Returns the row counts of those databases as they are in the backup, which later steps compare with.
+    Leaves behind: the prepared copy in ``<store>/scratch/<receipt>`` until ``remove_scratch``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.prove receipt=20170801T101500Z-1a2b databases='[nova, nova_api]'
+    """
+    store, started = _store(), time.time()
+    with alone(store):
+        document = verify(receipt)
+        folder = prepare(store, document, timeout)
+        with scratch_server(folder) as connection:
+            _check_tables(connection, databases)
+            counts = upgrader_database.table_counts(connection, databases)
+        folder_of_backup = upgrader_receipt.folder(store, receipt)
+        upgrader_receipt.write(os.path.join(folder_of_backup, upgrader_receipt.COUNTS), counts)
+        document["proven"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        upgrader_receipt.write(os.path.join(folder_of_backup, upgrader_receipt.RECEIPT), document)
+    tables = sum(len(held) for held in counts.values())
+    return {
+        "comment": "{} tables of {} checked in {:.0f} s".format(tables, ", ".join(databases), time.time() - started),
+        "counts": counts,
+        "receipt": document,
+    }
+
+
+def remove_scratch(receipt):
+    """End a scratch server that may still run on this backup's prepared copy, and remove the copy. The archive stays.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.remove_scratch receipt=20170801T101500Z-1a2b
+    """
+    store = _store()
+    folder = scratch_folder(store, receipt)
+    with alone(store):
+        if not os.path.isdir(folder):
+            return {"comment": "no scratch copy", "changed": False}
+        upgrader_scratch.stop(folder)
+        shutil.rmtree(folder)
+    return {"comment": "removed {}".format(folder), "changed": True}
+
+
+def scratch_folder(store, receipt):
+    """Where the prepared copy of a backup is."""
+    try:
+        return os.path.join(store, SCRATCH, os.path.basename(upgrader_receipt.folder(store, receipt)))
+    except upgrader_receipt.BadReceipt as error:
+        raise CommandExecutionError(str(error)) from None
+
+
+def prepare(store, document, timeout):
+    """Unpack and prepare an archive once; a copy that a crash left half-made has no mark and is made anew."""
+    folder = scratch_folder(store, document["id"])
+    mark = os.path.join(folder, PREPARED)
+    if os.path.exists(mark):
+        return folder
+    if os.path.isdir(folder):
+        upgrader_scratch.stop(folder)
+        shutil.rmtree(folder)
+    os.makedirs(folder, mode=0o700)
+    tool = backup_tool.find(shutil.which)
+    if tool is None:
+        raise CommandExecutionError(
+            "no backup tool on the backup node: install mariadb-backup (or percona-xtrabackup) there too"
+        )
+    archive = os.path.join(upgrader_receipt.folder(store, document["id"]), upgrader_receipt.ARCHIVE)
+    unpacking = [backup_tool.decompress_command(archive), backup_tool.unpack_command(tool, folder)]
+    cause = upgrader_pipeline.first_cause(upgrader_pipeline.run(unpacking, timeout=timeout))
+    if cause is not None:
+        raise CommandExecutionError(
+            "archive {} cannot be unpacked: {}".format(archive, upgrader_pipeline.describe(cause))
+        )
+    preparing = upgrader_pipeline.run([backup_tool.prepare_command(tool, folder)], timeout=timeout)[0]
+    if preparing.code != 0 or not backup_tool.succeeded(preparing.words):
+        raise CommandExecutionError(
+            "backup {} cannot be prepared: {}".format(document["id"], backup_tool.last_complaint(preparing.words))
+        )
+    with open(mark, "w") as file:
+        os.fsync(file.fileno())
+    return folder
+
+
+def scratch_server(folder):
+    """A running server on a prepared copy, as a context; gives a connection to it."""
+
+    def connect(socket):
+        return upgrader_connection.connect(pymysql, "the scratch server", unix_socket=socket, user="root")
+
+    return upgrader_scratch.server(folder, connect)
+
+
+def _check_tables(connection, databases):
+    """CHECK TABLE on every table: the engine's own word that it can read them."""
+    with connection.cursor() as cursor:
+        for database in databases:
+            tables = upgrader_database.base_tables(connection, database)
+            if not tables:
+                raise CommandExecutionError(
+                    "the backup holds no database {}: is it the backup of the right server?".format(database)
+                )
+            for table in tables:
+                cursor.execute("CHECK TABLE `{}`.`{}`".format(database, table))
+                rows = cursor.fetchall()
+                if rows[-1][3] != "OK":
+                    raise CommandExecutionError(
+                        "table {}.{} in the backup is damaged: {}; take another backup".format(
+                            database, table, rows[-1][3]
+                        )
+                    )
+
+
+class alone:
+    """One restoration at a time in this store; the kernel drops the lock when its owner dies."""
+
+    def __init__(self, store):
+        self._path = os.path.join(_existing(store), ".lock")
+
+    def __enter__(self):
+        self._file = open(self._path, "w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise CommandExecutionError(
+                "the backup store is in use by another call (lock {}); wait for it".format(self._path)
+            ) from None
+
+    def __exit__(self, *unused):
+        self._file.close()
+
+
+def _receipt(store, identity):
+    try:
+        return upgrader_receipt.read(store, identity)
+    except upgrader_receipt.BadReceipt as error:
+        raise CommandExecutionError(str(error)) from None
+
+
+def _existing(path):
+    """The folder itself, or the nearest one above it that exists: the one whose disk will be filled."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _store():
+    return __salt__["pillar.get"]("xtrabackup:server:backup_dir", DEFAULT_STORE)
+
+
+def _admin():
+    admin = __salt__["pillar.get"]("mysql:client:server:upgrade:admin", {})
+    try:
+        return upgrader_connection.connect(
+            pymysql,
+            "pillar mysql:client:server:upgrade:admin",
+            host=admin.get("host"),
+            port=admin.get("port", 3306),
+            user=admin.get("user", "root"),
+            password=admin.get("password", ""),
+        )
+    except upgrader_connection.ConnectionRefused as error:
+        raise CommandExecutionError(str(error)) from None

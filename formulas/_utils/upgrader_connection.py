@@ -1,0 +1,48 @@
+"""Opening a database connection, with errors an operator can act on and with short timeouts.
+
+The driver (PyMySQL) is passed in, so that this file needs the standard library only.
+"""
+
+REFUSED_LOGIN = (1044, 1045, 1698)
+UNREACHABLE = (2002, 2003, 2005, 2006, 2013)
+
+
+class ConnectionRefused(Exception):
+    """The server cannot be reached or does not let us in; the message is one sentence and holds no password."""
+
+
+def connect(driver, purpose, host=None, port=3306, unix_socket=None, user="root", password="", timeout=5, **more):
+    """A DB-API connection to a MariaDB or MySQL server, autocommit on.
+
+    :param purpose: who needs it, for the error text, e.g. ``pillar mysql:client:server:upgrade:admin``
+    :param timeout: seconds to wait for the server to accept the connection
+    Raises ConnectionRefused. ``1045`` is a wrong password, ``2003`` a server that is not there (facts/nova.md trap 10).
+    """
+    where = "socket {}".format(unix_socket) if unix_socket else "{}:{}".format(host, port)
+    try:
+        return driver.connect(
+            host=host,
+            port=int(port),
+            unix_socket=unix_socket,
+            user=user,
+            password=password,
+            connect_timeout=timeout,
+            charset="utf8mb4",
+            autocommit=True,
+            **more,
+        )
+    except driver.err.MySQLError as error:
+        code = error.args[0] if error.args else None
+        raise ConnectionRefused(_sentence(code, where, user, purpose, error)) from None
+
+
+def _sentence(code, where, user, purpose, error):
+    if code in REFUSED_LOGIN:
+        return "database at {} refuses user {} (error {}): correct the password in {}".format(
+            where, user, code, purpose
+        )
+    if code in UNREACHABLE:
+        return "database at {} cannot be reached (error {}): is the server up, and does {} name the right host and port?".format(
+            where, code, purpose
+        )
+    return "database at {} cannot be used as {} ({}): check {}".format(where, user, error, purpose)

@@ -1,0 +1,46 @@
+"""Which databases on the server are clones that this tool made: a table of its own, written before a database is created.
+
+So a database is only ever dropped when the ledger names it, never because its name looks like a clone's.
+"""
+
+import collections
+
+SCHEMA = "upgrader"
+CREATE = (
+    "CREATE DATABASE IF NOT EXISTS `upgrader` CHARACTER SET utf8",
+    "CREATE TABLE IF NOT EXISTS `upgrader`.`clones` (name VARCHAR(64) NOT NULL PRIMARY KEY, run VARCHAR(80) NOT NULL, "
+    "filled TINYINT NOT NULL DEFAULT 0, created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB",
+)
+
+Clone = collections.namedtuple("Clone", "name run filled")
+
+
+def read(cursor):
+    """The clones the ledger knows, by name. Makes the ledger when the server has none yet."""
+    for statement in CREATE:
+        cursor.execute(statement)
+    cursor.execute("SELECT name, run, filled FROM `upgrader`.`clones`")
+    return {row[0]: Clone(row[0], row[1], bool(row[2])) for row in cursor.fetchall()}
+
+
+def existing(cursor, names):
+    """Which of ``names`` are databases on the server."""
+    cursor.execute("SELECT schema_name FROM information_schema.schemata")
+    present = {row[0] for row in cursor.fetchall()}
+    return [name for name in names if name in present]
+
+
+def foreign(cursor, names):
+    """Databases of these names that are there but that this tool did not make: they must not be touched."""
+    known = read(cursor)
+    return [name for name in existing(cursor, names) if name not in known]
+
+
+def claim(cursor, name, run):
+    """Write down that ``name`` is this run's, empty. Before the database is created, so that a crash cannot orphan it."""
+    cursor.execute("REPLACE INTO `upgrader`.`clones` (name, run, filled) VALUES (%s, %s, 0)", (name, run))
+
+
+def mark_filled(cursor, name):
+    """Write down that ``name`` holds a whole copy."""
+    cursor.execute("UPDATE `upgrader`.`clones` SET filled = 1 WHERE name = %s", (name,))

@@ -1,0 +1,137 @@
+"""Running a pipeline of programs so that the failure of any member is seen, and the first cause is named.
+
+A shell pipeline reports its last member only; a failing backup tool then leaves a plausible file behind (facts/lab.md).
+"""
+
+import collections
+import hashlib
+import os
+import subprocess
+import tempfile
+import threading
+import time
+
+Ended = collections.namedtuple("Ended", "program code words")
+"""One member's end: its name, its exit code (negative: the signal) and the end of what it wrote to stderr."""
+
+SIGPIPE_CODES = (-13, 141)
+CHUNK = 1024 * 1024
+CLEAN_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    "HOME": "/root",
+}
+
+
+class PipelineFailed(Exception):
+    """A member of the pipeline failed; the message names the first cause in one sentence."""
+
+
+def first_cause(ended):
+    """The member that broke the pipeline: not the ones that only died because their reader went away. None when all is well."""
+    failed = [member for member in ended if member.code != 0]
+    own_fault = [member for member in failed if member.code not in SIGPIPE_CODES]
+    return (own_fault or failed or [None])[0]
+
+
+def describe(member):
+    """``zstd ended with exit code 1: write error``."""
+    how = (
+        "was killed by signal {}".format(-member.code)
+        if member.code < 0
+        else "ended with exit code {}".format(member.code)
+    )
+    last = member.words.strip().splitlines()[-1:] or ["it said nothing"]
+    return "{} {}: {}".format(member.program, how, last[0][-300:])
+
+
+def run(commands, stdin=None, stdout=None, timeout=3600):
+    """Run ``commands`` (argument lists) connected by pipes; returns a list of Ended, one a member, whatever they ended with.
+
+    :param stdin: file object for the first member, default nothing
+    :param stdout: file object for the last member, default thrown away
+    :param timeout: seconds for all of it; members still running then are killed
+    """
+    members, words = [], []
+    source = stdin if stdin is not None else subprocess.DEVNULL
+    for position, command in enumerate(commands):
+        last = position == len(commands) - 1
+        said = tempfile.TemporaryFile()
+        words.append(said)
+        target = (stdout if stdout is not None else subprocess.DEVNULL) if last else subprocess.PIPE
+        member = subprocess.Popen(
+            command, stdin=source, stdout=target, stderr=said, env=CLEAN_ENVIRONMENT, close_fds=True
+        )
+        if position:
+            source.close()
+        source = member.stdout
+        members.append(member)
+    return _reap(commands, members, words, timeout)
+
+
+def pump(commands, sink, timeout=3600):
+    """Run ``commands`` as a pipeline into ``sink`` (an argument list), hashing what passes.
+
+    Returns (list of Ended for commands and sink, bytes passed, sha256, what the sink printed). The hash is of exactly the
+    bytes handed to the sink, so that the far end's own hash proves the way between.
+    """
+    said = [tempfile.TemporaryFile() for _ in range(len(commands) + 1)]
+    members, source = [], subprocess.DEVNULL
+    for command, words in zip(commands, said):
+        member = subprocess.Popen(
+            command, stdin=source, stdout=subprocess.PIPE, stderr=words, env=CLEAN_ENVIRONMENT, close_fds=True
+        )
+        if members:
+            source.close()
+        source = member.stdout
+        members.append(member)
+    answer = tempfile.TemporaryFile()
+    far = subprocess.Popen(
+        sink, stdin=subprocess.PIPE, stdout=answer, stderr=said[-1], env=CLEAN_ENVIRONMENT, close_fds=True
+    )
+    watchdog = threading.Timer(timeout, lambda: [member.kill() for member in members + [far]])
+    watchdog.daemon = True
+    watchdog.start()
+    passed, digest = _pass_on(source, far.stdin)
+    watchdog.cancel()
+    ended = _reap(list(commands) + [sink], members + [far], said, timeout)
+    answer.seek(0)
+    return ended, passed, digest, answer.read().decode("utf-8", "replace")
+
+
+def _pass_on(source, sink):
+    """Copy until the end or until the sink goes away; the sink's end tells why it went."""
+    digest, passed = hashlib.sha256(), 0
+    try:
+        while True:
+            block = source.read(CHUNK)
+            if not block:
+                break
+            sink.write(block)
+            digest.update(block)
+            passed += len(block)
+        sink.flush()
+    except BrokenPipeError:
+        pass
+    source.close()
+    try:
+        sink.close()
+    except BrokenPipeError:
+        pass
+    return passed, digest.hexdigest()
+
+
+def _reap(commands, members, words, timeout):
+    deadline = time.monotonic() + timeout
+    ended = []
+    for command, member, said in zip(commands, members, words):
+        try:
+            member.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            member.kill()
+            member.wait()
+        said.seek(0, os.SEEK_END)
+        said.seek(max(0, said.tell() - 4000))
+        ended.append(Ended(os.path.basename(command[0]), member.returncode, said.read().decode("utf-8", "replace")))
+        said.close()
+    return ended

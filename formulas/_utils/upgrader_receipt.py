@@ -1,0 +1,83 @@
+"""Receipts: what a backup is known by. One folder an id in the backup store: the archive, its receipt, what was counted in it."""
+
+import hashlib
+import json
+import os
+import re
+
+ARCHIVE, PARTIAL, RECEIPT, COUNTS = "archive.zst", "archive.partial", "receipt.json", "counts.json"
+IDENTITY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+CHUNK = 1024 * 1024
+
+
+class BadReceipt(Exception):
+    """The receipt, or the archive it speaks of, is not what it should be; the message says what and what to do."""
+
+
+def folder(store, identity):
+    """The folder of one backup. Raises BadReceipt for an id that is no plain name (it becomes part of a path)."""
+    if not IDENTITY.match(identity):
+        raise BadReceipt(
+            "backup id {!r} is not a plain name of letters, digits, dot, dash and underscore".format(identity)
+        )
+    return os.path.join(store, identity)
+
+
+def read(store, identity):
+    """The receipt of one backup. Raises BadReceipt when there is none or it cannot be read."""
+    path = os.path.join(folder(store, identity), RECEIPT)
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise BadReceipt(
+            "no backup {} in {}: it was never finished or has been removed".format(identity, store)
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BadReceipt(
+            "receipt {} cannot be read ({}): restore it from a copy of the store".format(path, error)
+        ) from error
+
+
+def write(path, document):
+    """Write JSON so that a crash leaves the old file or the new one, never half of it; readable by its owner only."""
+    beside = path + ".new"
+    descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+def verify(store, identity):
+    """Compare the archive with its receipt, byte count first, then sha256. Returns the receipt; raises BadReceipt."""
+    receipt = read(store, identity)
+    path = os.path.join(folder(store, identity), ARCHIVE)
+    try:
+        size = os.path.getsize(path)
+    except OSError:
+        raise BadReceipt(
+            "archive {} is gone although its receipt is there: this backup cannot be used".format(path)
+        ) from None
+    if size != receipt["bytes"]:
+        raise BadReceipt(
+            "archive {} has {} bytes, its receipt says {}: this backup cannot be used".format(
+                path, size, receipt["bytes"]
+            )
+        )
+    found = sha256(path)
+    if found != receipt["sha256"]:
+        raise BadReceipt(
+            "archive {} has sha256 {}, its receipt says {}: it was changed since".format(path, found, receipt["sha256"])
+        )
+    return receipt
+
+
+def sha256(path):
+    """Hash of a file's content, hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(CHUNK), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,176 @@
+"""The command line: options, exit codes and nothing else. Errors become one sentence and the documented exit code here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upgrader import __version__
+from upgrader.cli import runs
+from upgrader.cli.settings import Settings
+from upgrader.errors import UpgradeError
+from upgrader.journal.archive import DEFAULT_STATE_DIR
+from upgrader.plan import STAGES
+
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the result on stdout.",
+)
+PART = "control-plane"
+
+
+class LazyGroup(click.Group):
+    """Loads the lab's commands only when they are asked for: an operator's cloud does not need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "lab"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "lab":
+            from upgrader.lab.cli import lab
+
+            return lab
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="upgrader")
+@click.option(
+    "--salt-config",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/salt/master"),
+    show_default=True,
+    envvar="UPGRADER_SALT_CONFIG",
+    help="Configuration of the Salt master on this machine.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_STATE_DIR,
+    show_default=True,
+    envvar="UPGRADER_STATE_DIR",
+    help="Folder of journals and locks.",
+)
+@click.pass_context
+def cli(ctx: click.Context, salt_config: Path, state_dir: Path) -> None:
+    """Take an OpenStack Mitaka cloud to Ocata, stage by stage, with a journal and a way back.
+
+    \b
+    Exit codes: 0 done, 1 a step failed, 2 usage, 3 a gate or check refused, 4 in doubt or locked,
+    5 Salt unreachable, 6 waiting for approval, 130 interrupted (the run can be resumed).
+    """
+    ctx.obj = Settings(salt_config, state_dir)
+
+
+def stage_option() -> Any:
+    """``--stage`` with the stages that this version has."""
+    return click.option("--stage", required=True, type=click.Choice(list(STAGES[PART])), help="Which stage to run.")
+
+
+@cli.command("control-plane")
+@stage_option()
+@click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
+@OUTPUT
+@click.pass_obj
+def control_plane(settings: Settings, stage: str, restart: bool, output: str) -> None:
+    """Run one stage of the control plane's upgrade.
+
+    test-upgrade rehearses on a copy: it backs up the databases, restores the backup under other names, takes those to
+    Ocata on the upgrade node and verifies. Production databases and services are only read.
+    """
+    runs.start(settings, PART, stage, restart, output)
+
+
+@cli.group()
+def plan() -> None:
+    """Show what a stage would do. Touches nothing: no node is asked, only the model is read."""
+
+
+@plan.command("control-plane")
+@stage_option()
+@OUTPUT
+@click.pass_obj
+def plan_control_plane(settings: Settings, stage: str, output: str) -> None:
+    """Print the steps of a control plane stage, with the digest of the plan."""
+    runs.show_plan(settings, PART, stage, output)
+
+
+@cli.command()
+@click.argument("run", required=False)
+@OUTPUT
+@click.pass_obj
+def resume(settings: Settings, run: str | None, output: str) -> None:
+    """Go on with a run that stopped: the newest one, or RUN (the beginning of its id is enough)."""
+    runs.resume(settings, run, output)
+
+
+@cli.command()
+@click.argument("run", required=False)
+@OUTPUT
+@click.pass_obj
+def status(settings: Settings, run: str | None, output: str) -> None:
+    """Say where the newest run (or RUN) stands. Reads the journal only."""
+    runs.status(settings, run, output)
+
+
+@cli.command()
+@OUTPUT
+@click.pass_obj
+def history(settings: Settings, output: str) -> None:
+    """List all runs, newest last. Reads the journals only."""
+    runs.history(settings, output)
+
+
+@cli.command()
+@click.argument("step")
+@click.option("--run", help="Which run; the newest one by default.")
+@click.option("--reason", required=True, help="Why this step counts as done; goes into the journal with your name.")
+@click.pass_obj
+def stamp(settings: Settings, step: str, run: str | None, reason: str) -> None:
+    """Record that STEP was done by hand, so that resume passes over it."""
+    runs.stamp(settings, step, run, reason)
+
+
+def entry() -> None:
+    """What the console script runs. The only place that turns errors into exit codes."""
+    try:
+        code = cli.main(prog_name="upgrader", standalone_mode=False)
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except UpgradeError as error:
+        click.echo(f"upgrader: {error}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("upgrader: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:  # noqa: BLE001  the one place where an unexpected error becomes a sentence
+        click.echo(
+            f"upgrader: internal error ({type(error).__name__}); the details are in {_crash_report()}, please report them",
+            err=True,
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _crash_report() -> str:
+    """The traceback goes to a file readable by its owner only, never to the terminal."""
+    descriptor, path = tempfile.mkstemp(prefix="upgrader-crash-", suffix=".txt")
+    with os.fdopen(descriptor, "w") as file:
+        traceback.print_exc(file=file)
+    return path

@@ -1,0 +1,107 @@
+"""The observer that writes progress to stderr: live on a terminal, plain lines when piped. stdout is left to the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from upgrader.engine.events import Event, RunFinished, RunStarted, StepFinished, StepPassed, StepStarted, StepWaiting
+from upgrader.plan.step import Step
+from upgrader.report.wording import duration, node_list, short
+from upgrader.transport.reply import Reply
+
+HEARTBEAT = 30.0
+
+
+class ConsoleObserver:
+    """Says in one line what is being done and to which node, then in one line what came of it."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+        self._said = 0.0
+
+    def notify(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, StepStarted):
+            self._step_started(event)
+        elif isinstance(event, StepWaiting):
+            self._waiting(event)
+        elif isinstance(event, StepFinished):
+            self._stop_status()
+            self._finished(event)
+        elif isinstance(event, StepPassed):
+            self._console.print(
+                f"{_count(event.number, event.total)} [dim]{escape(event.step.id)}: {escape(event.why)}[/dim]"
+            )
+        elif isinstance(event, RunStarted):
+            self._run_started(event)
+        elif isinstance(event, RunFinished):
+            self._stop_status()
+
+    def close(self) -> None:
+        """Take the live line away, also when a run ends in an exception."""
+        self._stop_status()
+
+    def _run_started(self, event: RunStarted) -> None:
+        plan, verb = event.plan, "resuming" if event.resumed else "starting"
+        stages = ", ".join(stage.name for stage in plan.stages)
+        self._console.print(
+            f"{verb} run [bold]{event.run_id}[/bold]: {plan.part} {stages} of cloud {plan.cloud}, "
+            f"{plan.source} to {plan.target}, plan {plan.digest[:12]}"
+        )
+
+    def _step_started(self, event: StepStarted) -> None:
+        self._said = time.monotonic()
+        again = "waiting again for " if event.reattached else ""
+        line = f"{_count(event.number, event.total)} {again}{escape(event.step.title)} [dim]({node_list(event.step.call.nodes)})[/dim]"
+        if self._console.is_terminal:
+            self._status = self._console.status(line, spinner="line")
+            self._status.start()
+        else:
+            self._console.print(line)
+
+    def _waiting(self, event: StepWaiting) -> None:
+        text = f"{escape(event.step.title)}: {duration(event.seconds)}, waiting for {node_list(event.missing)}"
+        if self._status is not None:
+            self._status.update(text)
+        elif time.monotonic() - self._said > HEARTBEAT:
+            self._said = time.monotonic()
+            self._console.print(f"        ... {text}")
+
+    def _finished(self, event: StepFinished) -> None:
+        mark = "[green]done[/green]" if event.ok else "[bold red]failed[/bold red]"
+        head = (
+            f"{_count(event.number, event.total)} {escape(event.step.title)} "
+            if self._console.is_terminal
+            else "        "
+        )
+        self._console.print(
+            f"{head}{mark} in {duration(event.seconds)}{escape(_said_by(event.step, event.replies) if event.ok else '')}"
+        )
+
+    def _stop_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def _count(number: int, total: int) -> str:
+    return escape(f"[{number:>2}/{total}]")
+
+
+def _said_by(step: Step, replies: Mapping[str, Reply]) -> str:
+    """The comment of the first node that gave one; states name what they changed."""
+    for node in step.call.nodes:
+        reply = replies.get(node)
+        if reply is None:
+            continue
+        if isinstance(reply.value, Mapping) and reply.value.get("comment"):
+            return f": {reply.value['comment']}"
+        if reply.changes:
+            return f": {short(node)} changed {', '.join(reply.changes)}"
+    return ""

@@ -1,0 +1,65 @@
+"""The JSON documents of ``-o json``. Each names its schema and version; docs/json.md describes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from upgrader.journal.progress import RunProgress
+from upgrader.plan.step import Plan
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Schema ``upgrader.plan/1``."""
+    return {"schema": "upgrader.plan/1", "digest": plan.digest, "plan": json.loads(plan.to_json())}
+
+
+def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> dict[str, Any]:
+    """Schema ``upgrader.run/1``."""
+    return {"schema": "upgrader.run/1", **_run(run), "journal": journal, "in_progress": locked, "steps": _steps(run)}
+
+
+def history_document(runs: Sequence[RunProgress]) -> dict[str, Any]:
+    """Schema ``upgrader.history/1``."""
+    return {"schema": "upgrader.history/1", "runs": [_run(run) for run in runs]}
+
+
+def _run(run: RunProgress) -> dict[str, Any]:
+    return {
+        "run": run.run_id,
+        "cloud": run.plan.cloud,
+        "part": run.plan.part,
+        "stage": run.stage,
+        "state": run.state,
+        "reason": run.reason,
+        "stopped_at": run.first_unsettled(),
+        "started_at": run.started_at,
+        "last_at": run.last_at,
+        "operator": run.operator,
+        "digest": run.digest,
+    }
+
+
+def _steps(run: RunProgress) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": step.id,
+            "title": step.title,
+            "phase": step.phase,
+            "nodes": list(step.call.nodes),
+            "state": state.state,
+            "attempts": state.attempts,
+            "seconds": state.seconds,
+            "jid": state.jid,
+            "reason": state.reason,
+            "replies": dict(state.replies),
+        }
+        for step in run.plan.steps()
+        for state in (run.steps[step.id],)
+    ]
+
+
+def render(document: dict[str, Any]) -> str:
+    """Indented for people, stable for diffs."""
+    return json.dumps(document, indent=2, sort_keys=True)

@@ -1,0 +1,85 @@
+"""Plans, runs and histories as text for stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from upgrader.journal.progress import FAILED, FINISHED, IN_DOUBT, SETTLED, RunProgress
+from upgrader.plan.step import Plan
+from upgrader.report.wording import duration, node_list
+
+
+def plan_text(plan: Plan) -> str:
+    """Every step with its phase, the nodes that must answer and what is called there."""
+    lines = [f"{plan.part} of cloud {plan.cloud}, {plan.source} to {plan.target}", f"plan digest {plan.digest}", ""]
+    for stage in plan.stages:
+        rows = [
+            (number, step.phase, step.id, node_list(step.call.nodes), str(step.call), step.title)
+            for number, step in enumerate(stage.steps, start=1)
+        ]
+        lines += [
+            f"stage {stage.name}: {stage.title}",
+            tabulate(rows, ["#", "phase", "step", "nodes", "call", "what it does"], tablefmt="simple"),
+        ]
+    return "\n".join(lines)
+
+
+def run_sentence(run: RunProgress) -> str:
+    """Where a run is, in one sentence, with what to do next."""
+    total, settled = len(run.steps), sum(1 for step in run.steps.values() if step.state in SETTLED)
+    head = f"run {run.run_id} ({run.stage} of cloud {run.plan.cloud}): "
+    step = run.first_unsettled()
+    if run.state == FINISHED:
+        return f"{head}finished, all {total} steps done"
+    if run.state == "abandoned":
+        return f"{head}left behind after {settled} of {total} steps"
+    where = f"{settled} of {total} steps done, at step {step}"
+    state = run.steps[step] if step else None
+    if state and state.state == FAILED:
+        return f"{head}{where}, which failed: {state.reason}; mend it, then 'upgrader resume'"
+    if state and state.state == IN_DOUBT:
+        why = f" ({state.reason})" if state.reason else ""
+        return f"{head}{where}, which was cut off and is in doubt{why}; 'upgrader resume' finds out and goes on"
+    return f"{head}{where}; 'upgrader resume' goes on"
+
+
+def run_text(run: RunProgress, journal: Path, locked: bool) -> str:
+    """A run's steps and where it stands."""
+    rows = [
+        (
+            number,
+            step.id,
+            run.steps[step.id].state,
+            "" if (s := run.steps[step.id].seconds) is None else duration(s),
+            run.steps[step.id].attempts or "",
+        )
+        for number, step in enumerate(run.plan.steps(), start=1)
+    ]
+    now = "a process is working on it now" if locked else "no process is working on it"
+    table = tabulate(rows, ["#", "step", "state", "time", "tries"], tablefmt="simple")
+    return f"{run_sentence(run)}\n{now}; started {run.started_at} by {run.operator}; journal {journal}\n\n{table}"
+
+
+def history_text(runs: Sequence[RunProgress]) -> str:
+    """One line a run, newest last."""
+    rows = [
+        (
+            run.run_id,
+            run.plan.cloud,
+            run.stage,
+            run.state,
+            run.first_unsettled() or "",
+            run.started_at,
+            run.operator,
+            run.digest[:12],
+        )
+        for run in runs
+    ]
+    return (
+        tabulate(rows, ["run", "cloud", "stage", "state", "stopped at", "started", "by", "plan"], tablefmt="simple")
+        if rows
+        else "no run yet"
+    )
