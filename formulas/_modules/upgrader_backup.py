@@ -1,6 +1,6 @@
 """Physical backup of the database server on this node, streamed to the backup store without a temporary copy here."""
 
-import fcntl
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +9,7 @@ import time
 
 import upgrader_backup_tool as backup_tool
 import upgrader_connection
+import upgrader_lock
 import upgrader_pipeline
 from salt.exceptions import CommandExecutionError
 
@@ -73,7 +74,7 @@ def create(receipt, timeout=14400):
     """
     client = __salt__["pillar.get"]("xtrabackup:client", {})
     store = _store_command(client)
-    with _alone():
+    with _exclusively():
         held = _ask(store, "receipt", receipt)
         if held:
             return {"comment": "backup {} is in the store already".format(receipt), "receipt": held, "changed": False}
@@ -129,7 +130,7 @@ def _same_bytes(answer, passed, digest):
     except ValueError:
         raise CommandExecutionError(
             "backup not taken: the store gave no account of what it received; look at sshd on the backup node"
-        )
+        ) from None
     if stored.get("bytes") != passed or stored.get("sha256") != digest:
         raise CommandExecutionError(
             "backup not taken: {} bytes were sent and {} arrived, or their sha256 differs; try again, and check the network's and the "
@@ -205,18 +206,10 @@ def _server_version(client):
         return cursor.fetchone()[0]
 
 
-class _alone:
-    """One backup at a time on this node; the kernel drops the lock when its owner dies."""
-
-    def __enter__(self):
-        self._file = open(LOCK, "w")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise CommandExecutionError(
-                "a backup is running on this node already (lock {}); wait for it".format(LOCK)
-            ) from None
-
-    def __exit__(self, *unused):
-        self._file.close()
+@contextlib.contextmanager
+def _exclusively():
+    try:
+        with upgrader_lock.exclusively(LOCK, "the backup tool of this node"):
+            yield
+    except upgrader_lock.LockHeld as error:
+        raise CommandExecutionError(str(error)) from None

@@ -9,7 +9,6 @@ import upgrader_connection
 import upgrader_database
 import upgrader_ledger
 import upgrader_pipeline
-import upgrader_receipt
 import upgrader_scratch
 from salt.exceptions import CommandExecutionError
 
@@ -20,7 +19,6 @@ except ImportError:
 
 __virtualname__ = "upgrader_clone"
 
-ADMIN = "mysql:client:server:upgrade:admin"
 DUMP = ("mariadb-dump", "mysqldump")
 LOAD = ("mariadb", "mysql")
 SUFFIX = "_upgrade"
@@ -96,15 +94,12 @@ def fill(receipt, clones, timeout=14400):
 
         salt 'cfg01*' upgrader_clone.fill receipt=20170801T101500Z-1a2b clones='{nova_upgrade: nova}'
     """
-    store = __salt__["pillar.get"]("xtrabackup:server:backup_dir", "/srv/backup/upgrader")
-    admin = __salt__["pillar.get"](ADMIN, {})
-    folder = _proven_copy(store, receipt, timeout)
+    admin = __salt__["pillar.get"](upgrader_connection.ADMIN, {})
+    folder = __salt__["upgrader_store.prepared"](receipt, timeout)
     copied = []
-    with (
-        _admin() as connection,
-        connection.cursor() as cursor,
-        upgrader_scratch.server(folder, _scratch_connection) as scratch,
-    ):
+    with _admin() as connection, connection.cursor() as cursor, upgrader_scratch.server(
+        folder, _scratch_connection
+    ) as scratch:
         known = upgrader_ledger.read(cursor)
         for clone, source in sorted(clones.items()):
             if clone not in known:
@@ -119,19 +114,6 @@ def fill(receipt, clones, timeout=14400):
             upgrader_ledger.mark_filled(cursor, clone)
             copied.append(clone)
     return {"comment": "filled {}".format(", ".join(copied) or "nothing, all were full"), "changed": bool(copied)}
-
-
-def _proven_copy(store, receipt, timeout):
-    try:
-        document = upgrader_receipt.read(store, receipt)
-    except upgrader_receipt.BadReceipt as error:
-        raise CommandExecutionError(str(error)) from None
-    if not document.get("proven"):
-        raise CommandExecutionError("backup {} was never proven: run upgrader_store.prove first".format(receipt))
-    folder = os.path.join(store, "scratch", receipt)
-    if not os.path.exists(os.path.join(folder, "prepared")):
-        raise CommandExecutionError("the prepared copy {} is gone: run upgrader_store.prove again".format(folder))
-    return folder
 
 
 def _copy(folder, source, admin, clone, timeout):
@@ -234,16 +216,7 @@ def _scratch_connection(socket):
 
 
 def _admin():
-    admin = __salt__["pillar.get"](ADMIN, {})
     try:
-        return upgrader_connection.connect(
-            pymysql,
-            "pillar " + ADMIN,
-            host=admin.get("host"),
-            port=admin.get("port", 3306),
-            user=admin.get("user", "root"),
-            password=admin.get("password", ""),
-            timeout=10,
-        )
+        return upgrader_connection.admin(pymysql, __salt__["pillar.get"](upgrader_connection.ADMIN, {}))
     except upgrader_connection.ConnectionRefused as error:
         raise CommandExecutionError(str(error)) from None

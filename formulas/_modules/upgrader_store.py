@@ -1,6 +1,6 @@
 """The backup store on the backup node: room, receipts, and the proof that a backup can be restored."""
 
-import fcntl
+import contextlib
 import os
 import shutil
 import time
@@ -8,6 +8,7 @@ import time
 import upgrader_backup_tool as backup_tool
 import upgrader_connection
 import upgrader_database
+import upgrader_lock
 import upgrader_pipeline
 import upgrader_receipt
 import upgrader_scratch
@@ -103,8 +104,9 @@ def prove(receipt, databases, timeout=14400):
         salt 'cfg01*' upgrader_store.prove receipt=20170801T101500Z-1a2b databases='[nova, nova_api]'
     """
     store, started = _store(), time.time()
-    with alone(store):
+    with exclusively(store):
         document = verify(receipt)
+        _remove_other_copies(store, receipt)
         folder = prepare(store, document, timeout)
         with scratch_server(folder) as connection:
             _check_tables(connection, databases)
@@ -121,6 +123,26 @@ def prove(receipt, databases, timeout=14400):
     }
 
 
+def prepared(receipt, timeout=14400):
+    """The folder of a proven backup's prepared copy; the copy is made again from the verified archive when it is gone.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.prepared receipt=20170801T101500Z-1a2b
+    """
+    store = _store()
+    document = _receipt(store, receipt)
+    if not document.get("proven"):
+        raise CommandExecutionError("backup {} was never proven: run upgrader_store.prove first".format(receipt))
+    folder = scratch_folder(store, receipt)
+    if os.path.exists(os.path.join(folder, PREPARED)):
+        return folder
+    with exclusively(store):
+        return prepare(store, verify(receipt), timeout)
+
+
 def remove_scratch(receipt):
     """End a scratch server that may still run on this backup's prepared copy, and remove the copy. The archive stays.
 
@@ -132,7 +154,7 @@ def remove_scratch(receipt):
     """
     store = _store()
     folder = scratch_folder(store, receipt)
-    with alone(store):
+    with exclusively(store):
         if not os.path.isdir(folder):
             return {"comment": "no scratch copy", "changed": False}
         upgrader_scratch.stop(folder)
@@ -180,6 +202,15 @@ def prepare(store, document, timeout):
     return folder
 
 
+def _remove_other_copies(store, receipt):
+    """Prepared copies that earlier runs left when they were given up. Their archives stay, so nothing is lost."""
+    copies = os.path.join(store, SCRATCH)
+    for name in os.listdir(copies) if os.path.isdir(copies) else []:
+        if name != receipt:
+            upgrader_scratch.stop(os.path.join(copies, name))
+            shutil.rmtree(os.path.join(copies, name))
+
+
 def scratch_server(folder):
     """A running server on a prepared copy, as a context; gives a connection to it."""
 
@@ -209,24 +240,14 @@ def _check_tables(connection, databases):
                     )
 
 
-class alone:
-    """One restoration at a time in this store; the kernel drops the lock when its owner dies."""
-
-    def __init__(self, store):
-        self._path = os.path.join(_existing(store), ".lock")
-
-    def __enter__(self):
-        self._file = open(self._path, "w")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise CommandExecutionError(
-                "the backup store is in use by another call (lock {}); wait for it".format(self._path)
-            ) from None
-
-    def __exit__(self, *unused):
-        self._file.close()
+@contextlib.contextmanager
+def exclusively(store):
+    """One restoration at a time in this store."""
+    try:
+        with upgrader_lock.exclusively(os.path.join(_existing(store), ".lock"), "the backup store"):
+            yield
+    except upgrader_lock.LockHeld as error:
+        raise CommandExecutionError(str(error)) from None
 
 
 def _receipt(store, identity):
@@ -248,15 +269,7 @@ def _store():
 
 
 def _admin():
-    admin = __salt__["pillar.get"]("mysql:client:server:upgrade:admin", {})
     try:
-        return upgrader_connection.connect(
-            pymysql,
-            "pillar mysql:client:server:upgrade:admin",
-            host=admin.get("host"),
-            port=admin.get("port", 3306),
-            user=admin.get("user", "root"),
-            password=admin.get("password", ""),
-        )
+        return upgrader_connection.admin(pymysql, __salt__["pillar.get"](upgrader_connection.ADMIN, {}))
     except upgrader_connection.ConnectionRefused as error:
         raise CommandExecutionError(str(error)) from None

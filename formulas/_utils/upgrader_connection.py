@@ -7,6 +7,10 @@ REFUSED_LOGIN = (1044, 1045, 1698)
 UNREACHABLE = (2002, 2003, 2005, 2006, 2013)
 
 
+ADMIN = "mysql:client:server:upgrade:admin"
+"""Pillar key, on the backup node, of the account that may create databases and grant."""
+
+
 class ConnectionRefused(Exception):
     """The server cannot be reached or does not let us in; the message is one sentence and holds no password."""
 
@@ -34,6 +38,19 @@ def connect(driver, purpose, host=None, port=3306, unix_socket=None, user="root"
     except driver.err.MySQLError as error:
         code = error.args[0] if error.args else None
         raise ConnectionRefused(_sentence(code, where, user, purpose, error)) from None
+
+
+def admin(driver, account):
+    """A connection as the account of pillar ``mysql:client:server:upgrade:admin`` (host, port, user, password)."""
+    return connect(
+        driver,
+        "pillar " + ADMIN,
+        host=account.get("host"),
+        port=account.get("port", 3306),
+        user=account.get("user", "root"),
+        password=account.get("password", ""),
+        timeout=10,
+    )
 
 
 def _sentence(code, where, user, purpose, error):

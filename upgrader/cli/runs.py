@@ -10,10 +10,10 @@ import click
 from upgrader import __version__
 from upgrader.cli.settings import Settings, formulas_digest, new_run_id, operator, read_cloud, utc_now
 from upgrader.engine.run import Engine, Outcome
-from upgrader.errors import InDoubt, Refused, StepFailed, UsageError
+from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
 from upgrader.journal.archive import Archive, refuse_unfinished
 from upgrader.journal.journal import Journal
-from upgrader.journal.progress import ABANDONED, FINISHED, SETTLED, RunProgress
+from upgrader.journal.progress import ABANDONED, FINISHED, IN_DOUBT, SETTLED, RunProgress
 from upgrader.plan import make_plan
 from upgrader.plan.step import Plan
 from upgrader.report import document, text
@@ -35,7 +35,7 @@ def start(settings: Settings, part: str, stage: str, restart: bool, output: str)
     with archive.lock(plan.cloud, who):
         last = archive.last(plan.cloud)
         if restart and last is not None:
-            _leave_behind(archive, last, who)
+            _leave_behind(archive, transport, last, who)
         else:
             refuse_unfinished(last)
         run_id = new_run_id()
@@ -103,14 +103,26 @@ def _conclude(archive: Archive, plan: Plan, outcome: Outcome, output: str) -> No
         click.echo(f"{text.run_sentence(run)}; journal {journal}")
     if outcome.ok:
         return
-    if any(run.steps[step].state == "in doubt" for step in outcome.failed):
+    if outcome.refused:
+        raise Refused(text.run_sentence(run))
+    if any(run.steps[step].state == IN_DOUBT for step in outcome.failed):
         raise InDoubt(text.run_sentence(run))
-    raise (Refused if outcome.refused else StepFailed)(text.run_sentence(run))
+    raise StepFailed(text.run_sentence(run))
 
 
-def _leave_behind(archive: Archive, last: RunProgress, who: str) -> None:
+def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who: str) -> None:
+    """Give up an unfinished run, but not while a job of it still works on a node: two of them would meet there."""
     if last.state in (FINISHED, ABANDONED):
         return
+    for step in last.plan.steps():
+        state = last.steps[step.id]
+        if state.state == IN_DOUBT and state.jid and transport.is_known(state.jid):
+            busy = [node for node, runs in transport.still_running(state.jid, step.call.nodes).items() if runs]
+            if busy:
+                raise Locked(
+                    f"step {step.id} of run {last.run_id} still works on {', '.join(busy)} (job {state.jid}): "
+                    f"wait for it, or go on with 'upgrader resume'"
+                )
     Journal.open(archive.journal_path(last.plan.cloud, last.run_id)).append(
         "run-abandoned", utc_now(), operator=who, reason="left behind with --restart"
     )

@@ -154,8 +154,7 @@ def _verify(cloud: Cloud) -> tuple[Step, ...]:
             "scratch-removed",
             "remove the scratch copy of the backup",
             Call("module", "upgrader_store.remove_scratch", backup, {"receipt": RUN_ID}, 5 * MINUTE),
-            needs=("backup-prove",),
-            always=True,
+            needs=("verify-rows", "verify-api"),
         ),
     )
 

@@ -41,8 +41,8 @@ def run_sentence(run: RunProgress) -> str:
     if state and state.state == FAILED:
         return f"{head}{where}, which failed: {state.reason}; mend it, then 'upgrader resume'"
     if state and state.state == IN_DOUBT:
-        why = f" ({state.reason})" if state.reason else ""
-        return f"{head}{where}, which was cut off and is in doubt{why}; 'upgrader resume' finds out and goes on"
+        why = state.reason or "it was cut off"
+        return f"{head}{where}, which is in doubt: {why}; 'upgrader resume' finds out and goes on"
     return f"{head}{where}; 'upgrader resume' goes on"
 
 

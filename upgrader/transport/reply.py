@@ -53,20 +53,18 @@ def _judge_state(node: str, value: Any, failed: bool) -> Reply:
     if isinstance(value, list):
         return Reply(node, False, error="; ".join(str(line).strip() for line in value))
     if not isinstance(value, Mapping) or not value:
-        return Reply(node, False, error=_sentence(value) or "the state run returned nothing")
+        return Reply(node, False, error=_sentence(value) if value else "the state run returned nothing")
+    chunks = {key: chunk for key, chunk in value.items() if isinstance(chunk, Mapping)}
+    in_order = sorted(chunks.items(), key=lambda item: item[1].get("__run_num__", 0))
     broken = [
         f"{chunk.get('__id__', key)}: {chunk.get('comment', '')}".strip()
-        for key, chunk in sorted(
-            value.items(), key=lambda item: item[1].get("__run_num__", 0) if isinstance(item[1], Mapping) else 0
-        )
-        if isinstance(chunk, Mapping) and chunk.get("result") is False and chunk.get("__state_ran__", True) is not False
+        for key, chunk in in_order
+        if chunk.get("result") is False and chunk.get("__state_ran__", True)
     ]
     if broken or failed:
         return Reply(node, False, error="; ".join(broken[:5]) or "the state run failed without naming a state")
-    changes = {
-        chunk.get("__id__", key): sorted(chunk["changes"]) for key, chunk in value.items() if chunk.get("changes")
-    }
-    return Reply(node, True, value={"states": len(value)}, changes=changes)
+    changes = {chunk.get("__id__", key): sorted(chunk["changes"]) for key, chunk in in_order if chunk.get("changes")}
+    return Reply(node, True, value={"states": len(chunks)}, changes=changes)
 
 
 def _blockers(value: Any) -> list[str]:

@@ -1,0 +1,217 @@
+"""What a run does when all goes well, and above all when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.clock import Clock
+from tests.support.salt_in_memory import SaltInMemory
+from upgrader.engine.events import Event
+from upgrader.engine.run import Engine
+from upgrader.errors import InDoubt, Interrupted, SaltUnreachable
+from upgrader.journal.journal import Journal, read_journal
+from upgrader.journal.progress import read_progress
+from upgrader.plan.binding import reply_of
+from upgrader.plan.step import GATE, Call, Plan, Stage, Step
+
+
+def step(identity: str, **more: Any) -> Step:
+    return Step(identity, identity, Call("module", f"do.{identity}", ("n1", "n2"), timeout=60), **more)
+
+
+STEPS = (step("gate", phase=GATE), step("one"), step("two", needs=("one",)), step("tidy", always=True))
+
+
+class Run:
+    """An engine on a journal in a temporary folder, which can be started, broken and resumed."""
+
+    def __init__(self, folder: Path, steps: tuple[Step, ...] = STEPS) -> None:
+        self.path = folder / "r.jsonl"
+        self.plan = Plan("lab", "mitaka", "ocata", "control-plane", (Stage("s", "t", steps),))
+        self.salt, self.clock, self.seen = SaltInMemory(), Clock(), []
+
+    def notify(self, event: Event) -> None:
+        self.seen.append(type(event).__name__)
+
+    def engine(self, journal: Journal) -> Engine:
+        return Engine(journal, self.salt, self.clock.now, [self], clock=self.clock, pause=self.clock.pause)
+
+    def start(self) -> Any:
+        return self.engine(Journal.create(self.path)).start(self.plan, "r", "me")
+
+    def resume(self) -> Any:
+        return self.engine(Journal.open(self.path)).resume("me")
+
+    def events(self) -> list[str]:
+        return [record["event"] for record in read_journal(self.path)]
+
+    def state(self, identity: str) -> str:
+        return read_progress(read_journal(self.path)).steps[identity].state
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def failing(function: str, **answer: Any) -> Any:
+    def answered(call: Call, node: str) -> Mapping[str, Any] | None:
+        if call.function == function and node == "n2":
+            return answer or {"return": "ERROR: it broke", "retcode": 1, "success": False}
+        return {"return": {"comment": "fine", "node": node}, "retcode": 0, "success": True}
+
+    return answered
+
+
+def test_all_steps_run_in_order(run: Run) -> None:
+    assert run.start().ok
+    assert run.salt.submitted == ["do.gate", "do.one", "do.two", "do.tidy"]
+
+
+def test_intent_and_job_id_are_journalled_before_the_effect(run: Run) -> None:
+    def look(call: Call, node: str) -> Mapping[str, Any]:
+        last = read_journal(run.path)[-1]
+        assert last["event"] == "step-started"
+        assert f"do.{last['step']}" == call.function
+        assert last["jid"]
+        return {"return": True, "retcode": 0}
+
+    run.salt.answer = look
+    assert run.start().ok
+
+
+def test_failure_stops_the_run_but_always_steps_still_run(run: Run) -> None:
+    run.salt.answer = failing("do.one")
+    outcome = run.start()
+    assert not outcome.ok
+    assert not outcome.refused
+    assert outcome.reason == "step one failed: n2: it broke"
+    assert run.salt.submitted == ["do.gate", "do.one", "do.tidy"]
+
+
+def test_failing_gate_is_a_refusal(run: Run) -> None:
+    run.salt.answer = failing("do.gate")
+    outcome = run.start()
+    assert outcome.refused
+    assert "do.one" not in run.salt.submitted
+
+
+def test_blocker_among_findings_fails_the_step(run: Run) -> None:
+    finding = {"severity": "blocker", "what": "nova is at 334", "remedy": "restore it"}
+    run.salt.answer = failing("do.gate", **{"return": {"findings": [finding]}, "retcode": 0})
+    outcome = run.start()
+    assert outcome.refused
+    assert "nova is at 334; restore it" in outcome.reason
+
+
+def test_resume_repeats_nothing_that_is_done(run: Run) -> None:
+    run.salt.answer = failing("do.two")
+    run.start()
+    run.salt.answer, run.salt.submitted = failing("nothing"), []
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.two"]
+
+
+def test_resume_reattaches_to_a_job_that_was_published(run: Run) -> None:
+    run.salt.die_after = "do.one"
+    with pytest.raises(Interrupted):
+        run.start()
+    assert run.state("one") == "in doubt"
+    run.salt.submitted = []
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.two", "do.tidy"]
+
+
+def test_resume_runs_a_step_that_was_never_published(run: Run) -> None:
+    run.salt.die_before = "do.one"
+    with pytest.raises(Interrupted):
+        run.start()
+    run.salt.submitted = []
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.one", "do.two", "do.tidy"]
+
+
+def test_silent_node_is_a_failed_reply(run: Run) -> None:
+    run.salt.answer = lambda call, node: None if node == "n2" and call.function == "do.one" else {"return": 1, "retcode": 0}
+    run.salt.running.add(("n2", "dead"))
+    outcome = run.start()
+    assert not outcome.ok
+    assert "n2 does not answer" in outcome.reason
+    assert run.state("one") == "in doubt"
+
+
+def test_node_that_lost_the_job_makes_a_retry_safe_step_run_again(run: Run) -> None:
+    run.salt.answer = lambda call, node: None if call.function == "do.one" else {"return": 1, "retcode": 0}
+    outcome = run.start()
+    assert "no longer runs" in outcome.reason
+    run.salt.answer, run.salt.submitted = failing("nothing"), []
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.one", "do.two"]
+
+
+def test_lost_step_that_is_not_retry_safe_stops_and_asks(tmp_path: Path) -> None:
+    run = Run(tmp_path, (step("one", retry_safe=False),))
+    run.salt.answer = lambda call, node: None
+    assert not run.start().ok
+    with pytest.raises(InDoubt, match="nobody knows whether it was done"):
+        run.resume()
+    assert run.salt.submitted == ["do.one"]
+
+
+def test_lost_step_whose_check_finds_it_done_is_not_run_again(tmp_path: Path) -> None:
+    check = Call("module", "check.one", ("n1", "n2"))
+    run = Run(tmp_path, (replace(step("one", retry_safe=False), check=check),))
+    run.salt.answer = lambda call, node: {"return": True, "retcode": 0} if call.function == "check.one" else None
+    assert not run.start().ok
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.one", "check.one"]
+
+
+def test_call_that_outlasts_its_timeout_is_said_to_run_on(run: Run) -> None:
+    run.salt.answer = lambda call, node: None if call.function == "do.one" and node == "n1" else {"return": 1, "retcode": 0}
+    run.salt.still_running = lambda jid, nodes: dict.fromkeys(nodes, True)  # type: ignore[method-assign]
+    outcome = run.start()
+    assert "did not finish do.one within 60 s; job" in outcome.reason
+
+
+def test_unreachable_master_leaves_a_run_that_can_be_resumed(run: Run) -> None:
+    run.salt.unreachable = True
+    with pytest.raises(SaltUnreachable):
+        run.start()
+    run.salt.unreachable = False
+    assert run.resume().ok
+    assert run.events().count("run-started") == 1
+
+
+def test_later_step_gets_an_earlier_answer(tmp_path: Path) -> None:
+    second = Step("two", "t", Call("module", "do.two", ("n1",), {"counts": reply_of("one", "counts")}), needs=("one",))
+    run, given = Run(tmp_path, (step("one"), second)), {}
+
+    def answer(call: Call, node: str) -> Mapping[str, Any]:
+        given[call.function] = dict(call.args)
+        return {"return": {"counts": {"rows": 7}}, "retcode": 0}
+
+    run.salt.answer = answer
+    assert run.start().ok
+    assert given["do.two"] == {"counts": {"rows": 7}}
+
+
+def test_stamped_step_is_passed_over(run: Run) -> None:
+    run.salt.answer = failing("do.one")
+    run.start()
+    Journal.open(run.path).append("step-stamped", "t", step="one", operator="me", reason="by hand")
+    run.salt.answer, run.salt.submitted = failing("nothing"), []
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.two"]
+
+
+def test_observers_hear_every_step(run: Run) -> None:
+    run.start()
+    assert run.seen[0] == "RunStarted"
+    assert run.seen[-1] == "RunFinished"
+    assert run.seen.count("StepFinished") == len(STEPS)

@@ -1,0 +1,67 @@
+"""Pipelines of real programs: the first cause is named, whoever fails."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+
+import upgrader_pipeline as pipeline
+
+YES = ["sh", "-c", "yes | head -c 3000000"]
+
+
+def test_all_members_ending_well_is_no_failure() -> None:
+    assert pipeline.first_cause(pipeline.run([YES, ["cat"]])) is None
+
+
+def test_failing_first_member_is_seen_although_the_last_ends_well() -> None:
+    cause = pipeline.first_cause(pipeline.run([["sh", "-c", "echo half; echo 'no such table' >&2; exit 7"], ["cat"]]))
+    assert cause is not None
+    assert pipeline.describe(cause) == "sh ended with exit code 7: no such table"
+
+
+def test_member_that_died_of_its_reader_is_not_the_cause() -> None:
+    ended = pipeline.run([["yes"], ["sh", "-c", "head -c 10 >/dev/null; echo 'disk full' >&2; exit 3"]])
+    cause = pipeline.first_cause(ended)
+    assert cause is not None
+    assert (cause.code, cause.words.strip()) == (3, "disk full")
+
+
+def test_killed_member_is_the_cause() -> None:
+    cause = pipeline.first_cause(pipeline.run([["sh", "-c", "kill -9 $$"], ["cat"]]))
+    assert cause is not None
+    assert "was killed by signal 9" in pipeline.describe(cause)
+
+
+def test_member_that_hangs_is_killed_at_the_deadline() -> None:
+    cause = pipeline.first_cause(pipeline.run([["sleep", "60"]], timeout=0.3))
+    assert cause is not None
+    assert cause.code == -9
+
+
+def test_pump_hashes_exactly_what_the_sink_received() -> None:
+    ended, passed, digest, answer = pipeline.pump([YES], ["sha256sum"])
+    assert pipeline.first_cause(ended) is None
+    assert passed == 3000000
+    assert answer.split()[0] == digest == hashlib.sha256(b"y\n" * 1500000).hexdigest()
+
+
+def test_pump_into_a_sink_that_goes_away_names_the_sink() -> None:
+    ended, _, _, _ = pipeline.pump([["yes"]], ["sh", "-c", "head -c 10 >/dev/null; echo 'no space left' >&2; exit 1"])
+    cause = pipeline.first_cause(ended)
+    assert cause is not None
+    assert pipeline.describe(cause) == "sh ended with exit code 1: no space left"
+
+
+def test_pump_that_hangs_is_ended_at_the_deadline() -> None:
+    ended, passed, _, _ = pipeline.pump([["sleep", "60"]], ["cat"], timeout=0.5)
+    assert passed == 0
+    assert pipeline.first_cause(ended) is not None
+
+
+def test_members_get_a_clean_environment() -> None:
+    with tempfile.TemporaryFile() as out:
+        pipeline.run([["env"]], stdout=out)
+        out.seek(0)
+        names = {line.split("=")[0] for line in out.read().decode().splitlines()}
+    assert names <= {"PATH", "LC_ALL", "HOME", "PWD", "SHLVL", "_"}

@@ -1,0 +1,95 @@
+"""Plans are pure data: the same cloud gives the same bytes, and what cannot run is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.clouds import lab_pillar
+from upgrader.errors import InDoubt, UsageError
+from upgrader.model.cloud import cloud_from_pillar
+from upgrader.plan import make_plan
+from upgrader.plan.binding import RUN_ID, bind, reply_of
+from upgrader.plan.step import Call, Plan, Stage, Step, check_plan, plan_from_json
+from upgrader.report.text import plan_text
+
+GOLDEN = Path(__file__).parents[2] / "plans"
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return make_plan(cloud_from_pillar(lab_pillar(), "cfg01.lab.local"), "control-plane", "test-upgrade", "f" * 64)
+
+
+def test_plan_survives_json_byte_for_byte(plan: Plan) -> None:
+    again = plan_from_json(plan.to_json())
+    assert again == plan
+    assert again.to_json() == plan.to_json()
+    assert again.digest == plan.digest
+
+
+def test_same_cloud_gives_the_same_digest(plan: Plan) -> None:
+    other = make_plan(cloud_from_pillar(lab_pillar(), "cfg01.lab.local"), "control-plane", "test-upgrade", "f" * 64)
+    assert other.digest == plan.digest
+
+
+def test_other_formulas_give_another_digest(plan: Plan) -> None:
+    other = make_plan(cloud_from_pillar(lab_pillar(), "cfg01.lab.local"), "control-plane", "test-upgrade", "e" * 64)
+    assert other.digest != plan.digest
+
+
+def test_plan_of_the_lab_reads_like_the_golden_file(plan: Plan) -> None:
+    assert plan_text(plan) + "\n" == (GOLDEN / "lab-test-upgrade.txt").read_text()
+
+
+def test_plan_holds_no_password(plan: Plan) -> None:
+    assert "secret" not in plan.to_json()
+
+
+def test_unknown_stage_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="unknown stage 'nonsense'.*test-upgrade"):
+        make_plan(cloud_from_pillar(lab_pillar(), "cfg01.lab.local"), "control-plane", "nonsense", "f")
+
+
+def test_plan_of_another_version_is_refused(plan: Plan) -> None:
+    raw = json.loads(plan.to_json())
+    raw["plan_schema"] = 99
+    with pytest.raises(UsageError, match="another version"):
+        plan_from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"plan_schema": 1}', '{"plan_schema": 1, "cloud": "x", "stages": [{}]}'])
+def test_garbage_is_no_plan(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        plan_from_json(text)
+
+
+STEP = Step("one", "first", Call("module", "test.ping", ("a",)))
+
+
+@pytest.mark.parametrize(
+    ("steps", "complaint"),
+    [
+        ((STEP, STEP), "stands twice"),
+        ((replace(STEP, call=Call("magic", "test.ping", ("a",))),), "has kind 'magic'"),
+        ((replace(STEP, call=Call("module", "test.ping", ())),), "names no node"),
+        ((replace(STEP, needs=("two",)), replace(STEP, id="two")), "needs two"),
+    ],
+)
+def test_plan_that_cannot_run_is_refused(steps: tuple[Step, ...], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        check_plan(Plan("lab", "mitaka", "ocata", "control-plane", (Stage("s", "t", steps),)))
+
+
+def test_references_are_replaced_by_run_and_replies() -> None:
+    call = Call("module", "f", ("a",), {"receipt": RUN_ID, "deep": [{"counts": reply_of("prove", "counts")}], "plain": 3})
+    bound = bind(call, "run-1", {"prove": {"counts": {"nova": 1}}})
+    assert bound.args == {"receipt": "run-1", "deep": [{"counts": {"nova": 1}}], "plain": 3}
+
+
+def test_reference_to_an_answer_that_is_not_there_is_in_doubt() -> None:
+    with pytest.raises(InDoubt, match="prove is recorded as done but its answer has no 'counts'"):
+        bind(Call("module", "f", ("a",), {"x": reply_of("prove", "counts")}), "run-1", {"prove": None})
