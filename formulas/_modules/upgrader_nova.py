@@ -1,0 +1,401 @@
+"""
+Nova's double jump on the databases that this node's nova.conf names: Mitaka to Ocata with Ocata's nova-manage.
+
+Every function looks at the databases first, by SQL, and runs nova-manage only where something is left to do; then exit
+code, output and databases are judged together. Nothing is run when nova.conf and pillar do not name the same copy.
+Mutating functions answer ``{"before", "after", "changed", "comment", ...}`` and raise CommandExecutionError otherwise.
+
+Passwords never stand in an argv: ``create_cell`` and the rest take the URLs from nova.conf, and ``map_cell0`` hands the
+one URL that nova itself would spell wrongly to the real nova-manage over stdin.
+"""
+
+import contextlib
+import os
+import socket
+
+import upgrader_database
+import upgrader_nova_api
+import upgrader_nova_cells
+import upgrader_nova_driver
+import upgrader_nova_findings
+import upgrader_nova_manage
+import upgrader_nova_rows
+import upgrader_nova_target
+from salt.exceptions import CommandExecutionError
+
+try:
+    import pymysql
+except ImportError:
+    pymysql = None
+
+__virtualname__ = "upgrader_nova"
+
+OCATA_API, OCATA_MAIN, NEWTON_MAIN = 31, 347, 334
+HOUR = 3600
+
+
+def __virtual__():
+    if pymysql is None:
+        return False, "upgrader_nova needs PyMySQL in the Python that runs salt-minion"
+    return __virtualname__
+
+
+def _controller(pillar_get):
+    return pillar_get("nova:controller", {}) or {}
+
+
+def _config_file(controller):
+    return controller.get("config_file", "/etc/nova/nova.conf")
+
+
+def _target(controller, allow_production):
+    """The target that nova.conf and pillar agree on."""
+    path = _config_file(controller)
+    try:
+        with open(path, encoding="utf-8") as conf:
+            text = conf.read()
+    except FileNotFoundError:
+        raise CommandExecutionError(
+            "{0} does not exist; nova-manage would silently work on an SQLite file of its own: apply state nova.configured first".format(path)
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandExecutionError("{0} cannot be read: {1}".format(path, error))
+    return upgrader_nova_target.read_target(text, path, controller, socket.gethostname(), allow_production)
+
+
+def _connect(url):
+    """A connection with short patience: nova-manage itself would try for 100 seconds (trap 10)."""
+    try:
+        connection = pymysql.connect(
+            host=url.host, port=url.port, user=url.user, password=url.password, connect_timeout=5, read_timeout=HOUR,
+            write_timeout=60, charset="utf8mb4", autocommit=True, client_flag=0,
+        )  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION wait_timeout = 604800")
+    except pymysql.err.MySQLError as error:
+        code = error.args[0] if error.args else 0
+        if code in (1044, 1045):
+            raise CommandExecutionError(
+                "database server {0}:{1} refuses user {2} (error {3}); the password in nova.conf and pillar"
+                " nova:controller:database:password is wrong or the user is missing".format(url.host, url.port, url.user, code)
+            )
+        raise CommandExecutionError(
+            "database server {0}:{1} cannot be reached (error {2}); start it or correct nova:controller:database:host".format(
+                url.host, url.port, code
+            )
+        )
+    return connection
+
+
+def _nova_manage(controller):
+    """The nova-manage of this node and the Python that runs it."""
+    script = os.path.join(controller["venv"], "bin", "nova-manage") if controller.get("engine") == "venv" else "/usr/bin/nova-manage"
+    try:
+        with open(script, encoding="utf-8") as opened:
+            return script, upgrader_nova_manage.interpreter(script, opened.readline())
+    except (OSError, ValueError) as error:
+        raise CommandExecutionError("nova-manage cannot be used: {0}; install Ocata's nova or correct nova:controller:venv".format(error))
+
+
+@contextlib.contextmanager
+def _session(pillar_get, opts, allow_production=False, patience=HOUR):
+    """A session; whatever goes wrong inside leaves as CommandExecutionError, one sentence, passwords hidden."""
+    controller = _controller(pillar_get)
+    secrets = ()
+    try:
+        target = _target(controller, allow_production)
+        secrets = target.secrets
+        script, python = _nova_manage(controller)
+        with contextlib.closing(_connect(target.main_url)) as connection:
+            for schema in (target.main, target.api):
+                if not upgrader_database.schema_exists(connection, schema):
+                    raise CommandExecutionError(
+                        "database {0} does not exist or is not granted to {1}; create the clones first".format(schema, target.main_url.user)
+                    )
+            lock_file = os.path.join(opts["cachedir"], "upgrader-nova-{0}.lock".format(target.main))
+            yield upgrader_nova_driver.Session(target, connection, script, python, lock_file, patience)
+    except upgrader_nova_target.NovaError as error:
+        raise CommandExecutionError(upgrader_database.redact(str(error), secrets))
+    except pymysql.err.MySQLError as error:
+        raise CommandExecutionError("the database failed: {0}".format(upgrader_database.redact(str(error), secrets)))
+
+
+def versions(allow_production=False):
+    """
+    Schema versions as the databases hold them: ``{"api": 7, "main": 319, "cell0": None}``. Never starts nova-manage.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.versions
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return session.versions()
+
+
+def api_db_sync(version=None, timeout=HOUR, allow_production=False):
+    """
+    Bring the API schema to ``version`` (default Ocata's 31) when it is lower; Newton's 20, 21 and 22 all satisfy 20.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.api_db_sync version=20
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_driver.api_db_sync(session, int(version or OCATA_API), timeout)
+
+
+def db_sync(version=None, timeout=6 * HOUR, allow_production=False):
+    """
+    Bring the main schema, and cell0's once it is mapped, to ``version`` (default Ocata's 347) when one is lower.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.db_sync version=334
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_driver.db_sync(session, int(version or OCATA_MAIN), timeout)
+
+
+def remaining(allow_production=False):
+    """
+    Rows that online_data_migrations has still to move, by what they are; all zero means done. Read only.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.remaining
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_rows.unmigrated(session.connection, session.target.main, session.target.api)
+
+
+def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=False):
+    """
+    Run online data migrations in batches of ``max_count`` rows until the databases say that nothing is left.
+
+    A migration that raises is a failure although nova exits 0. ``timeout`` is in seconds and for one batch.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.online_data_migrations max_count=2000
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_driver.online_data_migrations(session, NEWTON_MAIN, int(max_count), timeout)
+
+
+def map_cell0(timeout=HOUR, allow_production=False):
+    """
+    Map cell0 to ``<main>_cell0`` with a properly quoted URL; refuses when another cell0 is mapped.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.map_cell0
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_cells.map_cell0(session, timeout)
+
+
+def create_cell(name="cell1", timeout=HOUR, allow_production=False):
+    """
+    Create the one cell beside cell0 from nova.conf's URLs; skips an equal one, refuses any other.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.create_cell name=cell1
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_cells.create_cell(session, name, timeout)
+
+
+def discover_hosts(cell="cell1", timeout=HOUR, allow_production=False):
+    """
+    Map every live compute host to the cell, proven by counts.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.discover_hosts
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_cells.discover_hosts(session, cell, timeout)
+
+
+def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_production=False):
+    """
+    Map every instance, soft-deleted ones too, to the cell in batches; resumes where an earlier run stopped.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.map_instances
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return upgrader_nova_cells.map_instances(session, cell, int(max_count), timeout)
+
+
+def cells(allow_production=False):
+    """
+    What is mapped: cells by name (URLs with hidden passwords), hosts without mapping, instance mapping counts. Read only.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.cells
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        target, connection = session.target, session.connection
+        found = upgrader_nova_rows.cells(connection, target.api)
+        quoted = [cell.name for cell in found if cell.database_connection == target.cell0_url.text()]
+        return {
+            "cells": {cell.name: upgrader_nova_cells.shown(cell) for cell in found},
+            "cell0_quoted": "cell0" in quoted,
+            "unmapped_hosts": upgrader_nova_rows.unmapped_hosts(connection, target.main, target.api) if found else None,
+            "instances": upgrader_nova_rows.mapping_counts(connection, target.main, target.api) if found else None,
+        }
+
+
+def assert_isolated(allow_production=False):
+    """
+    Prove that nova.conf and every cell mapping name the copy's databases and its own queue, nothing of production.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.assert_isolated
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        found = upgrader_nova_cells.assert_isolated(session)
+        return {
+            "main": session.target.main_url.shown(),
+            "api": session.target.api_url.shown(),
+            "queue": session.target.transport.shown(),
+            "cells": [upgrader_nova_cells.shown(cell) for cell in found],
+        }
+
+
+def findings(expected=None, allow_production=False):
+    """
+    Everything that is wrong with the upgraded copy, as findings; an empty list is what one hopes for. Read only.
+
+    ``expected`` are the snapshot's counts, ``{schema: {table: {"total": n, "live": n or None}}}`` under the source's names.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.findings
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        return _findings(session, expected)
+
+
+def _findings(session, expected):
+    target, connection = session.target, session.connection
+    main, api = target.main, target.api
+    found = upgrader_nova_findings.check_versions(session.versions(), {"api": OCATA_API, "main": OCATA_MAIN, "cell0": OCATA_MAIN})
+    if found:
+        return found
+    mapped = upgrader_nova_cells.assert_isolated(session)
+    counts = upgrader_nova_rows.mapping_counts(connection, main, api)
+    hosts = upgrader_nova_rows.unmapped_hosts(connection, main, api)
+    found += upgrader_nova_findings.check_cells([cell.name for cell in mapped], counts, hosts)
+    left = upgrader_nova_rows.unmigrated(connection, main, api)
+    found += upgrader_nova_findings.check_rows(left, upgrader_nova_rows.broken_group_specs(connection, api))
+    if expected is not None:
+        actual = upgrader_database.table_counts(connection, (main, api))
+        own = upgrader_nova_rows.services_of(connection, main, target.host)
+        found += upgrader_nova_findings.compare_counts(main, expected, actual, own)
+    return found
+
+
+def verify(expected=None, allow_production=False):
+    """
+    Judge the upgraded copy: versions, mappings, request specs, isolation and, with ``expected``, row counts.
+
+    Raises CommandExecutionError with the first few blockers when there is any. See ``findings`` for all of them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.verify
+    """
+    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+        found = _findings(session, expected)
+        return _judged(found, {"versions": session.versions(), "compared": expected is not None})
+
+
+def _judged(found, facts):
+    if any(item["severity"] == upgrader_nova_findings.BLOCKER for item in found):
+        raise CommandExecutionError("the copy is not as it should be, " + upgrader_nova_findings.summary(found))
+    return dict(facts, findings=found, comment="no finding")
+
+
+def _api_base(controller):
+    bind = controller.get("bind", {})
+    address = bind.get("address", "127.0.0.1")
+    return "http://{0}:{1}/v2.1".format("127.0.0.1" if address == "0.0.0.0" else address, bind.get("port", 8774))
+
+
+def _listed(session, controller, patience, timeout):
+    base = _api_base(controller)
+    upgrader_nova_api.wait(base + "/", patience)
+    return upgrader_nova_api.counts(base, session.target.host, timeout)
+
+
+def api_counts(patience=60, timeout=120):
+    """
+    What this node's nova-api lists: ``{"flavors": n, "servers": n, "services": n}``, its own services left out.
+
+    ``patience`` is how long to wait for a fresh API, ``timeout`` for each request, both in seconds.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.api_counts
+    """
+    pillar_get = __salt__["pillar.get"]
+    with _session(pillar_get, __opts__) as session:
+        return _listed(session, _controller(pillar_get), patience, timeout)
+
+
+def verify_api(expected=None, patience=60, timeout=120):
+    """
+    Compare what nova-api lists with the snapshot's counts (``expected`` as for ``verify``; without it, with the database).
+
+    Servers in deferred deletion (vm_state soft-delete) are in the tables but not in the API's list, services of binaries
+    that nova-api never lists neither; both are taken off by what the copy's tables say.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.verify_api
+    """
+    pillar_get = __salt__["pillar.get"]
+    with _session(pillar_get, __opts__) as session:
+        target, connection = session.target, session.connection
+        wanted = upgrader_nova_rows.listable(connection, target.main, target.api, target.host)
+        if expected is not None:
+            wanted = upgrader_nova_findings.listable(target.main, expected, wanted)
+        listed = _listed(session, _controller(pillar_get), patience, timeout)
+        found = upgrader_nova_findings.compare_api(listed, {kind: wanted[kind] for kind in listed})
+        return _judged(found, {"listed": listed})
