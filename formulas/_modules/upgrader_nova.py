@@ -57,9 +57,9 @@ def _target(controller, allow_production):
     except FileNotFoundError:
         raise CommandExecutionError(
             "{0} does not exist; nova-manage would silently work on an SQLite file of its own: apply state nova.configured first".format(path)
-        )
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandExecutionError("{0} cannot be read: {1}".format(path, error))
+        raise CommandExecutionError("{0} cannot be read: {1}".format(path, error)) from None
     return upgrader_nova_target.read_target(text, path, controller, socket.gethostname(), allow_production)
 
 
@@ -78,12 +78,12 @@ def _connect(url):
             raise CommandExecutionError(
                 "database server {0}:{1} refuses user {2} (error {3}); the password in nova.conf and pillar"
                 " nova:controller:database:password is wrong or the user is missing".format(url.host, url.port, url.user, code)
-            )
+            ) from None
         raise CommandExecutionError(
             "database server {0}:{1} cannot be reached (error {2}); start it or correct nova:controller:database:host".format(
                 url.host, url.port, code
             )
-        )
+        ) from None
     return connection
 
 
@@ -94,7 +94,7 @@ def _nova_manage(controller):
         with open(script, encoding="utf-8") as opened:
             return script, upgrader_nova_manage.interpreter(script, opened.readline())
     except (OSError, ValueError) as error:
-        raise CommandExecutionError("nova-manage cannot be used: {0}; install Ocata's nova or correct nova:controller:venv".format(error))
+        raise CommandExecutionError("nova-manage cannot be used: {0}; install Ocata's nova or correct nova:controller:venv".format(error)) from None
 
 
 @contextlib.contextmanager
@@ -115,9 +115,9 @@ def _session(pillar_get, opts, allow_production=False, patience=HOUR):
             lock_file = os.path.join(opts["cachedir"], "upgrader-nova-{0}.lock".format(target.main))
             yield upgrader_nova_driver.Session(target, connection, script, python, lock_file, patience)
     except upgrader_nova_target.NovaError as error:
-        raise CommandExecutionError(upgrader_database.redact(str(error), secrets))
+        raise CommandExecutionError(upgrader_database.redact(str(error), secrets)) from None
     except pymysql.err.MySQLError as error:
-        raise CommandExecutionError("the database failed: {0}".format(upgrader_database.redact(str(error), secrets)))
+        raise CommandExecutionError("the database failed: {0}".format(upgrader_database.redact(str(error), secrets))) from None
 
 
 def versions(allow_production=False):

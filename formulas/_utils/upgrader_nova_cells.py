@@ -142,7 +142,7 @@ def _map_batches(session: Session, nova: typing.Any, cell: Cell, max_count: int,
     target, connection = session.target, session.connection
     seen = set()  # type: typing.Set[str]
     for number in range(1, bound + 1):
-        outcome = nova.run(["cell_v2", "map_instances", "--cell_uuid", cell.uuid, "--max-count", max_count], timeout)
+        outcome = nova.run(["cell_v2", "map_instances", "--cell_uuid", cell.uuid, "--max-count", str(max_count)], timeout)
         demand(judgement.judge_exit(outcome, (0, 1)))
         if outcome.exit_code == 0:
             return number

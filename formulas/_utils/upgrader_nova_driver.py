@@ -124,7 +124,7 @@ def api_db_sync(session: Session, wanted: int, timeout: float) -> Answer:
     if not judgement.sync_needed(before, wanted):
         return answer(before, before, False, judgement.already(target.api, before, wanted))
     with exclusively(session) as nova:
-        outcome = nova.run(["api_db", "sync", "--version", wanted], timeout)
+        outcome = nova.run(["api_db", "sync", "--version", str(wanted)], timeout)
         after = session.versions()["api"]
     comment = demand(judgement.judge_sync(target.api, outcome, after, wanted))
     return answer(before, after, True, "{0}, from {1}".format(comment, before))
@@ -151,7 +151,7 @@ def db_sync(session: Session, wanted: int, timeout: float) -> Answer:
             " create and grant it first; nothing was run".format(target.cell0, target.main_url.user)
         )
     with exclusively(session) as nova:
-        words = ["db", "sync", "--version", wanted] + ([] if with_cell0 or not mapped else ["--local_cell"])
+        words = ["db", "sync", "--version", str(wanted)] + ([] if with_cell0 or not mapped else ["--local_cell"])
         outcome = nova.run(words, timeout)
         after = session.versions()
     comment = demand(judgement.judge_sync(target.main, outcome, after["main"], wanted))
@@ -185,7 +185,7 @@ def _batches(session: Session, nova: Exclusive, max_count: int, timeout: float, 
     target, connection = session.target, session.connection
     rewound = False
     for number in range(1, bound + 1):
-        outcome = nova.run(["db", "online_data_migrations", "--max-count", max_count], timeout)
+        outcome = nova.run(["db", "online_data_migrations", "--max-count", str(max_count)], timeout)
         left = upgrader_nova_rows.unmigrated(connection, target.main, target.api)
         grouped = upgrader_nova_rows.grouped_specless(connection, target.main, target.api)
         demand(judgement.judge_batch(outcome, left, grouped, upgrader_nova_rows.broken_group_specs(connection, target.api)))
@@ -201,5 +201,7 @@ def _batches(session: Session, nova: Exclusive, max_count: int, timeout: float, 
             upgrader_nova_rows.forget_spec_marker(connection, target.api)
             rewound = True
             continue
-        raise NovaError("online_data_migrations exits {0} and does nothing more, but is not done; left: {1}".format(outcome.exit_code, judgement.still(left)))
+        raise NovaError(
+            "online_data_migrations exits {0} and does nothing more, but is not done; left: {1}".format(outcome.exit_code, judgement.still(left))
+        )
     raise NovaError("online_data_migrations has not finished after {0} batches of {1}; left: {2}".format(bound, max_count, judgement.still(left)))

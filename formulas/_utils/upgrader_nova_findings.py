@@ -64,7 +64,9 @@ def check_cells(names: typing.Sequence[str], mappings: typing.Mapping[str, int],
 def check_rows(left: typing.Mapping[str, int], broken_groups: int) -> typing.List[Finding]:
     """Rows that the online migrations should have moved or made."""
     found = [
-        finding(word, "{0} are left".format(count), "run online_data_migrations until nothing is left") for word, count in sorted(left.items()) if count
+        finding(word, "{0} are left".format(count), "run online_data_migrations until nothing is left")
+        for word, count in sorted(left.items())
+        if count
     ]
     if broken_groups:
         found.append(finding("request specs", "{0} name a server group without uuid".format(broken_groups), "run the server-group repair"))

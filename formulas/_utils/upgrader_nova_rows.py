@@ -34,7 +34,8 @@ def cells(connection: typing.Any, api: str) -> typing.List[Cell]:
     """All cell mappings, oldest first; none when the table does not exist yet."""
     if "cell_mappings" not in table_names(connection, api):
         return []
-    statement = "SELECT id, uuid, COALESCE(name, ''), COALESCE(transport_url, ''), COALESCE(database_connection, '') FROM {0}.cell_mappings ORDER BY id"
+    columns = "id, uuid, COALESCE(name, ''), COALESCE(transport_url, ''), COALESCE(database_connection, '')"
+    statement = "SELECT " + columns + " FROM {0}.cell_mappings ORDER BY id"
     return [Cell(int(row[0]), row[1], row[2], row[3], row[4]) for row in rows(connection, statement.format(identifier(api)))]
 
 

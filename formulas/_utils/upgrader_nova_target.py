@@ -165,7 +165,7 @@ def _connection(
     try:
         url = upgrader_database.parse_url(text)
     except ValueError as error:
-        raise NovaError("{0}: [{1}]/connection cannot be used, {2}".format(path, section, error))
+        raise NovaError("{0}: [{1}]/connection cannot be used, {2}".format(path, section, error)) from None
     if url.database != name:
         raise NovaError(
             "{0}: [{1}]/connection names database {2!r} but the pillar's nova:controller:database:name asks for {3!r};"
@@ -185,7 +185,7 @@ def _transport(text: str, path: str, queue: typing.Mapping[str, typing.Any]) -> 
     try:
         transport = parse_transport(text)
     except ValueError as error:
-        raise NovaError("{0}: [DEFAULT]/transport_url cannot be used, {1}".format(path, error))
+        raise NovaError("{0}: [DEFAULT]/transport_url cannot be used, {1}".format(path, error)) from None
     wanted = queue_hosts(queue)
     if tuple(sorted(transport.hosts)) != wanted:
         raise NovaError(

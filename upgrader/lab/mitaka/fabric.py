@@ -9,11 +9,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upgrader.lab.mitaka.instances import Instance, group_owner, key_name, policy, public_key
-from upgrader.lab.mitaka.shape import CONTROLLERS, ERROR, FLAVORS, LIVE, PRIVATE, PRIVATE_PROJECTS, TODAY, VFS_PER_HOST, Shape, generator, uuid4
+from upgrader.lab.mitaka.shape import (
+    CONTROLLERS,
+    ERROR,
+    FLAVORS,
+    LIVE,
+    PRIVATE,
+    PRIVATE_PROJECTS,
+    TODAY,
+    VFS_PER_HOST,
+    Shape,
+    generator,
+    uuid4,
+)
 
 Rows = list[dict[str, Any]]
 SERVICE_VERSION_MITAKA = 9
-CONTROL_BINARIES = (("nova-conductor", "conductor"), ("nova-scheduler", "scheduler"), ("nova-consoleauth", "consoleauth"), ("nova-osapi_compute", None))
+CONTROL_BINARIES = (
+    ("nova-conductor", "conductor"),
+    ("nova-scheduler", "scheduler"),
+    ("nova-consoleauth", "consoleauth"),
+    ("nova-osapi_compute", None),
+)
 HOST_VCPUS, HOST_MEMORY_MB, HOST_DISK_GB = 96, 524288, 20000
 
 
@@ -92,7 +109,8 @@ def _key_pairs(shape: Shape) -> Iterator[dict[str, Any]]:
         digest = f"{generator(shape.seed, 'key', number).getrandbits(128):032x}"
         fingerprint = ":".join(digest[i : i + 2] for i in range(0, 32, 2))
         name = "lost-laptop" if gone else key_name(user)
-        yield {**dated(number, deleted=gone), "name": name, "user_id": user, "fingerprint": fingerprint, "public_key": public_key(user), "type": "ssh"}
+        key = {"name": name, "user_id": user, "fingerprint": fingerprint, "public_key": public_key(user), "type": "ssh"}
+        yield {**dated(number, deleted=gone), **key}
 
 
 def _groups(shape: Shape) -> dict[str, Rows]:
@@ -120,7 +138,8 @@ class Usage:
         for resource, amount in (("instances", 1), ("cores", instance.flavor.vcpus), ("ram", instance.flavor.memory_mb)):
             self.user[instance.project, instance.user, resource] += amount
         if instance.state == LIVE:
-            for resource, amount in (("vms", 1), ("cores", instance.flavor.vcpus), ("ram", instance.flavor.memory_mb), ("disk", instance.flavor.root_gb)):
+            flavor = instance.flavor
+            for resource, amount in (("vms", 1), ("cores", flavor.vcpus), ("ram", flavor.memory_mb), ("disk", flavor.root_gb)):
                 self.host[instance.host_number, resource] += amount
             if instance.vf:
                 self.vf[instance.vf] = instance.uuid
@@ -136,7 +155,9 @@ def after_instances(shape: Shape, usage: Usage) -> dict[str, Rows]:
     return {
         "nova.compute_nodes": [_compute_node(shape, n, usage) for n in range(1, shape.hosts + 1)],
         "nova.pci_devices": list(_pci_devices(shape, usage)),
-        "nova.quotas": [{**dated(n), "project_id": project, "resource": resource, "hard_limit": -1} for n, (project, resource) in enumerate(limits, 1)],
+        "nova.quotas": [
+            {**dated(n), "project_id": project, "resource": resource, "hard_limit": -1} for n, (project, resource) in enumerate(limits, 1)
+        ],
         "nova.quota_usages": usages,
         "nova.reservations": [_reservation(shape, n, row) for n, row in enumerate(usages[:3], 1)],
     }
@@ -146,13 +167,15 @@ def _reservation(shape: Shape, number: int, usage: dict[str, Any]) -> dict[str, 
     committed = TODAY - timedelta(days=number)
     return {
         **dated(number, deleted=committed), "uuid": uuid4(generator(shape.seed, "reservation", number)), "usage_id": usage["id"],
-        "project_id": usage["project_id"], "resource": usage["resource"], "delta": 1, "expire": committed + timedelta(days=1), "user_id": usage["user_id"],
+        "project_id": usage["project_id"], "resource": usage["resource"], "delta": 1, "expire": committed + timedelta(days=1),
+        "user_id": usage["user_id"],
     }  # fmt: skip
 
 
 def _compute_node(shape: Shape, number: int, usage: Usage) -> dict[str, Any]:
     used = {resource: usage.host[number, resource] for resource in ("vms", "cores", "ram", "disk")}
-    cpu = {"vendor": "Intel", "model": "Haswell-noTSX", "arch": "x86_64", "features": ["aes", "avx2"], "topology": {"cores": 24, "cells": 2, "threads": 2, "sockets": 1}}
+    topology = {"cores": 24, "cells": 2, "threads": 2, "sockets": 1}
+    cpu = {"vendor": "Intel", "model": "Haswell-noTSX", "arch": "x86_64", "features": ["aes", "avx2"], "topology": topology}
     stats = {"num_instances": str(used["vms"]), "num_vm_active": str(used["vms"]), "io_workload": "0", "num_task_None": str(used["vms"])}
     name = shape.host(number)
     return {

@@ -9,7 +9,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upgrader.lab.mitaka import notation
-from upgrader.lab.mitaka.shape import DELETED, ERROR, LIVE, NUMA, PLAIN, PRIVATE, PRIVATE_PROJECTS, SRIOV, Flavor, Image, Shape, generator, uuid4
+from upgrader.lab.mitaka.shape import (
+    DELETED,
+    ERROR,
+    LIVE,
+    NUMA,
+    PLAIN,
+    PRIVATE,
+    PRIVATE_PROJECTS,
+    SRIOV,
+    Flavor,
+    Image,
+    Shape,
+    generator,
+    uuid4,
+)
 
 Tables = dict[str, list[dict[str, Any]]]
 STATES = (("active", 1), ("active", 1), ("active", 1), ("active", 1), ("active", 1), ("active", 1), ("stopped", 4), ("paused", 3), ("suspended", 4))
