@@ -10,6 +10,7 @@ import time
 import upgrader_backup_tool as backup_tool
 import upgrader_connection
 import upgrader_lock
+import upgrader_pillar
 import upgrader_pipeline
 from salt.exceptions import CommandExecutionError
 
@@ -39,7 +40,7 @@ def check():
 
         salt 'dbs01*' upgrader_backup.check
     """
-    client = __salt__["pillar.get"]("xtrabackup:client", {})
+    client = upgrader_pillar.value(__pillar__, "xtrabackup:client", {})
     tool = _tool()
     server = _server_version(client)
     ended = upgrader_pipeline.run([[tool.backup, "--version"]], timeout=60)[0]
@@ -72,7 +73,7 @@ def create(receipt, timeout=14400):
 
         salt 'dbs01*' upgrader_backup.create receipt=20170801T101500Z-1a2b
     """
-    client = __salt__["pillar.get"]("xtrabackup:client", {})
+    client = upgrader_pillar.value(__pillar__, "xtrabackup:client", {})
     store = _store_command(client)
     with _exclusively():
         held = _ask(store, "receipt", receipt)

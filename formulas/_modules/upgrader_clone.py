@@ -8,6 +8,7 @@ import upgrader_backup_tool as backup_tool
 import upgrader_connection
 import upgrader_database
 import upgrader_ledger
+import upgrader_pillar
 import upgrader_pipeline
 import upgrader_scratch
 from salt.exceptions import CommandExecutionError
@@ -42,7 +43,7 @@ def check_source(versions):
     findings = []
     with _admin() as connection:
         for database, wanted in sorted(versions.items()):
-            found = upgrader_database.migrate_version(connection, database)
+            found = upgrader_database.schema_version(connection, database)
             if found != wanted:
                 findings.append(_finding(database, found, wanted))
     comment = ", ".join("{} at {}".format(name, version) for name, version in sorted(versions.items()))
@@ -94,7 +95,7 @@ def fill(receipt, clones, timeout=14400):
 
         salt 'cfg01*' upgrader_clone.fill receipt=20170801T101500Z-1a2b clones='{nova_upgrade: nova}'
     """
-    admin = __salt__["pillar.get"](upgrader_connection.ADMIN, {})
+    admin = upgrader_pillar.value(__pillar__, upgrader_connection.ADMIN, {})
     folder = __salt__["upgrader_store.prepared"](receipt, timeout)
     copied = []
     with _admin() as connection, connection.cursor() as cursor, upgrader_scratch.server(
@@ -143,10 +144,9 @@ def _copy(folder, source, admin, clone, timeout):
 
 
 def _compare(scratch, source, connection, clone):
-    """Every table of the source is in the clone with the same checksum. ``wsrep_sync_wait`` keeps a Galera node from answering stale."""
-    upgrader_database.wait_for_sync(connection)
+    """Every table of the source is in the clone with the same checksum."""
     differing = []
-    for table in upgrader_database.base_tables(scratch, source):
+    for table in upgrader_database.table_names(scratch, source):
         there, here = _checksum(scratch, source, table), _checksum(connection, clone, table)
         if there != here:
             differing.append(table)
@@ -180,7 +180,7 @@ def _grant(cursor, name, user):
 
 def _users(name):
     key = "mysql:client:server:upgrade:database:{}:users".format(name)
-    users = __salt__["pillar.get"](key, [])
+    users = upgrader_pillar.value(__pillar__, key, [])
     if not users or not all(user.get("name") and user.get("password") for user in users):
         raise CommandExecutionError(
             "pillar key {} must list the accounts of the clone, each with name and password".format(key)
@@ -217,6 +217,6 @@ def _scratch_connection(socket):
 
 def _admin():
     try:
-        return upgrader_connection.admin(pymysql, __salt__["pillar.get"](upgrader_connection.ADMIN, {}))
+        return upgrader_connection.admin(pymysql, upgrader_pillar.value(__pillar__, upgrader_connection.ADMIN, {}))
     except upgrader_connection.ConnectionRefused as error:
         raise CommandExecutionError(str(error)) from None

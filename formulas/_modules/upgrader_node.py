@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+import upgrader_pillar
 import upgrader_sources
 from salt.exceptions import CommandExecutionError
 
@@ -50,7 +51,7 @@ def nova_installed(release="15.1"):
 
         salt 'upg01*' upgrader_node.nova_installed
     """
-    controller = __salt__["pillar.get"]("nova:controller", {})
+    controller = upgrader_pillar.value(__pillar__, "nova:controller", {})
     return check_nova(controller.get("engine", "pkg"), controller.get("venv", "/opt/ocata"), release)
 
 

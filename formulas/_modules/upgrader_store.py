@@ -9,6 +9,7 @@ import upgrader_backup_tool as backup_tool
 import upgrader_connection
 import upgrader_database
 import upgrader_lock
+import upgrader_pillar
 import upgrader_pipeline
 import upgrader_receipt
 import upgrader_scratch
@@ -224,7 +225,7 @@ def _check_tables(connection, databases):
     """CHECK TABLE on every table: the engine's own word that it can read them."""
     with connection.cursor() as cursor:
         for database in databases:
-            tables = upgrader_database.base_tables(connection, database)
+            tables = upgrader_database.table_names(connection, database)
             if not tables:
                 raise CommandExecutionError(
                     "the backup holds no database {}: is it the backup of the right server?".format(database)
@@ -265,11 +266,11 @@ def _existing(path):
 
 
 def _store():
-    return __salt__["pillar.get"]("xtrabackup:server:backup_dir", DEFAULT_STORE)
+    return upgrader_pillar.value(__pillar__, "xtrabackup:server:backup_dir", DEFAULT_STORE)
 
 
 def _admin():
     try:
-        return upgrader_connection.admin(pymysql, __salt__["pillar.get"](upgrader_connection.ADMIN, {}))
+        return upgrader_connection.admin(pymysql, upgrader_pillar.value(__pillar__, upgrader_connection.ADMIN, {}))
     except upgrader_connection.ConnectionRefused as error:
         raise CommandExecutionError(str(error)) from None

@@ -1,0 +1,15 @@
+"""Reading pillar values inside a module, the same way on every supported Salt.
+
+Salt 3008's ``pillar.get`` answers ``**********`` for every value when a module calls it, numbers included; the pillar
+dictionary itself holds what it always held.
+"""
+
+
+def value(pillar, key, default=None):
+    """The value at a colon-separated key of a pillar dictionary, or ``default`` when there is none."""
+    for part in key.split(":"):
+        try:
+            pillar = pillar[part]
+        except (KeyError, TypeError, IndexError):
+            return default
+    return pillar

@@ -1,0 +1,126 @@
+"""The files a node's disk gets before it starts for the first time: network, names, Salt, units. Text only, no effects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from upgrader.lab.passwords import Passwords
+from upgrader.lab.salt_keys import KeyPair
+from upgrader.lab.topology import PREFIX, NodePlan, Topology
+
+WANTS = "etc/systemd/system/multi-user.target.wants"
+FORMULAS = "/srv/salt/formulas"
+RECLASS = "/srv/salt/reclass"
+
+
+@dataclass(frozen=True)
+class NodeFile:
+    """A file's text and mode, or where a symbolic link points to."""
+
+    text: str = ""
+    mode: int = 0o644
+    link: str = ""
+
+
+def node_files(
+    plan: NodePlan, topology: Topology, keys: Mapping[str, KeyPair], passwords: Passwords
+) -> dict[str, NodeFile]:
+    """Path below the node's root -> file."""
+    files = _network_files(plan, topology)
+    files |= {f"{WANTS}/{unit}": NodeFile(link=_unit_path(unit)) for unit in plan.units}
+    if plan.runs("salt-minion"):
+        files |= _minion_files(plan, topology, keys[plan.name])
+    if plan.runs("salt-master"):
+        files |= _master_files(plan, topology, keys)
+    if plan.runs("mariadb"):
+        files["etc/mysql/mariadb.conf.d/90-lab.cnf"] = NodeFile(_mariadb_configuration(plan))
+    if plan.runs("ssh"):
+        files["etc/ssh/ssh_host_ed25519_key"] = NodeFile(passwords.store_host_key, 0o600)
+        files["etc/ssh/ssh_host_ed25519_key.pub"] = NodeFile(passwords.store_host_key_public)
+    if plan.shows_source:
+        files["root/nova.password"] = NodeFile(passwords.nova + "\n", 0o600)
+    return files
+
+
+def _unit_path(unit: str) -> str:
+    own = unit.startswith(("salt-", "lab-"))
+    return f"/etc/systemd/system/{unit}" if own else f"/lib/systemd/system/{unit}"
+
+
+def _network_files(plan: NodePlan, topology: Topology) -> dict[str, NodeFile]:
+    hosts = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
+    hosts += [f"{node.address} {node.minion_id} {node.name}" for node in topology.nodes]
+    unit = f"""[Unit]
+Description=Address of this node in the lab
+DefaultDependencies=no
+Before=network.target network-pre.target
+After=local-fs.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/sbin/ip link set lo up
+ExecStart=/sbin/ip addr replace {plan.address}/{PREFIX} dev host0
+ExecStart=/sbin/ip link set host0 up
+"""
+    return {
+        "etc/hosts": NodeFile("\n".join(hosts) + "\n"),
+        "etc/hostname": NodeFile(plan.name + "\n"),
+        "etc/systemd/system/lab-network.service": NodeFile(unit),
+        f"{WANTS}/lab-network.service": NodeFile(link=_unit_path("lab-network.service")),
+    }
+
+
+def _minion_files(plan: NodePlan, topology: Topology, pair: KeyPair) -> dict[str, NodeFile]:
+    assert topology.master is not None
+    configuration = {
+        "id": plan.minion_id,
+        "master": topology.master.minion_id,
+        "acceptance_wait_time": 1,
+        "random_reauth_delay": 1,
+        "recon_default": 100,
+        "recon_max": 500,
+        "enable_fqdns_grains": False,
+        "enable_gpu_grains": False,
+        "log_level": "warning",
+        "log_level_logfile": "warning",
+    }
+    return {
+        "etc/salt/minion": NodeFile(_yaml(configuration)),
+        "etc/salt/pki/minion/minion.pem": NodeFile(pair.private, 0o400),
+        "etc/salt/pki/minion/minion.pub": NodeFile(pair.public),
+    }
+
+
+def _master_files(plan: NodePlan, topology: Topology, keys: Mapping[str, KeyPair]) -> dict[str, NodeFile]:
+    reclass = {"storage_type": "yaml_fs", "inventory_base_uri": RECLASS}
+    configuration = {
+        "interface": plan.address,
+        "worker_threads": 3,
+        "auto_accept": False,
+        "file_roots": {"base": [FORMULAS, "/srv/salt/lab"]},
+        "runner_dirs": [f"{FORMULAS}/_runners"],
+        "utils_dirs": [f"{FORMULAS}/_utils"],
+        "ext_pillar": [{"reclass": reclass}],
+        "master_tops": {"reclass": reclass},
+        "log_level": "warning",
+        "log_level_logfile": "warning",
+    }
+    files = {"etc/salt/master": NodeFile(_yaml(configuration)), "srv/salt/lab/.keep": NodeFile()}
+    for node in topology.minions:
+        files[f"etc/salt/pki/master/minions/{node.minion_id}"] = NodeFile(keys[node.name].public)
+    return files
+
+
+def _mariadb_configuration(plan: NodePlan) -> str:
+    return f"""[mariadbd]
+bind-address = {plan.address}
+skip-name-resolve
+character-set-server = utf8
+collation-server = utf8_general_ci
+"""
+
+
+def _yaml(configuration: Mapping[str, object]) -> str:
+    return json.dumps(configuration, indent=2) + "\n"

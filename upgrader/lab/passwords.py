@@ -1,0 +1,78 @@
+"""The lab's secrets: made once per lab, kept in a file that only root can read, written into its model."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import string
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from upgrader.lab.salt_keys import ssh_key_pair
+
+LETTERS = string.ascii_letters + string.digits
+# Characters that a URL, a shell or a configuration file gives a meaning to: quoting has to be right from the start.
+AWKWARD = "@/%:#"
+
+
+@dataclass(frozen=True, repr=False)
+class Passwords:
+    """Not shown by repr, on purpose."""
+
+    nova: str
+    clone: str
+    upgrader: str
+    openstack: str
+    backup_key: str
+    backup_key_public: str
+    store_host_key: str
+    store_host_key_public: str
+
+    def parameters(self) -> str:
+        """The reclass class that holds them, in YAML (of which JSON is a part)."""
+        values = {
+            "mysql_nova_password": self.nova,
+            "mysql_nova_upgrade_password": self.clone,
+            "mysql_upgrader_password": self.upgrader,
+            "rabbitmq_openstack_password": self.openstack,
+            "xtrabackup_client_private_key": self.backup_key,
+            "xtrabackup_client_public_key": self.backup_key_public.strip(),
+            "xtrabackup_server_host_key": self.store_host_key_public.strip(),
+        }
+        return json.dumps({"parameters": {"_param": values}}, indent=2) + "\n"
+
+
+def make_passwords() -> Passwords:
+    backup, host = ssh_key_pair(), ssh_key_pair()
+    return Passwords(
+        nova=_awkward(),
+        clone=_awkward(),
+        upgrader=_plain(),
+        openstack=_plain(),
+        backup_key=backup.private,
+        backup_key_public=backup.public,
+        store_host_key=host.private,
+        store_host_key_public=host.public,
+    )
+
+
+def _awkward() -> str:
+    mixed = "".join(character + "".join(secrets.choice(LETTERS) for _ in range(4)) for character in AWKWARD)
+    return secrets.choice(LETTERS) + mixed
+
+
+def _plain() -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(24))
+
+
+def load_or_make(path: Path) -> Passwords:
+    """The lab's passwords; a file that is there is used again, so running nodes keep theirs."""
+    if path.is_file():
+        return Passwords(**json.loads(path.read_text(encoding="utf-8")))
+    made = make_passwords()
+    fresh = path.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(asdict(made), file)
+    fresh.replace(path)
+    return made

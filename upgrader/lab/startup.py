@@ -1,0 +1,169 @@
+"""Brings a lab up: images, disks, nodes, databases, and the proof that Salt answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from upgrader import content
+from upgrader.lab import cgroups, databases, preflight
+from upgrader.lab.build_settings import read_build_settings
+from upgrader.lab.dumps import Dump
+from upgrader.lab.layers import ImageCache
+from upgrader.lab.narrator import Narrator
+from upgrader.lab.network import LabNetwork
+from upgrader.lab.node import Node
+from upgrader.lab.node_files import node_files
+from upgrader.lab.passwords import Passwords
+from upgrader.lab.process import wait_until
+from upgrader.lab.recipe import Layer, up_to
+from upgrader.lab.salt_keys import salt_key_pair
+from upgrader.lab.shipped import ship, write_files
+from upgrader.lab.topology import Topology
+
+BOOT_SECONDS = 60
+PUBLISH_PORT = 4505
+ESTABLISHED = "01"
+
+
+def provide_images(images: ImageCache, layers: Sequence[Layer], mirror: str, state: Path, narrator: Narrator) -> list[str]:
+    """Checks this machine, then builds the layers that are not in the cache; returns the names of what it built."""
+    missing = images.missing(layers)
+    preflight.judge(preflight.look(images.folder, state), build_megabytes=0, cache=images.folder, state=state)
+    if not missing:
+        return []
+    megabytes = sum(layer.recipe.megabytes for layer in missing)
+    preflight.judge(
+        preflight.look(images.folder, state), build_megabytes=megabytes, cache=images.folder, state=state
+    )
+    settings = read_build_settings(mirror)
+    machine = preflight.look(images.folder, state, settings.mirror.main.uri, settings.proxies)
+    preflight.judge(machine, build_megabytes=megabytes, cache=images.folder, state=state)
+    return images.build(layers, settings, narrator)
+
+
+def prepare_disks(topology: Topology, nodes: Mapping[str, Node], passwords: Passwords) -> None:
+    """Gives every node that has none a disk with its keys and configuration; what has been written stays."""
+    if all(node.prepared for node in nodes.values()):
+        return
+    keys = {plan.name: salt_key_pair() for plan in topology.minions}
+    for plan in topology.nodes:
+        node = nodes[plan.name]
+        node.create_disk()
+        write_files(node.disk, node_files(plan, topology, keys, passwords))
+    for node in nodes.values():
+        node.mark_prepared()
+
+
+def start_nodes(
+    nodes: Sequence[Node], layers: Sequence[Layer], images: ImageCache, network: LabNetwork, narrator: Narrator
+) -> list[str]:
+    """Starts, side by side, every node that does not run; returns their names."""
+    dead = [node for node in nodes if not node.running]
+    network.create()
+
+    def start(node: Node) -> None:
+        cgroups.kill_all(node.cgroup)
+        lower = images.lower_directories(up_to(tuple(layers), node.plan.layer))
+        node.start(lower, network, _options(node))
+
+    if dead:
+        names = ", ".join(node.name for node in dead)
+        with narrator.doing(f"Starting nodes {names}"), ThreadPoolExecutor(len(dead)) as pool:
+            list(pool.map(start, dead))
+    return [node.name for node in dead]
+
+
+def _options(node: Node) -> list[str]:
+    """The functional tests read the source as it is on the host."""
+    if not node.plan.shows_source:
+        return []
+    return [f"--bind-ro={content.PACKAGE.parent}:/src"]
+
+
+def refresh(node: Node, passwords: Passwords, narrator: Narrator) -> None:
+    """Puts the tool, the formulas and the model as they are now into the node that runs the tool."""
+    with narrator.doing(f"Copying the tool, its formulas and the lab's model to {node.name}"):
+        ship(node.root if node.running else node.disk, passwords)
+
+
+def load_databases(
+    node: Node, layers: Sequence[Layer], images: ImageCache, passwords: Passwords, narrator: Narrator,
+    instances: int, dumps: Sequence[Dump],
+) -> None:
+    """Fills the database server from nothing: an interrupted load is simply done again."""
+    with narrator.doing(f"Waiting for MariaDB on {node.name}"):
+        databases.wait_for_server(node)
+    connection = databases.connect(node)
+    try:
+        databases.create_databases(connection, [dump.database for dump in dumps] or list(databases.MITAKA))
+        databases.create_users(connection, passwords)
+        for dump in dumps:
+            with narrator.doing(f"Loading {dump.path} into {dump.database} on {node.name}") as update:
+                databases.load_dump(node, dump, update)
+        if not dumps:
+            ocata = next(layer for layer in layers if layer.recipe.name == "ocata")
+            with narrator.doing(f"Loading the Mitaka schemas of nova and nova_api on {node.name}"):
+                databases.load_schemas(node, images.files(ocata) / "opt/mitaka")
+        databases.require_mitaka(connection, f"--dumps {dumps[0].path.parent}" if dumps else "The lab's own schema")
+        if not dumps:
+            _populate(connection, instances, narrator)
+    finally:
+        connection.close()
+
+
+def open_server(node: Node, passwords: Passwords) -> None:
+    """A server with its users and no databases: the functional tests make their own."""
+    databases.wait_for_server(node)
+    connection = databases.connect(node)
+    try:
+        databases.create_users(connection, passwords)
+    finally:
+        connection.close()
+
+
+def _populate(connection: object, instances: int, narrator: Narrator) -> None:
+    from upgrader.lab.mitaka import populate
+
+    with narrator.doing(f"Writing {instances} instances and what belongs to them, as Mitaka wrote it") as update:
+        populate(connection, instances=instances, progress=lambda what, done, total: update(f"{what} {done}/{total}"))
+
+
+def wait_for_salt(topology: Topology, nodes: Mapping[str, Node], narrator: Narrator) -> None:
+    """Returns when every minion has answered the master."""
+    if topology.master is None:
+        return
+    master = nodes[topology.master.name]
+    expected = {plan.minion_id for plan in topology.minions}
+    with narrator.doing(f"Waiting for Salt on {', '.join(plan.name for plan in topology.minions)}"):
+        wait_until(
+            lambda: _connected(master) >= len(expected),
+            BOOT_SECONDS,
+            f"{len(expected)} minions to connect to {master.name}",
+            lambda: f"{_connected(master)} connections",
+        )
+        seen: list[str] = ["no answer"]
+        wait_until(
+            lambda: _answers(master, expected, seen), BOOT_SECONDS, "an answer of every minion", lambda: seen[0]
+        )
+
+
+def _connected(master: Node) -> int:
+    """Minions that listen to the master's publisher: connected ones have authenticated."""
+    lines = Path(f"/proc/{master.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    ports = [(int(words[1].rpartition(":")[2], 16), words[3]) for words in map(str.split, lines)]
+    return sum(1 for port, state in ports if port == PUBLISH_PORT and state == ESTABLISHED)
+
+
+def _answers(master: Node, expected: set[str], seen: list[str]) -> bool:
+    command = ["salt", "--static", "--out=json", "--timeout=5", "-L", ",".join(sorted(expected)), "test.ping"]
+    done = master.run(command, check=False, timeout=BOOT_SECONDS)
+    try:
+        answered = {name for name, value in json.loads(done.stdout).items() if value is True}
+    except ValueError:
+        answered = set()
+    silent = sorted(expected - answered)
+    seen[0] = f"no answer from {', '.join(silent)} ({done.stderr.strip()[-300:]})" if silent else "all answered"
+    return not silent
