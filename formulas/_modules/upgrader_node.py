@@ -40,6 +40,20 @@ def check_modules(root, expected, node):
     return {"comment": "modules {}".format(found[:12]), "digest": found}
 
 
+def pillar_current(timeout=60):
+    """Take the pillar anew and wait until it is there: a module that runs right after a change would see the old one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' upgrader_node.pillar_current
+    """
+    if not __salt__["saltutil.refresh_pillar"](wait=True, timeout=timeout):
+        raise CommandExecutionError("{} did not get its pillar within {} s: see the Salt master's log".format(__opts__["id"], timeout))
+    return {"comment": "pillar taken anew"}
+
+
 def nova_installed(release="15.1"):
     """The version of nova that will migrate the schemas, read from the installed package, not from nova-manage.
 

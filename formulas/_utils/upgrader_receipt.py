@@ -40,9 +40,14 @@ def read(store, identity):
 
 
 def write(path, document):
-    """Write JSON so that a crash leaves the old file or the new one, never half of it; readable by its owner only."""
+    """Write JSON so that a crash leaves the old file or the new one, never half of it; readable by its owner only.
+
+    The owner is the folder's: the store's own user has to be able to show a receipt that root has added a proof to.
+    """
     beside = path + ".new"
     descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    owner = os.stat(os.path.dirname(path))
+    os.fchown(descriptor, owner.st_uid, owner.st_gid)
     with os.fdopen(descriptor, "w") as file:
         json.dump(document, file, indent=1, sort_keys=True)
         file.flush()

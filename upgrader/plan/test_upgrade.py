@@ -43,6 +43,12 @@ def _gate(cloud: Cloud, formulas_digest: str) -> tuple[Step, ...]:
             GATE,
         ),
         Step(
+            "pillar-current",
+            "every node has the pillar of this moment",
+            Call("module", "upgrader_node.pillar_current", everybody),
+            GATE,
+        ),
+        Step(
             "source-versions",
             f"source databases are at {cloud.path.source.capitalize()}'s schema versions",
             Call("module", "upgrader_clone.check_source", backup, {"versions": versions}),

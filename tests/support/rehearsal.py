@@ -1,0 +1,197 @@
+"""Driving and judging a whole stage in the lab, through doors that the code under test does not use.
+
+Databases are read over the server's own socket as root from outside the node; the journal is read as plain lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pymysql
+
+from upgrader.lab import Lab
+
+STAGE = ("control-plane", "--stage", "test-upgrade")
+SOURCES = ("nova", "nova_api")
+CLONES = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
+VOLATILE = {"created_at", "updated_at", "id"}
+RANDOM = {"cell_mappings": {"uuid"}, "migrate_version": {"repository_path"}}
+
+
+class Rehearsal:
+    """The stage in one lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.cfg, self.dbs, self.upg = (lab.node(name) for name in ("cfg01", "dbs01", "upg01"))
+
+    def command(self, *words: str) -> list[str]:
+        return self.cfg.command(["upgrader", *words])
+
+    def run(self, *words: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        """The command on the Salt master, to its end."""
+        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
+        return subprocess.run(
+            self.command(*words), capture_output=True, text=True, env=environment, timeout=timeout, stdin=subprocess.DEVNULL, check=False
+        )
+
+    def journals(self) -> list[Path]:
+        return sorted((self.cfg.root / "var/lib/upgrader/lab/runs").glob("*.jsonl"))
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Whole lines of the newest journal, unchecked."""
+        content = self.journals()[-1].read_text() if self.journals() else ""
+        return [json.loads(line) for line in content.split("\n")[:-1]]
+
+    @contextlib.contextmanager
+    def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The command in the background; whatever is left of it is killed at the end."""
+        environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
+        process = subprocess.Popen(
+            self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        try:
+            yield process
+        finally:
+            kill_inner(process)
+            process.kill()
+            process.wait()
+
+    def kill_at(self, words: Sequence[str], step: str, event: str, delay: float = 0.0) -> bool:
+        """Run the command and SIGKILL it once the journal says ``event`` of ``step``. False when it ended before that."""
+        with self.started(*words) as process:
+            deadline = time.monotonic() + 300
+            while time.monotonic() < deadline:
+                if any(row["event"] == event and row.get("step") == step for row in self.journal_now(process)):
+                    time.sleep(delay)
+                    return kill_inner(process)
+                if process.poll() is not None:
+                    return False
+                time.sleep(0.01)
+        raise AssertionError(f"step {step} was not reached in time")
+
+    def journal_now(self, process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
+        rows = self.journal()
+        last = max((n for n, row in enumerate(rows) if row["event"] in ("run-started", "run-resumed")), default=0)
+        return rows[last:]
+
+    def step_in_doubt(self) -> str | None:
+        """The step that the journal shows as started and not finished, read from its plain lines."""
+        current = None
+        for row in self.journal():
+            if row["event"] == "step-started":
+                current = row["step"]
+            elif row["event"] == "step-finished":
+                current = None
+        return current
+
+    def connect(self) -> pymysql.connections.Connection[Any]:
+        socket = self.dbs.root / "run/mysqld/mysqld.sock"
+        return pymysql.connect(unix_socket=str(socket), user="root", charset="utf8mb4", autocommit=True)
+
+    def checksums(self, databases: Sequence[str] = SOURCES) -> dict[str, int]:
+        """The server's own checksum of every table, and the text of its definition."""
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            return {
+                f"{database}.{table}": hash((_one(cursor, f"CHECKSUM TABLE `{database}`.`{table}` EXTENDED")[1], _definition(cursor, database, table)))
+                for database in databases
+                for table in tables(cursor, database)
+            }
+
+    def contents(self, databases: Sequence[str] = CLONES) -> dict[str, str]:
+        """A digest of every table's rows without what differs from run to run: times, row numbers, random ids."""
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            return {f"{d}.{t}": _digest(cursor, d, t) for d in databases for t in tables(cursor, d)}
+
+    def scalar(self, statement: str) -> Any:
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            return _one(cursor, statement)[0]
+
+
+def _one(cursor: Any, statement: str) -> Any:
+    cursor.execute(statement)
+    return cursor.fetchone()
+
+
+def _definition(cursor: Any, database: str, table: str) -> str:
+    return str(_one(cursor, f"SHOW CREATE TABLE `{database}`.`{table}`")[1])
+
+
+def tables(cursor: Any, database: str) -> list[str]:
+    cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name", (database,))
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _digest(cursor: Any, database: str, table: str) -> str:
+    left_out = VOLATILE | RANDOM.get(table, set())
+    cursor.execute(f"SELECT * FROM `{database}`.`{table}`")
+    names = [column[0] for column in cursor.description]
+    kept = [position for position, name in enumerate(names) if name not in left_out]
+    rows = sorted("|".join(_plain(row[position]) for position in kept) for row in cursor.fetchall())
+    return f"{len(rows)} rows {hashlib.sha256(chr(10).join(rows).encode()).hexdigest()[:16]}"
+
+
+def _plain(value: Any) -> str:
+    """JSON is compared as a value, not as text."""
+    if isinstance(value, str) and value[:1] in "{[":
+        with contextlib.suppress(ValueError):
+            return json.dumps(json.loads(value), sort_keys=True)
+    return repr(value)
+
+
+def kill_inner(process: subprocess.Popen[bytes]) -> bool:
+    """SIGKILL the command itself, which is the child of the process that entered the node."""
+    try:
+        inner = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    except OSError:
+        return False
+    for pid in inner:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait(timeout=10)
+    return bool(inner)
+
+
+class Watcher:
+    """Looks at every command line and environment on the machine, many times a second, for texts that must not be there."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
+        self.seen: set[str] = set()
+        self.looked = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.02):
+            for folder in Path("/proc").glob("[0-9]*"):
+                for name in ("cmdline", "environ"):
+                    self._look(folder / name)
+            self.looked += 1
+
+    def _look(self, path: Path) -> None:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return
+        for secret in self._secrets:
+            if secret in content:
+                self.seen.add(f"{path}: {content[:120]!r}")
