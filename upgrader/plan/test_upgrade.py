@@ -74,7 +74,6 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
     backup, database = cloud.role(BACKUP)[:1], cloud.role(DATABASE)[:1]
     clones = {clone: source for service in cloud.services for source, clone in service.clones}
     empty = [name for service in cloud.services for name in service.upgrade_databases if name not in clones]
-    grants = {service.name: list(service.upgrade_databases) for service in cloud.services}
     receipt = {"receipt": RUN_ID}
     return (
         Step("store-ready", "backup store accepts the database node", _apply("xtrabackup.server", backup)),
@@ -110,7 +109,7 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
                 "module",
                 "upgrader_clone.create",
                 backup,
-                {"run": RUN_ID, "names": [*sorted(clones), *empty], "grants": grants},
+                {"run": RUN_ID, "names": [*sorted(clones), *empty]},
                 10 * MINUTE,
             ),
             needs=("backup-prove", "upgrade-node-stopped"),
