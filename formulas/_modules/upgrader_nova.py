@@ -7,6 +7,10 @@ Mutating functions answer ``{"before", "after", "changed", "comment", ...}`` and
 
 Passwords never stand in an argv: ``create_cell`` and the rest take the URLs from nova.conf, and ``map_cell0`` hands the
 one URL that nova itself would spell wrongly to the real nova-manage over stdin.
+
+``allow_production`` is for the real upgrade alone: without it a database name without ``_upgrade`` is refused.
+``timeout`` is in seconds for one nova-manage; ``patience`` is how long to wait, in seconds, for the schema change or the
+nova-manage of an interrupted run to end before anything is started.
 """
 
 import contextlib
@@ -21,6 +25,7 @@ import upgrader_nova_findings
 import upgrader_nova_manage
 import upgrader_nova_rows
 import upgrader_nova_target
+import upgrader_pillar
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -40,8 +45,8 @@ def __virtual__():
     return __virtualname__
 
 
-def _controller(pillar_get):
-    return pillar_get("nova:controller", {}) or {}
+def _controller(pillar):
+    return upgrader_pillar.value(pillar, "nova:controller", {}) or {}
 
 
 def _config_file(controller):
@@ -98,9 +103,9 @@ def _nova_manage(controller):
 
 
 @contextlib.contextmanager
-def _session(pillar_get, opts, allow_production=False, patience=HOUR):
+def _session(pillar, opts, allow_production=False, patience=HOUR):
     """A session; whatever goes wrong inside leaves as CommandExecutionError, one sentence, passwords hidden."""
-    controller = _controller(pillar_get)
+    controller = _controller(pillar)
     secrets = ()
     try:
         target = _target(controller, allow_production)
@@ -130,11 +135,11 @@ def versions(allow_production=False):
 
         salt 'upg01*' upgrader_nova.versions
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production) as session:
         return session.versions()
 
 
-def api_db_sync(version=None, timeout=HOUR, allow_production=False):
+def api_db_sync(version=None, timeout=HOUR, allow_production=False, patience=HOUR):
     """
     Bring the API schema to ``version`` (default Ocata's 31) when it is lower; Newton's 20, 21 and 22 all satisfy 20.
 
@@ -144,11 +149,11 @@ def api_db_sync(version=None, timeout=HOUR, allow_production=False):
 
         salt 'upg01*' upgrader_nova.api_db_sync version=20
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_driver.api_db_sync(session, int(version or OCATA_API), timeout)
 
 
-def db_sync(version=None, timeout=6 * HOUR, allow_production=False):
+def db_sync(version=None, timeout=6 * HOUR, allow_production=False, patience=HOUR):
     """
     Bring the main schema, and cell0's once it is mapped, to ``version`` (default Ocata's 347) when one is lower.
 
@@ -158,7 +163,7 @@ def db_sync(version=None, timeout=6 * HOUR, allow_production=False):
 
         salt 'upg01*' upgrader_nova.db_sync version=334
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_driver.db_sync(session, int(version or OCATA_MAIN), timeout)
 
 
@@ -172,11 +177,11 @@ def remaining(allow_production=False):
 
         salt 'upg01*' upgrader_nova.remaining
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production) as session:
         return upgrader_nova_rows.unmigrated(session.connection, session.target.main, session.target.api)
 
 
-def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=False):
+def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=False, patience=HOUR):
     """
     Run online data migrations in batches of ``max_count`` rows until the databases say that nothing is left.
 
@@ -188,11 +193,11 @@ def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=Fa
 
         salt 'upg01*' upgrader_nova.online_data_migrations max_count=2000
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_driver.online_data_migrations(session, NEWTON_MAIN, int(max_count), timeout)
 
 
-def map_cell0(timeout=HOUR, allow_production=False):
+def map_cell0(timeout=HOUR, allow_production=False, patience=HOUR):
     """
     Map cell0 to ``<main>_cell0`` with a properly quoted URL; refuses when another cell0 is mapped.
 
@@ -202,11 +207,11 @@ def map_cell0(timeout=HOUR, allow_production=False):
 
         salt 'upg01*' upgrader_nova.map_cell0
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_cells.map_cell0(session, timeout)
 
 
-def create_cell(name="cell1", timeout=HOUR, allow_production=False):
+def create_cell(name="cell1", timeout=HOUR, allow_production=False, patience=HOUR):
     """
     Create the one cell beside cell0 from nova.conf's URLs; skips an equal one, refuses any other.
 
@@ -216,11 +221,11 @@ def create_cell(name="cell1", timeout=HOUR, allow_production=False):
 
         salt 'upg01*' upgrader_nova.create_cell name=cell1
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_cells.create_cell(session, name, timeout)
 
 
-def discover_hosts(cell="cell1", timeout=HOUR, allow_production=False):
+def discover_hosts(cell="cell1", timeout=HOUR, allow_production=False, patience=HOUR):
     """
     Map every live compute host to the cell, proven by counts.
 
@@ -230,11 +235,11 @@ def discover_hosts(cell="cell1", timeout=HOUR, allow_production=False):
 
         salt 'upg01*' upgrader_nova.discover_hosts
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_cells.discover_hosts(session, cell, timeout)
 
 
-def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_production=False):
+def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_production=False, patience=HOUR):
     """
     Map every instance, soft-deleted ones too, to the cell in batches; resumes where an earlier run stopped.
 
@@ -244,7 +249,7 @@ def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_producti
 
         salt 'upg01*' upgrader_nova.map_instances
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
         return upgrader_nova_cells.map_instances(session, cell, int(max_count), timeout)
 
 
@@ -258,7 +263,7 @@ def cells(allow_production=False):
 
         salt 'upg01*' upgrader_nova.cells
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production) as session:
         target, connection = session.target, session.connection
         found = upgrader_nova_rows.cells(connection, target.api)
         quoted = [cell.name for cell in found if cell.database_connection == target.cell0_url.text()]
@@ -280,7 +285,7 @@ def assert_isolated(allow_production=False):
 
         salt 'upg01*' upgrader_nova.assert_isolated
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production) as session:
         found = upgrader_nova_cells.assert_isolated(session)
         return {
             "main": session.target.main_url.shown(),
@@ -302,7 +307,7 @@ def findings(expected=None, allow_production=False):
 
         salt 'upg01*' upgrader_nova.findings
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production) as session:
         return _findings(session, expected)
 
 
@@ -337,7 +342,7 @@ def verify(expected=None, allow_production=False):
 
         salt 'upg01*' upgrader_nova.verify
     """
-    with _session(__salt__["pillar.get"], __opts__, allow_production) as session:
+    with _session(__pillar__, __opts__, allow_production) as session:
         found = _findings(session, expected)
         return _judged(found, {"versions": session.versions(), "compared": expected is not None})
 
@@ -372,9 +377,9 @@ def api_counts(patience=60, timeout=120):
 
         salt 'upg01*' upgrader_nova.api_counts
     """
-    pillar_get = __salt__["pillar.get"]
-    with _session(pillar_get, __opts__) as session:
-        return _listed(session, _controller(pillar_get), patience, timeout)
+    pillar = __pillar__
+    with _session(pillar, __opts__) as session:
+        return _listed(session, _controller(pillar), patience, timeout)
 
 
 def verify_api(expected=None, patience=60, timeout=120):
@@ -390,12 +395,12 @@ def verify_api(expected=None, patience=60, timeout=120):
 
         salt 'upg01*' upgrader_nova.verify_api
     """
-    pillar_get = __salt__["pillar.get"]
-    with _session(pillar_get, __opts__) as session:
+    pillar = __pillar__
+    with _session(pillar, __opts__) as session:
         target, connection = session.target, session.connection
         wanted = upgrader_nova_rows.listable(connection, target.main, target.api, target.host)
         if expected is not None:
             wanted = upgrader_nova_findings.listable(target.main, expected, wanted)
-        listed = _listed(session, _controller(pillar_get), patience, timeout)
+        listed = _listed(session, _controller(pillar), patience, timeout)
         found = upgrader_nova_findings.compare_api(listed, {kind: wanted[kind] for kind in listed})
         return _judged(found, {"listed": listed})

@@ -1,0 +1,3 @@
+include:
+  - nova.configured
+  - nova.running

@@ -1,0 +1,208 @@
+"""The bench: source and clone databases on a real server, a masterless minion over ``formulas/``, and stages of an upgrade."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pymysql
+import salt.client
+import salt.config
+
+from upgrader.lab.mitaka import populate
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOCKET = Path(os.environ.get("UPGRADER_TEST_SOCKET", "/run/mysqld/mysqld.sock"))
+VENV = Path(os.environ.get("UPGRADER_TEST_VENV", "/opt/ocata"))
+DUMPS = Path(os.environ.get("UPGRADER_TEST_DUMPS", "/opt/mitaka"))
+PASSWORD = "n@v/a%41:p#w"
+QUEUE_PASSWORD = "r@b/b%:#it"
+INSTANCES = 60
+MAIN, API, CELL0 = "nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0"
+STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("api_db_sync", {"version": 20}),
+    ("db_sync", {"version": 334}),
+    ("online_data_migrations", {}),
+    ("map_cell0", {}),
+    ("create_cell", {"name": "cell1"}),
+    ("discover_hosts", {"cell": "cell1"}),
+    ("map_instances", {"cell": "cell1", "max_count": 25}),
+    ("api_db_sync", {"version": 31}),
+    ("db_sync", {"version": 347}),
+    ("online_data_migrations", {}),
+)
+
+
+class Bench:
+    """One server, one minion. ``call`` goes through Salt's real loader."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.conf = root, root / "nova.conf"
+        self.connection = pymysql.connect(unix_socket=str(SOCKET), user="root", charset="utf8mb4", autocommit=True)
+        self.port = int(self.query("SELECT @@port")[0][0])
+        self._dumps: dict[str, dict[str, bytes]] = {}
+        for directory in ("pillar", "cache", "pki", "minion"):
+            (root / directory).mkdir()
+        self._user()
+        self._source()
+        self.configure()
+        self._caller: Any = None
+        self.call("saltutil.sync_all")
+        self._caller = None
+
+    def close(self) -> None:
+        for schema in ("nova", "nova_api", MAIN, API, CELL0):
+            self.query(f"DROP DATABASE IF EXISTS {schema}")
+        self.query("DROP USER IF EXISTS nova_bench@'%', nova_bench@localhost")
+        self.connection.close()
+
+    def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return list(cursor.fetchall())
+
+    def number(self, statement: str) -> int:
+        return int(self.query(statement)[0][0])
+
+    def _user(self) -> None:
+        for host in ("'%'", "localhost"):
+            self.query(f"CREATE OR REPLACE USER nova_bench@{host} IDENTIFIED BY {self.connection.escape(PASSWORD)}")
+            for schema in (MAIN, API, CELL0):
+                self.query(f"GRANT ALL ON {schema}.* TO nova_bench@{host}")
+
+    def _source(self) -> None:
+        for schema in ("nova", "nova_api"):
+            self._load(schema, gzip.decompress((DUMPS / f"{schema}.sql.gz").read_bytes()))
+        populate(self.connection, instances=INSTANCES)
+        self._dumps["mitaka"] = {MAIN: self._dump("nova"), API: self._dump("nova_api"), CELL0: b""}
+
+    def _load(self, schema: str, text: bytes) -> None:
+        self.query(f"DROP DATABASE IF EXISTS {schema}")
+        self.query(f"CREATE DATABASE {schema} CHARACTER SET utf8")
+        subprocess.run(["mariadb", "--socket", str(SOCKET), schema], input=text, check=True)
+
+    def _dump(self, schema: str) -> bytes:
+        return subprocess.run(["mariadb-dump", "--socket", str(SOCKET), schema], capture_output=True, check=True).stdout
+
+    def keep(self, stage: str) -> None:
+        self._dumps[stage] = {schema: self._dump(schema) for schema in (MAIN, API, CELL0)}
+
+    def restore(self, stage: str) -> None:
+        for schema, text in self._dumps[stage].items():
+            self._load(schema, text)
+
+    def controller(self, **changes: Any) -> dict[str, Any]:
+        """Pillar nova:controller as the lab gives it; ``database`` and others can be replaced."""
+        database = {"engine": "mysql", "host": "127.0.0.1", "port": self.port, "name": MAIN, "user": "nova_bench", "password": PASSWORD}
+        queue = {"engine": "rabbitmq", "host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUEUE_PASSWORD, "virtual_host": "/openstack"}
+        usual = {
+            "enabled": True, "version": "ocata", "engine": "venv", "venv": str(VENV), "config_file": str(self.conf), "database": database,
+            "message_queue": queue, "bind": {"address": "127.0.0.1", "port": 18774}, "osapi_compute_workers": 1,
+        }  # fmt: skip
+        return {**usual, **changes}
+
+    def configure(self, **changes: Any) -> None:
+        """Write pillar and the nova.conf that fits it."""
+        controller = self.controller(**changes)
+        (self.root / "pillar" / "top.sls").write_text("base:\n  '*':\n    - nova\n")
+        (self.root / "pillar" / "nova.sls").write_text(json.dumps({"nova": {"controller": controller}}))
+        self.write_conf(controller["database"], controller["message_queue"])
+        self._caller = None
+
+    def configure_pillar_only(self, database: dict[str, Any]) -> None:
+        """Pillar with another ``database``, nova.conf left as it is."""
+        controller = self.controller(database=database)
+        (self.root / "pillar" / "nova.sls").write_text(json.dumps({"nova": {"controller": controller}}))
+        self._caller = None
+
+    def write_conf(self, database: dict[str, Any], queue: dict[str, Any], main: str = "", api: str = "") -> None:
+        place = f"mysql+pymysql://{database['user']}:{quote(database['password'], safe='')}@{database['host']}:{database['port']}"
+        vhost = quote(queue["virtual_host"].lstrip("/"), safe="")
+        self.conf.write_text(
+            f"[DEFAULT]\nuse_stderr = true\n"
+            f"transport_url = rabbit://{queue['user']}:{quote(queue['password'], safe='')}@{queue['host']}:{queue['port']}/{vhost}\n"
+            f"[database]\nconnection = {place}/{main or database['name']}\n"
+            f"[api_database]\nconnection = {place}/{api or database['name'] + '_api'}\n"
+        )
+        self.conf.chmod(0o600)
+
+    def _opts(self) -> dict[str, Any]:
+        config = self.root / "minion" / "minion"
+        config.write_text(
+            json.dumps(
+                {
+                    "id": "bench.lab.local", "file_client": "local", "root_dir": str(self.root), "cachedir": str(self.root / "cache"),
+                    "pki_dir": str(self.root / "pki"), "file_roots": {"base": [str(REPOSITORY / "formulas")]},
+                    "pillar_roots": {"base": [str(self.root / "pillar")]}, "log_file": str(self.root / "minion.log"),
+                    "log_level_logfile": "debug", "state_events": False, "fileserver_backend": ["roots"],
+                }
+            )
+        )  # fmt: skip
+        return dict(salt.config.minion_config(str(config)))
+
+    def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
+        """One call through the loader, as salt-call --local makes it; failures are Salt's own exceptions."""
+        if self._caller is None:
+            self._caller = salt.client.Caller(mopts=self._opts())
+        return self._caller.cmd(function, *args, **kwargs)
+
+    def nova(self, function: str, **kwargs: Any) -> Any:
+        return self.call(f"upgrader_nova.{function}", **kwargs)
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The real nova-manage as an operator would type it, without any of our judgement."""
+        argv = [str(VENV / "bin" / "nova-manage"), "--config-file", str(self.conf), *words]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=180)
+
+    def versions(self) -> dict[str, Any]:
+        return dict(self.nova("versions"))
+
+
+@dataclass
+class Stages:
+    """What the ten steps answered, and every command line and environment that was seen meanwhile."""
+
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+
+def build_stages(bench: Bench) -> Stages:
+    bench.configure()
+    bench.restore("mitaka")
+    stages, done = Stages(), threading.Event()
+    watcher = threading.Thread(target=_watch, args=(stages.seen, done))
+    watcher.start()
+    try:
+        for number, (function, arguments) in enumerate(STEPS):
+            started = time.monotonic()
+            stages.answers.append(bench.nova(function, **arguments))
+            stages.seconds.append(time.monotonic() - started)
+            name = {1: "newton", 2: "migrated", 9: "ocata"}.get(number)
+            if name:
+                bench.keep(name)
+    finally:
+        done.set()
+        watcher.join()
+    return stages
+
+
+def _watch(seen: set[str], done: threading.Event) -> None:
+    """Everything that /proc shows of other processes, sampled every few milliseconds."""
+    while not done.wait(0.005):
+        for process in Path("/proc").iterdir():
+            if not process.name.isdigit() or int(process.name) == os.getpid():
+                continue
+            for part in ("cmdline", "environ"):
+                try:
+                    seen.add((process / part).read_bytes().decode("utf-8", "replace"))
+                except OSError:
+                    continue
