@@ -27,8 +27,8 @@ useradd --system --home-dir /var/lib/nova --create-home --shell /usr/sbin/nologi
 mysql=/run/mitaka-mysql
 mkdir -p "$mysql"
 chown mysql:mysql "$mysql"
-mariadb-install-db --no-defaults --user=mysql --datadir="$mysql/data" --auth-root-authentication-method=normal \
-    --skip-test-db > "$mysql/install.log"
+mariadb-install-db --no-defaults --force --user=mysql --datadir="$mysql/data" --auth-root-authentication-method=normal \
+    --skip-test-db
 mariadbd --no-defaults --user=mysql --datadir="$mysql/data" --socket="$mysql/s.sock" --pid-file="$mysql/pid" \
     --skip-networking --skip-grant-tables --innodb-flush-log-at-trx-commit=0 --skip-log-bin 2> "$mysql/error.log" &
 for _ in $(seq 300); do

@@ -1,0 +1,121 @@
+"""`upgrader lab ...`: progress goes to stderr, results to stdout, refusals end with exit code 3."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upgrader.lab.attach import attach
+from upgrader.lab.lab import Lab
+from upgrader.lab.narrator import Narrator
+from upgrader.lab.topology import TOPOLOGIES
+
+WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.group()
+@click.option("--name", default="lab", show_default=True, help="Which lab: several can run side by side.")
+@click.option("--state", type=click.Path(path_type=Path), envvar="UPGRADER_LAB_STATE", help="Where running labs live.")
+@click.option("--cache", type=click.Path(path_type=Path), envvar="UPGRADER_LAB_CACHE", help="Where images are kept.")
+@click.pass_context
+def lab(context: click.Context, name: str, state: Path | None, cache: Path | None) -> None:
+    """A real cloud in small, on this machine: Debian nodes with Salt, MariaDB and Ocata's nova."""
+    context.obj = Lab(name, state, cache, Narrator())
+
+
+@lab.command()
+@click.option("--instances", type=click.IntRange(min=1), help="How many instances the generated cloud has [1000].")
+@click.option("--dumps", type=click.Path(path_type=Path), help="A directory with dumps of your own Mitaka databases.")
+@click.option("--mirror", default="", metavar="URL", help="Debian mirror for building images [this machine's own].")
+@click.option("--topology", type=click.Choice(sorted(TOPOLOGIES)), help="Which nodes [nova].")
+@click.pass_obj
+def up(the: Lab, instances: int | None, dumps: Path | None, mirror: str, topology: str | None) -> None:
+    """Start the lab, or what of it does not run; build its images first if there are none.
+
+    On a running lab the tool, its formulas and the model are copied again; the databases are left alone.
+    """
+    if instances and dumps:
+        raise click.UsageError("--instances sizes the generated cloud, --dumps replaces it: give one of them.")
+    _show(the.up(instances=instances, dumps=dumps, topology=topology, mirror=mirror))
+
+
+@lab.command()
+@click.pass_obj
+def down(the: Lab) -> None:
+    """Stop the lab and discard its disks: journals, backups and databases in it are gone."""
+    click.echo(f"The lab {the.name} is down." if the.down() else f"The lab {the.name} was not up.")
+
+
+@lab.command()
+@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def status(the: Lab, output: str) -> None:
+    """Say which nodes run. Exit code 0 whatever the answer."""
+    answer = the.status()
+    if output == "json":
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _show(answer)
+
+
+@lab.command()
+@click.option("--mirror", default="", metavar="URL", help="Debian mirror for building images [this machine's own].")
+@click.pass_obj
+def reset(the: Lab, mirror: str) -> None:
+    """Back to the start: stop the lab, discard its disks, start it with the same options."""
+    _show(the.reset(mirror))
+
+
+@lab.command()
+@click.option("--mirror", default="", metavar="URL", help="Debian mirror [this machine's own].")
+@click.option("--prune", is_flag=True, help="Also remove layers that no recipe leads to any more.")
+@click.pass_obj
+def build(the: Lab, mirror: str, prune: bool) -> None:
+    """Build every image and start nothing."""
+    answer = the.build(mirror, prune)
+    click.echo(f"Built: {', '.join(answer['built']) or 'nothing, all images are in the cache'}.")
+    if prune:
+        click.echo(f"Removed: {', '.join(answer['removed']) or 'nothing'}.")
+
+
+@lab.command()
+@click.argument("node")
+@click.pass_obj
+def shell(the: Lab, node: str) -> None:
+    """A root shell on a node."""
+    sys.exit(attach(the.node(node), ["bash", "--login"]))
+
+
+@lab.command(context_settings=WORDS)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def run(the: Lab, arguments: Sequence[str]) -> None:
+    """Run `upgrader ARGUMENTS` where an operator would: on the lab's Salt master.
+
+    Input, output, terminal, interrupts and the exit code are those of the command itself.
+    """
+    master = the.topology.master
+    if master is None:
+        raise click.UsageError(f"The lab {the.name} has topology {the.topology.name}, which has no Salt master.")
+    sys.exit(attach(the.node(master.name), ["upgrader", *arguments]))
+
+
+@lab.command("exec", context_settings=WORDS)
+@click.argument("node")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_obj
+def execute(the: Lab, node: str, words: Sequence[str]) -> None:
+    """Run a command on a node; output and exit code are those of the command."""
+    sys.exit(attach(the.node(node), list(words)))
+
+
+def _show(answer: dict[str, Any]) -> None:
+    click.echo(f"Lab {answer['name']}: {answer['state']}")
+    for node in answer["nodes"]:
+        state = f"pid {node['pid']}" if node["running"] else f"not running, console {node['console']}"
+        click.echo(f"  {node['name']:<8} {node['address']:<12} {state}")

@@ -1,0 +1,247 @@
+"""The lab as a whole: what `upgrader lab up`, `down`, `status` and `reset` do, and what tests hold in their hands."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from upgrader.errors import LabError, LabRefused
+from upgrader.lab import cgroups, databases, startup
+from upgrader.lab.dumps import Dump, find_dumps
+from upgrader.lab.layers import ImageCache
+from upgrader.lab.narrator import Narrator
+from upgrader.lab.network import LabNetwork
+from upgrader.lab.node import Node
+from upgrader.lab.passwords import load_or_make
+from upgrader.lab.recipe import Layer, chain, lab_recipes, up_to
+from upgrader.lab.topology import TOPOLOGIES, NodePlan, Topology
+
+STATE_ROOT = Path("/var/lib/upgrader-lab")
+CACHE = Path("/var/cache/upgrader-lab")
+INSTANCES = 1000
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a lab was started with; `reset` starts it with the same again."""
+
+    topology: str = "nova"
+    instances: int = INSTANCES
+    dumps: str = ""
+    loaded: bool = False
+
+
+class Lab:
+    """One lab by name. Every method may be called in any state the one before left, a crash included."""
+
+    def __init__(
+        self,
+        name: str = "lab",
+        state_root: Path | None = None,
+        cache: Path | None = None,
+        narrator: Narrator | None = None,
+    ) -> None:
+        if not name.isalnum() or len(name) > 12:
+            raise LabRefused(f"A lab's name is 1 to 12 letters and digits, not {name!r}; choose another with --name.")
+        self.name = name
+        self.state_root = state_root or Path(os.environ.get("UPGRADER_LAB_STATE") or STATE_ROOT)
+        self.folder = self.state_root / name
+        self.images = ImageCache(cache or Path(os.environ.get("UPGRADER_LAB_CACHE") or CACHE))
+        self.narrator = narrator or Narrator(quiet=True)
+        self.network = LabNetwork(f"upgrader-{name}")
+        self.cgroup = f"upgrader-lab/{name}"
+
+    @property
+    def options(self) -> Options | None:
+        """What the lab was started with, or None when there is none."""
+        try:
+            return Options(**json.loads((self.folder / "lab.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+
+    @property
+    def topology(self) -> Topology:
+        options = self.options
+        if options is None:
+            raise LabRefused(f"There is no lab named {self.name}; `upgrader lab up` starts one.")
+        return TOPOLOGIES[options.topology]
+
+    def nodes(self) -> list[Node]:
+        return [self._node(plan) for plan in self.topology.nodes]
+
+    def node(self, name: str) -> Node:
+        """A node by its name or its minion id."""
+        nodes = self.nodes()
+        for node in nodes:
+            if name in (node.name, node.plan.minion_id):
+                return node
+        known = ", ".join(node.name for node in nodes)
+        raise LabRefused(f"The lab {self.name} has no node {name}; it has {known}.")
+
+    def _node(self, plan: NodePlan) -> Node:
+        return Node(plan, self.folder / "nodes" / plan.name, f"{self.cgroup}/{plan.name}")
+
+    def status(self) -> dict[str, Any]:
+        """The documented, versioned answer of `lab status`."""
+        options = self.options
+        nodes = [_describe(node) for node in self.nodes()] if options else []
+        running = sum(1 for node in nodes if node["running"])
+        whole = bool(options and options.loaded and running == len(nodes))
+        return {
+            "schema": 1,
+            "name": self.name,
+            "state": "down" if options is None else ("up" if whole else "partial"),
+            "namespace": self.network.namespace if self.network.exists() else None,
+            "topology": options.topology if options else None,
+            "instances": options.instances if options and not options.dumps else None,
+            "dumps": (options.dumps or None) if options else None,
+            "folder": str(self.folder),
+            "nodes": nodes,
+        }
+
+    def up(
+        self,
+        *,
+        instances: int | None = None,
+        dumps: str | Path | None = None,
+        topology: str | None = None,
+        mirror: str = "",
+    ) -> dict[str, Any]:
+        """Starts the lab, or what of a started one does not run. What is not named is as the lab has it, else the
+        default; naming something else than the lab has is refused, for its databases would have to go."""
+        asked = {
+            "instances": instances,
+            "dumps": str(Path(dumps).resolve()) if dumps else None,
+            "topology": topology,
+        }
+        asked = {name: value for name, value in asked.items() if value is not None}
+        with self._alone("up"):
+            there = self.options
+            wanted = replace(there or Options(), **asked)  # type: ignore[arg-type]
+            if there is not None and wanted != there:
+                raise LabRefused(
+                    f"The lab {self.name} runs with {_wording(there)}, not with {_wording(wanted)}; "
+                    "`upgrader lab down` discards it first."
+                )
+            found = find_dumps(Path(wanted.dumps)) if wanted.dumps and not wanted.loaded else ()
+            self._start(wanted, found, mirror)
+        return self.status()
+
+    def down(self) -> bool:
+        """Stops the lab and discards its disks; False when there was nothing to stop."""
+        with self._alone("down"):
+            return self._stop()
+
+    def reset(self, mirror: str = "") -> dict[str, Any]:
+        """Back to the start: the same lab with fresh disks."""
+        options = self.options
+        if options is None:
+            raise LabRefused(f"There is no lab named {self.name} to reset; `upgrader lab up` starts one.")
+        self.down()
+        return self.up(
+            instances=options.instances, dumps=options.dumps or None, topology=options.topology, mirror=mirror
+        )
+
+    def build(self, mirror: str = "", prune: bool = False) -> dict[str, list[str]]:
+        """Builds every image layer that is not in the cache, and starts nothing; says what it built and removed."""
+        layers = chain(lab_recipes())
+        built = startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator)
+        return {"built": built, "removed": self.images.prune(layers) if prune else []}
+
+    @contextlib.contextmanager
+    def _alone(self, doing: str) -> Iterator[None]:
+        """Two commands on one lab would undo each other."""
+        if os.geteuid() != 0:
+            raise LabRefused(f"The lab needs root for its namespaces and mounts; run `sudo upgrader lab {doing}`.")
+        self.state_root.mkdir(parents=True, exist_ok=True)
+        with (self.state_root / f"{self.name}.lock").open("a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise LabError(f"The lab {self.name} is busy: {lock.read().strip()}; wait for it to end.") from None
+            lock.truncate(0)
+            lock.write(f"`upgrader lab {doing}` runs as pid {os.getpid()}")
+            lock.flush()
+            yield
+
+    def _start(self, wanted: Options, dumps: Sequence[Dump], mirror: str) -> None:
+        topology = TOPOLOGIES[wanted.topology]
+        layers = up_to(chain(lab_recipes()), topology.top_layer)
+        startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._record(wanted)
+        try:
+            self._bring_up(wanted, topology, layers, dumps)
+        except LabRefused:
+            # What was refused shall not stay behind half loaded.
+            self._stop()
+            raise
+        self._record(replace(wanted, loaded=True))
+
+    def _bring_up(self, wanted: Options, topology: Topology, layers: Sequence[Layer], dumps: Sequence[Dump]) -> None:
+        nodes = {node.name: node for node in self.nodes()}
+        passwords = load_or_make(self.folder / "passwords.json")
+        startup.prepare_disks(topology, nodes, passwords)
+        if topology.master is not None:
+            startup.refresh(nodes[topology.master.name], passwords, self.narrator)
+        startup.start_nodes(list(nodes.values()), layers, self.images, self.network, self.narrator)
+        database = nodes[topology.database.name]
+        with ThreadPoolExecutor(1) as beside:
+            salt = beside.submit(startup.wait_for_salt, topology, nodes, self.narrator)
+            if wanted.loaded:
+                databases.wait_for_server(database)
+            elif topology.master is None:
+                startup.open_server(database, passwords)
+            else:
+                startup.load_databases(
+                    database, layers, self.images, passwords, self.narrator, wanted.instances, dumps
+                )
+            salt.result()
+
+    def _stop(self) -> bool:
+        """Works from what is there, not from what was written down: after a crash the two may differ."""
+        something = self.folder.exists() or self.network.exists() or bool(cgroups.processes(self.cgroup))
+        if something:
+            with self.narrator.doing(f"Stopping the lab {self.name} and discarding its disks"):
+                nodes = self.nodes() if self.options else []
+                for node in nodes:
+                    node.ask_to_stop()
+                for node in nodes:
+                    node.wait_stopped()
+                cgroups.kill_all(self.cgroup)
+                self.network.remove()
+                if self.folder.exists():
+                    shutil.rmtree(self.folder)
+        cgroups.remove(self.cgroup)
+        return something
+
+    def _record(self, options: Options) -> None:
+        fresh = self.folder / "lab.json.new"
+        fresh.write_text(json.dumps(asdict(options)) + "\n", encoding="utf-8")
+        fresh.replace(self.folder / "lab.json")
+
+
+def _describe(node: Node) -> dict[str, Any]:
+    running = node.running
+    return {
+        "name": node.name,
+        "minion_id": node.plan.minion_id,
+        "address": node.plan.address,
+        "running": running,
+        "pid": node.pid if running else None,
+        "console": str(node.console),
+    }
+
+
+def _wording(options: Options) -> str:
+    rows = f"the dumps of {options.dumps}" if options.dumps else f"{options.instances} instances"
+    return f"topology {options.topology} and {rows}"

@@ -1,0 +1,84 @@
+"""What the lab's images are made of: a chain of recipes, each keyed by a hash of its own text, its inputs and its parent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+SCRIPTS = FOLDER / "recipes"
+LOCKS = FOLDER / "locks"
+
+# Changes the key of every layer: raise it when build.sh changes what a build leaves behind.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One layer: a script that runs in the chroot on top of the parent layer, and the files it is given."""
+
+    name: str
+    title: str
+    script: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    bootstrap: str = ""
+    megabytes: int = 0
+
+    def key(self, parent_key: str) -> str:
+        """Says what the layer is made of. The mirror is no part of it: it says where from, not what."""
+        made_of = [FORMAT, self.name, self.script, self.bootstrap, sorted(self.inputs.items()), parent_key]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A recipe at its place in the chain."""
+
+    recipe: Recipe
+    key: str
+
+    @property
+    def folder(self) -> str:
+        return f"{self.recipe.name}-{self.key}"
+
+
+def chain(recipes: tuple[Recipe, ...]) -> tuple[Layer, ...]:
+    """The layers of a linear chain, ground first."""
+    layers: list[Layer] = []
+    for recipe in recipes:
+        layers.append(Layer(recipe, recipe.key(layers[-1].key if layers else "")))
+    return tuple(layers)
+
+
+def up_to(layers: tuple[Layer, ...], name: str) -> tuple[Layer, ...]:
+    """The part of a chain that ends with the layer of that name."""
+    names = [layer.recipe.name for layer in layers]
+    return layers[: names.index(name) + 1]
+
+
+def _read(*names: str) -> dict[str, str]:
+    folders = (SCRIPTS, LOCKS)
+    return {
+        name: next(folder / name for folder in folders if (folder / name).is_file()).read_text(encoding="utf-8")
+        for name in names
+    }
+
+
+def _recipe(name: str, title: str, megabytes: int, *inputs: str, bootstrap: str = "") -> Recipe:
+    script = (SCRIPTS / f"{name}.sh").read_text(encoding="utf-8")
+    ground = (SCRIPTS / bootstrap).read_text(encoding="utf-8") if bootstrap else ""
+    return Recipe(name, title, script, _read(*inputs), ground, megabytes)
+
+
+def lab_recipes() -> tuple[Recipe, ...]:
+    """The lab's own chain; the megabytes are what a layer takes on disk, measured, rounded up."""
+    return (
+        _recipe("debian", "Debian 12 with systemd", 400, bootstrap="bootstrap.sh"),
+        _recipe("salt", "Salt and the tool's Python packages", 500, "requirements.txt"),
+        _recipe("mariadb", "MariaDB server and mariadb-backup", 500),
+        _recipe("ocata", "Ocata nova and the Mitaka schemas", 1000, "nova-cinder-neutron-py27.txt"),
+        _recipe("bench", "Salt 3006 and 3007 for the functional tests", 1000, "salt-3006.txt", "salt-3007.txt"),
+    )

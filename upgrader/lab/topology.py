@@ -1,0 +1,67 @@
+"""Which nodes a lab has, what they run and what they are made of: data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DOMAIN = "lab.local"
+GATEWAY = "10.20.0.1"
+PREFIX = 24
+BRIDGE = "br0"
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """One node: its address, the image layer it stands on, the units it starts and what of the host it may read."""
+
+    name: str
+    address: str
+    layer: str
+    units: tuple[str, ...] = ()
+    shows_source: bool = False
+
+    @property
+    def minion_id(self) -> str:
+        return f"{self.name}.{DOMAIN}"
+
+    def runs(self, unit: str) -> bool:
+        return f"{unit}.service" in self.units
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A set of nodes with one Salt master, or none."""
+
+    name: str
+    nodes: tuple[NodePlan, ...]
+
+    @property
+    def master(self) -> NodePlan | None:
+        return next((node for node in self.nodes if node.runs("salt-master")), None)
+
+    @property
+    def minions(self) -> tuple[NodePlan, ...]:
+        return tuple(node for node in self.nodes if node.runs("salt-minion"))
+
+    @property
+    def database(self) -> NodePlan:
+        return next(node for node in self.nodes if node.runs("mariadb"))
+
+    @property
+    def top_layer(self) -> str:
+        """The layer that holds every other layer this topology uses."""
+        order = ("debian", "salt", "mariadb", "ocata", "bench")
+        # The Mitaka schemas are made in `ocata`, whoever loads them.
+        return max(("ocata", *(node.layer for node in self.nodes)), key=order.index)
+
+
+NOVA = Topology(
+    "nova",
+    (
+        NodePlan("cfg01", "10.20.0.10", "mariadb", ("salt-master.service", "salt-minion.service", "ssh.service")),
+        NodePlan("dbs01", "10.20.0.11", "mariadb", ("salt-minion.service", "mariadb.service")),
+        NodePlan("upg01", "10.20.0.12", "ocata", ("salt-minion.service",)),
+    ),
+)
+BENCH = Topology("bench", (NodePlan("bench01", "10.20.0.20", "bench", ("mariadb.service",), shows_source=True),))
+TOPOLOGIES = {topology.name: topology for topology in (NOVA, BENCH)}
