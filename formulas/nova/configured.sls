@@ -1,7 +1,7 @@
-# nova.conf that names the copy's databases and its own queue, and nothing else. Holds passwords: no diff is shown.
+# nova.conf that names the copy's databases and its own queue, and nothing else. It holds passwords, so no diff is shown
+# and the template reads pillar itself: what a state is given as context ends up in the minion's highstate cache.
 {%- set controller = salt['pillar.get']('nova:controller', {}) %}
 {%- set conf = controller.get('config_file', '/etc/nova/nova.conf') %}
-{%- set venv = controller.get('venv', '') if controller.get('engine') == 'venv' else '' %}
 
 nova_state_directory:
   file.directory:
@@ -21,10 +21,5 @@ nova_conf:
     - mode: '0600'
     - makedirs: true
     - show_changes: false
-    - context:
-        controller: {{ controller | json }}
-        database: {{ controller.get('database', {}) | json }}
-        queue: {{ controller.get('message_queue', {}) | json }}
-        paste: {{ controller.get('api_paste_config', (venv or '') ~ '/etc/nova/api-paste.ini') }}
     - require:
       - file: nova_state_directory
