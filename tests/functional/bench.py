@@ -125,7 +125,7 @@ class Bench:
 
     def write_conf(self, database: dict[str, Any], queue: dict[str, Any], main: str = "", api: str = "") -> None:
         place = f"mysql+pymysql://{database['user']}:{quote(database['password'], safe='')}@{database['host']}:{database['port']}"
-        vhost = quote(queue["virtual_host"].lstrip("/"), safe="")
+        vhost = quote(queue["virtual_host"], safe="")
         self.conf.write_text(
             f"[DEFAULT]\nuse_stderr = true\n"
             f"transport_url = rabbit://{queue['user']}:{quote(queue['password'], safe='')}@{queue['host']}:{queue['port']}/{vhost}\n"

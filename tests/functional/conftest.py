@@ -6,12 +6,16 @@ The places are the lab's bench node's; the environment may name others (UPGRADER
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.functional.bench import DUMPS, SOCKET, VENV, Bench, Stages, build_stages
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "formulas" / "_utils"))
+
+from tests.functional.bench import DUMPS, SOCKET, VENV, Bench, Stages, build_stages  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -69,21 +69,18 @@ class Rehearsal:
 
     def kill_at(self, words: Sequence[str], step: str, event: str, delay: float = 0.0) -> bool:
         """Run the command and SIGKILL it once the journal says ``event`` of ``step``. False when it ended before that."""
+        before, lines = self.journals()[-1:], len(self.journal())
         with self.started(*words) as process:
             deadline = time.monotonic() + 300
             while time.monotonic() < deadline:
-                if any(row["event"] == event and row.get("step") == step for row in self.journal_now(process)):
+                new = self.journal()[lines if self.journals()[-1:] == before else 0 :]
+                if any(row["event"] == event and row.get("step") == step for row in new):
                     time.sleep(delay)
                     return kill_inner(process)
                 if process.poll() is not None:
                     return False
                 time.sleep(0.01)
         raise AssertionError(f"step {step} was not reached in time")
-
-    def journal_now(self, process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
-        rows = self.journal()
-        last = max((n for n, row in enumerate(rows) if row["event"] in ("run-started", "run-resumed")), default=0)
-        return rows[last:]
 
     def step_in_doubt(self) -> str | None:
         """The step that the journal shows as started and not finished, read from its plain lines."""

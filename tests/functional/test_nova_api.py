@@ -1,0 +1,48 @@
+"""The real nova-api of Ocata on the upgraded copy lists what the source held."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import upgrader_database
+import upgrader_nova_api
+from salt.exceptions import CommandExecutionError
+
+from tests.functional.bench import API, VENV, Bench
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture
+def api(ocata: Bench) -> Iterator[Bench]:
+    ocata.call("state.apply", "nova.configured")
+    log = open(ocata.root / "nova-api.log", "wb")  # noqa: SIM115 - it lives as long as the process
+    process = subprocess.Popen([str(VENV / "bin" / "nova-api-os-compute"), "--config-file", str(ocata.conf)], stdout=log, stderr=log)
+    yield ocata
+    process.terminate()
+    process.wait(timeout=30)
+    log.close()
+
+
+def test_api_lists_what_the_source_holds(api: Bench) -> None:
+    expected = upgrader_database.table_counts(api.connection, ("nova", "nova_api"))
+    answer = api.nova("verify_api", expected=expected)
+    live = expected["nova"]
+    assert answer["listed"]["servers"] == live["instances"]["live"]
+    assert answer["listed"]["flavors"] == live["instance_types"]["live"] == 8
+    assert answer["listed"]["services"] == 4 + 3 * 3
+    assert api.nova("verify", expected=expected)["findings"] == [], "nova-api's own service row is not counted as a difference"
+    base = "http://127.0.0.1:18774/v2.1"
+    by_sevens = upgrader_nova_api.count_pages(base, "/servers?all_tenants=1", "servers", 30, page=7)
+    assert by_sevens == answer["listed"]["servers"]
+    api.query(f"DELETE FROM {API}.flavor_projects")
+    api.query(f"DELETE FROM {API}.flavors WHERE name = 'p1.gold'")
+    with pytest.raises(CommandExecutionError, match="nova-api flavors lists 7, expected 8"):
+        api.nova("verify_api", expected=expected)
+
+
+def test_an_api_that_does_not_answer_is_named_within_its_patience(ocata: Bench) -> None:
+    with pytest.raises(CommandExecutionError, match="nova-api does not answer within 2 s"):
+        ocata.nova("api_counts", patience=2)

@@ -1,0 +1,89 @@
+"""The formulas as Salt runs them: rendered under every supported Salt, applied twice, and under test=True."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.functional.bench import API, MAIN, PASSWORD, QUEUE_PASSWORD, VENV, Bench
+
+SLS = ("nova", "nova.configured", "nova.running", "nova.stopped", "nova.upgrade", "nova.verify")
+FUNCTIONS = (
+    "versions", "api_db_sync", "db_sync", "remaining", "online_data_migrations", "map_cell0", "create_cell", "discover_hosts",
+    "map_instances", "cells", "assert_isolated", "findings", "verify", "api_counts", "verify_api",
+)  # fmt: skip
+
+
+def apply(bench: Bench, sls: str, **arguments: Any) -> dict[str, dict[str, Any]]:
+    answer = bench.call("state.apply", sls, **arguments)
+    assert isinstance(answer, dict), answer
+    return {state["__id__"]: state for state in answer.values()}
+
+
+@pytest.fixture(autouse=True)
+def nova_user() -> None:
+    if subprocess.run(["id", "nova"], capture_output=True).returncode:
+        pytest.fail("user nova is missing on this node; the lab's ocata layer makes it")
+
+
+@pytest.mark.parametrize("sls", SLS)
+def test_every_sls_renders(bench: Bench, sls: str) -> None:
+    assert isinstance(bench.call("state.show_sls", sls), dict), bench.call("state.show_sls", sls)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_of_the_contract_is_loaded(bench: Bench, function: str) -> None:
+    documented = bench.call("sys.doc", f"upgrader_nova.{function}")
+    assert "CLI Example" in documented[f"upgrader_nova.{function}"]
+
+
+def test_nova_conf_holds_passwords_that_oslo_reads_back(bench: Bench) -> None:
+    bench.conf.unlink()
+    state = apply(bench, "nova.configured")["nova_conf"]
+    assert state["result"] is True
+    assert PASSWORD not in str(state) and quote(PASSWORD, safe="") not in str(state)
+    assert oct(bench.conf.stat().st_mode & 0o777) == "0o600"
+    reader = (
+        "import sys; from oslo_config import cfg; from sqlalchemy.engine.url import make_url; import oslo_messaging as m\n"
+        "c = cfg.ConfigOpts(); c.register_opts([cfg.StrOpt('connection')], 'database'); c(['--config-file', sys.argv[1]])\n"
+        "u = make_url(c.database.connection); t = m.TransportURL.parse(c); print(u.password); print(t.hosts[0].password); print(t.virtual_host)"
+    )
+    read = subprocess.run([str(VENV / "bin" / "python"), "-c", reader, str(bench.conf)], capture_output=True, text=True, check=True)
+    assert read.stdout.split() == [PASSWORD, QUEUE_PASSWORD, "/openstack"]
+
+
+def test_nova_conf_is_written_once(bench: Bench) -> None:
+    apply(bench, "nova.configured")
+    assert not any(state["changes"] for state in apply(bench, "nova.configured").values())
+
+
+def test_upgrade_under_test_true_changes_nothing(mitaka: Bench) -> None:
+    apply(mitaka, "nova.configured")
+    states = apply(mitaka, "nova.upgrade", test=True)
+    upgrade = [state for name, state in states.items() if name not in ("nova_conf", "nova_state_directory")]
+    assert len(upgrade) == 10 and {state["result"] for state in upgrade} == {None}, states
+    assert mitaka.versions() == {"api": 7, "main": 319, "cell0": None}
+    assert mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
+
+
+def test_failed_step_fails_its_state_and_holds_the_next_ones_back(mitaka: Bench) -> None:
+    mitaka.query(f"UPDATE {MAIN}.compute_nodes SET uuid = NULL LIMIT 1")
+    states = apply(mitaka, "nova.upgrade")
+    assert states["nova_api_db_newton"]["result"] is True
+    assert states["nova_db_newton"]["result"] is False and "only Mitaka's own" in states["nova_db_newton"]["comment"]
+    assert states["nova_online_newton"]["result"] is False and mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
+
+
+@pytest.mark.heavy
+def test_upgrade_applied_twice_changes_nothing_the_second_time(mitaka: Bench) -> None:
+    first = apply(mitaka, "nova.upgrade")
+    assert all(state["result"] is True for state in first.values()), first
+    assert len([state for state in first.values() if state["changes"]]) >= 9
+    second = apply(mitaka, "nova.upgrade")
+    assert all(state["result"] is True and not state["changes"] for state in second.values()), second
+    assert apply(mitaka, "nova.verify")["nova_verified"]["result"] is True
+    for text in (str(first), str(second)):
+        assert PASSWORD not in text and quote(PASSWORD, safe="") not in text
