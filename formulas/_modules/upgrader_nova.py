@@ -325,7 +325,7 @@ def _findings(session, expected):
     found += upgrader_nova_findings.check_rows(left, upgrader_nova_rows.broken_group_specs(connection, api))
     if expected is not None:
         actual = upgrader_database.table_counts(connection, (main, api))
-        own = upgrader_nova_rows.services_of(connection, main, target.host)
+        own = upgrader_nova_rows.services_of(connection, main, target.own_hosts)
         found += upgrader_nova_findings.compare_counts(main, expected, actual, own)
     return found
 

@@ -12,7 +12,7 @@ def __virtual__():
     return __virtualname__
 
 
-def _state(name, test, salt, settled, planned, call, **arguments):
+def _state(name, test, salt, settled, planned, call, arguments):
     """The five beats. ``settled`` returns why nothing is to be done, or ""; ``call`` is the function that does it."""
     ret = {"name": name, "changes": {}, "result": True, "comment": ""}
     try:
@@ -40,7 +40,7 @@ def api_db_version_present(name, version):
         return "the API schema is at {0}".format(current) if current is not None and current >= int(version) else ""
 
     planned = "would run api_db sync to {0}".format(version)
-    return _state(name, __opts__["test"], __salt__, settled, planned, "api_db_sync", version=version)
+    return _state(name, __opts__["test"], __salt__, settled, planned, "api_db_sync", {"version": version})
 
 
 def db_version_present(name, version):
@@ -57,7 +57,7 @@ def db_version_present(name, version):
         return "the main schema is at {0}, cell0's at {1}".format(main, cell0)
 
     planned = "would run db sync to {0}".format(version)
-    return _state(name, __opts__["test"], __salt__, settled, planned, "db_sync", version=version)
+    return _state(name, __opts__["test"], __salt__, settled, planned, "db_sync", {"version": version})
 
 
 def online_data_migrations_done(name, max_count=2000):
@@ -67,7 +67,7 @@ def online_data_migrations_done(name, max_count=2000):
         return "" if any(salt["upgrader_nova.remaining"]().values()) else "no row is left to migrate"
 
     planned = "would run online_data_migrations in batches of {0}".format(max_count)
-    return _state(name, __opts__["test"], __salt__, settled, planned, "online_data_migrations", max_count=max_count)
+    return _state(name, __opts__["test"], __salt__, settled, planned, "online_data_migrations", {"max_count": max_count})
 
 
 def cell0_mapped(name):
@@ -76,7 +76,7 @@ def cell0_mapped(name):
     def settled(salt):
         return "cell0 is mapped" if salt["upgrader_nova.cells"]()["cell0_quoted"] else ""
 
-    return _state(name, __opts__["test"], __salt__, settled, "would map cell0", "map_cell0")
+    return _state(name, __opts__["test"], __salt__, settled, "would map cell0", "map_cell0", {})
 
 
 def cell_present(name, cell="cell1"):
@@ -86,7 +86,7 @@ def cell_present(name, cell="cell1"):
         found = sorted(set(salt["upgrader_nova.cells"]()["cells"]) - {"cell0"})
         return "{0} is there".format(cell) if found == [cell] else ""
 
-    return _state(name, __opts__["test"], __salt__, settled, "would create {0}".format(cell), "create_cell", name=cell)
+    return _state(name, __opts__["test"], __salt__, settled, "would create {0}".format(cell), "create_cell", {"name": cell})
 
 
 def hosts_discovered(name, cell="cell1"):
@@ -95,7 +95,7 @@ def hosts_discovered(name, cell="cell1"):
     def settled(salt):
         return "all compute hosts are mapped" if salt["upgrader_nova.cells"]()["unmapped_hosts"] == [] else ""
 
-    return _state(name, __opts__["test"], __salt__, settled, "would map the compute hosts", "discover_hosts", cell=cell)
+    return _state(name, __opts__["test"], __salt__, settled, "would map the compute hosts", "discover_hosts", {"cell": cell})
 
 
 def instances_mapped(name, cell="cell1", max_count=2000):
@@ -107,7 +107,7 @@ def instances_mapped(name, cell="cell1", max_count=2000):
         return "all {0} instances are mapped".format(counts["instances"]) if done else ""
 
     planned = "would map the instances to {0}".format(cell)
-    return _state(name, __opts__["test"], __salt__, settled, planned, "map_instances", cell=cell, max_count=max_count)
+    return _state(name, __opts__["test"], __salt__, settled, planned, "map_instances", {"cell": cell, "max_count": max_count})
 
 
 def isolated(name):
@@ -116,7 +116,7 @@ def isolated(name):
     def settled(salt):
         return "everything leads to {0}".format(salt["upgrader_nova.assert_isolated"]()["main"])
 
-    return _state(name, False, __salt__, settled, "", "")
+    return _state(name, False, __salt__, settled, "", "", {})
 
 
 def verified(name):
@@ -125,7 +125,7 @@ def verified(name):
     def settled(salt):
         return salt["upgrader_nova.verify"]()["comment"]
 
-    return _state(name, False, __salt__, settled, "", "")
+    return _state(name, False, __salt__, settled, "", "", {})
 
 
 def api_verified(name):
@@ -134,4 +134,4 @@ def api_verified(name):
     def settled(salt):
         return "nova-api lists {0}".format(salt["upgrader_nova.verify_api"]()["listed"])
 
-    return _state(name, False, __salt__, settled, "", "")
+    return _state(name, False, __salt__, settled, "", "", {})

@@ -154,14 +154,16 @@ def map_marker(connection: typing.Any, api: str) -> str:
 
 
 
-def services_of(connection: typing.Any, main: str, host: str) -> int:
-    """Rows of services that the given host put there: what the copy's own nova-api adds when it starts."""
-    return int(scalar(connection, "SELECT COUNT(*) FROM {0}.services WHERE host = %s".format(identifier(main)), (host,)))
+def services_of(connection: typing.Any, main: str, hosts: typing.Sequence[str]) -> int:
+    """Rows of services that the given hosts put there: what the copy's own nova-api adds when it starts."""
+    marks = ", ".join(["%s"] * len(hosts))
+    statement = "SELECT COUNT(*) FROM {0}.services WHERE host IN ({1})".format(identifier(main), marks)
+    return int(scalar(connection, statement, tuple(hosts)))
 
 
 def listable(connection: typing.Any, main: str, api: str, own_host: str) -> typing.Dict[str, int]:
     """What nova-api must list of these databases, and the live rows that it hides on purpose (``hidden ...``)."""
-    listed = "binary NOT IN ('nova-osapi_compute', 'nova-ec2', 'nova-metadata')"
+    listed = "`binary` NOT IN ('nova-osapi_compute', 'nova-ec2', 'nova-metadata')"
     instances = "SELECT COUNT(*), COALESCE(SUM(vm_state = 'soft-delete'), 0) FROM {0}.instances WHERE deleted = 0".format(identifier(main))
     services = "SELECT COALESCE(SUM({1}), 0), COALESCE(SUM(NOT {1}), 0) FROM {0}.services WHERE deleted = 0 AND host <> %s"
     live, hidden = rows(connection, instances)[0]

@@ -38,12 +38,15 @@ class Transport(typing.NamedTuple):
         return "{0}://{1}/{2}".format(self.driver, places, self.virtual_host)
 
     def place(self) -> typing.Tuple[str, typing.Tuple[typing.Tuple[str, int], ...], str]:
-        """What it names, whatever the spelling: ``host/`` and ``host//`` are different URLs to nova and one place to us."""
-        return (self.driver, tuple(sorted(self.hosts)), self.virtual_host.strip("/"))
+        """What it names, whatever the spelling: ``host:5672/`` and ``host//`` are two URLs to nova and one queue."""
+        return (self.driver, tuple(sorted(self.hosts)), self.virtual_host or "/")
 
 
 class Target(typing.NamedTuple):
-    """What one upgrade works on. ``config_file`` is the only thing about it that ever stands in an argv."""
+    """What one upgrade works on. ``config_file`` is the only thing about it that ever stands in an argv.
+
+    ``own_hosts`` are the names under which this node's own nova services register: nova-api uses its listen address.
+    """
 
     main: str
     api: str
@@ -55,6 +58,7 @@ class Target(typing.NamedTuple):
     transport_text: str
     config_file: str
     host: str
+    own_hosts: typing.Tuple[str, ...]
 
     @property
     def cell0_url(self) -> upgrader_database.DatabaseUrl:
@@ -153,7 +157,8 @@ def read_target(
     text = conf["DEFAULT"].get("transport_url", "")
     transport = _transport(text, config_file, _wanted(controller, "message_queue"))
     host = conf["DEFAULT"].get("host") or hostname
-    return Target(name, name + "_api", name + "_cell0", main_url, api_url, main_text, transport, text, config_file, host)
+    own = (host, conf["DEFAULT"].get("osapi_compute_listen", "0.0.0.0"), conf["DEFAULT"].get("metadata_listen", "0.0.0.0"))
+    return Target(name, name + "_api", name + "_cell0", main_url, api_url, main_text, transport, text, config_file, host, own)
 
 
 def _connection(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import subprocess
 import threading
@@ -51,10 +52,10 @@ class Bench:
         self._dumps: dict[str, dict[str, bytes]] = {}
         for directory in ("pillar", "cache", "pki", "minion"):
             (root / directory).mkdir()
+        self._caller: Any = None
         self._user()
         self._source()
         self.configure()
-        self._caller: Any = None
         self.call("saltutil.sync_all")
         self._caller = None
 
@@ -63,6 +64,7 @@ class Bench:
             self.query(f"DROP DATABASE IF EXISTS {schema}")
         self.query("DROP USER IF EXISTS nova_bench@'%', nova_bench@localhost")
         self.connection.close()
+        logging.raiseExceptions = False  # Salt flushes its log at exit, when pytest has closed the stream
 
     def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         with self.connection.cursor() as cursor:
@@ -113,15 +115,19 @@ class Bench:
         """Write pillar and the nova.conf that fits it."""
         controller = self.controller(**changes)
         (self.root / "pillar" / "top.sls").write_text("base:\n  '*':\n    - nova\n")
-        (self.root / "pillar" / "nova.sls").write_text(json.dumps({"nova": {"controller": controller}}))
+        self._write_pillar(controller)
         self.write_conf(controller["database"], controller["message_queue"])
-        self._caller = None
+
+    def _write_pillar(self, controller: dict[str, Any]) -> None:
+        text, file = json.dumps({"nova": {"controller": controller}}), self.root / "pillar" / "nova.sls"
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+            self._caller = None
 
     def configure_pillar_only(self, database: dict[str, Any]) -> None:
         """Pillar with another ``database``, nova.conf left as it is."""
         controller = self.controller(database=database)
-        (self.root / "pillar" / "nova.sls").write_text(json.dumps({"nova": {"controller": controller}}))
-        self._caller = None
+        self._write_pillar(controller)
 
     def write_conf(self, database: dict[str, Any], queue: dict[str, Any], main: str = "", api: str = "") -> None:
         place = f"mysql+pymysql://{database['user']}:{quote(database['password'], safe='')}@{database['host']}:{database['port']}"

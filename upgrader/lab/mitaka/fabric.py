@@ -68,7 +68,10 @@ def before_instances(shape: Shape) -> dict[str, Rows]:
 
 
 def _services(shape: Shape) -> Iterator[dict[str, Any]]:
-    hosts = [(controller, binary, topic) for controller in CONTROLLERS for binary, topic in CONTROL_BINARIES]
+    hosts: list[tuple[str, str, str | None]] = []
+    for number, controller in enumerate(CONTROLLERS, 11):
+        # nova-api registers under the address it listens on, the others under the host's name.
+        hosts += [(controller if topic else f"10.30.255.{number}", binary, topic) for binary, topic in CONTROL_BINARIES]
     hosts += [(shape.host(n), "nova-compute", "compute") for n in range(1, shape.hosts + 1)]
     hosts.append(("cmp999", "nova-compute", "compute"))
     for number, (host, binary, topic) in enumerate(hosts, 1):
