@@ -124,7 +124,7 @@ def choose_mirror(sources: Iterable[AptSource], override: str = "") -> Mirror:
     plain = [entry for entry in of_release if entry.suite == RELEASE]
     # Another Debian release on the host still names a Debian archive that holds bookworm.
     archives = [entry for entry in entries if urlsplit(entry.uri).path.rstrip("/").endswith("/debian")]
-    base = (plain or archives or [None])[0]
+    base = next(iter(plain or archives), None)
     if override:
         known = next((entry for entry in entries if entry.uri.rstrip("/") == override.rstrip("/")), base)
         signed_by, trusted = (known.signed_by, known.trusted) if known else ("", False)

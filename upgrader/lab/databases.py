@@ -6,13 +6,14 @@ Everything goes through the node's own Unix socket as root: no password is neede
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pymysql
 
@@ -26,10 +27,13 @@ from upgrader.lab.process import wait_until
 MITAKA = {"nova": 319, "nova_api": 7}
 SERVER_SECONDS = 60
 
+CREATE_TABLE = re.compile(r"^CREATE TABLE `(\w+)`")
+
 Update = Callable[[str], None]
+Connection: TypeAlias = "pymysql.connections.Connection[Any]"
 
 
-def connect(node: Node) -> pymysql.connections.Connection[Any]:
+def connect(node: Node) -> Connection:
     """A connection as the server's root, over the socket in the node's own file system."""
     socket = node.root / "run/mysqld/mysqld.sock"
     return pymysql.connect(unix_socket=str(socket), user="root", charset="utf8mb4", autocommit=True)
@@ -50,7 +54,7 @@ def wait_for_server(node: Node) -> None:
     wait_until(answers, SERVER_SECONDS, f"MariaDB on {node.name}", lambda: seen[0])
 
 
-def create_users(connection: pymysql.connections.Connection[Any], passwords: Passwords) -> None:
+def create_users(connection: Connection, passwords: Passwords) -> None:
     """The service's user for its own databases, and the operator's who may create the copies and grant rights on them."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE OR REPLACE USER nova@'%%' IDENTIFIED BY %s", (passwords.nova,))
@@ -60,7 +64,7 @@ def create_users(connection: pymysql.connections.Connection[Any], passwords: Pas
         cursor.execute("GRANT ALL ON *.* TO upgrader@'%' WITH GRANT OPTION")
 
 
-def create_databases(connection: pymysql.connections.Connection[Any], names: Sequence[str]) -> None:
+def create_databases(connection: Connection, names: Sequence[str]) -> None:
     """Empty databases; whatever an interrupted load left is dropped."""
     with connection.cursor() as cursor:
         for name in (*REQUIRED, *OPTIONAL):
@@ -96,10 +100,21 @@ def _judge_client(code: int, errors: str, database: str, origin: str) -> None:
 
 
 def load_dump(node: Node, dump: Dump, update: Update) -> None:
-    """Streams a dump into its database; the reader and the client both have to end well."""
+    """Streams a dump into its database; one that cannot be read or loaded whole is refused."""
+    try:
+        _stream(node, dump, update)
+    except LabError as reason:
+        raise LabRefused(f"{reason} Take that dump again.") from None
+
+
+def _stream(node: Node, dump: Dump, update: Update) -> None:
+    """The reader and the client both have to end well, whoever of them ends first."""
     reader = subprocess.Popen(dump.reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False)
     client = subprocess.Popen(
-        _client(node, dump.database), stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        _client(node, dump.database),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         env=node_environment(),
     )
     assert reader.stdout and client.stdin
@@ -121,19 +136,46 @@ def load_dump(node: Node, dump: Dump, update: Update) -> None:
     _judge_client(client.returncode, errors.decode(errors="replace"), dump.database, str(dump.path))
     _, complaint = reader.communicate()
     if reader.returncode != 0:
-        raise LabError(f"{dump.path} cannot be read (exit code {reader.returncode}): {complaint.decode(errors='replace').strip()}")
+        raise LabError(
+            f"{dump.path} cannot be read (exit code {reader.returncode}): {complaint.decode(errors='replace').strip()}"
+        )
 
 
-def require_mitaka(connection: pymysql.connections.Connection[Any], origin: str) -> None:
-    """Refuses anything that is not at Mitaka's schema versions, naming what was found."""
+def require_mitaka(connection: Connection, schemas: Path, origin: str) -> None:
+    """Refuses anything that is not at Mitaka's schema versions, or lacks tables of Mitaka's, naming what was found.
+
+    A plain dump that was cut off between two statements loads without an error: only its missing tables tell.
+    """
     found = {database: _version(connection, database) for database in MITAKA}
-    wrong = [f"{database} is at {found[database] or 'no version'} (Mitaka: {MITAKA[database]})" for database in MITAKA
-             if found[database] != str(MITAKA[database])]
+    wrong = [
+        f"{database} is at {found[database] or 'no version'} (Mitaka: {version})"
+        for database, version in MITAKA.items()
+        if found[database] != str(version)
+    ]
     if wrong:
         raise LabRefused(f"{origin} is not a Mitaka cloud: {'; '.join(wrong)}; give dumps taken from Mitaka databases.")
+    for database in MITAKA:
+        missing = sorted(schema_tables(schemas / f"{database}.sql.gz") - _tables(connection, database))
+        if missing:
+            raise LabRefused(
+                f"{origin} is not whole: {database} lacks {len(missing)} of Mitaka's tables, {missing[0]} among them; "
+                "dump that database again, with all its tables."
+            )
 
 
-def _version(connection: pymysql.connections.Connection[Any], database: str) -> str:
+def schema_tables(schema: Path) -> set[str]:
+    """The tables that a dump of a schema creates."""
+    with gzip.open(schema, "rt", encoding="utf-8") as lines:
+        return {match[1] for line in lines if (match := CREATE_TABLE.match(line))}
+
+
+def _tables(connection: Connection, database: str) -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s", (database,))
+        return {str(row[0]) for row in cursor.fetchall()}
+
+
+def _version(connection: Connection, database: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = 'migrate_version'",

@@ -29,7 +29,9 @@ class Dump:
 def find_dumps(folder: Path) -> tuple[Dump, ...]:
     """The dumps in a folder, one for each database; every file has to be one, so nothing is left out by mistake."""
     if not folder.is_dir():
-        raise LabRefused(f"--dumps {folder}: there is no such directory; name one that holds nova.sql and nova_api.sql.")
+        raise LabRefused(
+            f"--dumps {folder}: there is no such directory; name one that holds nova.sql and nova_api.sql."
+        )
     wanted = {f"{name}{suffix}": name for name in (*REQUIRED, *OPTIONAL) for suffix in READERS}
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -40,11 +42,15 @@ def find_dumps(folder: Path) -> tuple[Dump, ...]:
                 "as .sql, .sql.gz or .sql.xz, so rename it or move it away."
             )
         if database in found:
-            raise LabRefused(f"--dumps {folder}: {found[database].name} and {path.name} are both there; keep one of them.")
+            raise LabRefused(
+                f"--dumps {folder}: {found[database].name} and {path.name} are both there; keep one of them."
+            )
         found[database] = path
     missing = [name for name in REQUIRED if name not in found]
     if missing:
-        raise LabRefused(f"--dumps {folder}: no dump of {' and '.join(missing)}; put {missing[0]}.sql (or .gz, .xz) there.")
+        raise LabRefused(
+            f"--dumps {folder}: no dump of {' and '.join(missing)}; put {missing[0]}.sql (or .gz, .xz) there."
+        )
     empty = [path.name for path in found.values() if path.stat().st_size == 0]
     if empty:
         raise LabRefused(f"--dumps {folder}: {empty[0]} is empty; dump that database again.")

@@ -202,9 +202,7 @@ class Lab:
             elif topology.master is None:
                 startup.open_server(database, passwords)
             else:
-                startup.load_databases(
-                    database, layers, self.images, passwords, self.narrator, wanted.instances, dumps
-                )
+                startup.load_databases(database, layers, self.images, passwords, self.narrator, wanted.instances, dumps)
             salt.result()
 
     def _stop(self) -> bool:
@@ -214,7 +212,7 @@ class Lab:
             with self.narrator.doing(f"Stopping the lab {self.name} and discarding its disks"):
                 nodes = self.nodes() if self.options else []
                 for node in nodes:
-                    node.ask_to_stop()
+                    node.end()
                 for node in nodes:
                     node.wait_stopped()
                 cgroups.kill_all(self.cgroup)

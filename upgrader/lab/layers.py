@@ -91,14 +91,23 @@ class ImageCache:
         partial = self.layers / f"{layer.folder}.partial-{os.getpid()}"
         partial.mkdir()
         log = self.folder / "logs" / f"{layer.folder}.log"
-        with tempfile.TemporaryDirectory(prefix="upgrader-build-", dir="/dev/shm") as memory:
-            inputs = Path(memory)
+        with contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, partial, ignore_errors=True)
+            inputs = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="upgrader-build-", dir="/dev/shm")))
             _lay_out(layer, settings, inputs)
             self._run(layer, partial, inputs, below, settings.directories, log)
+            self._finish(layer, partial, below, time.monotonic() - started)
+
+    def _finish(self, layer: Layer, partial: Path, below: Sequence[Layer], seconds: float) -> None:
+        """Gives a whole layer its name, once everything of it is on disk."""
         for leftover in ("work", "root", "ground"):
             shutil.rmtree(partial / leftover, ignore_errors=True)
-        seconds = round(time.monotonic() - started, 1)
-        description = {"name": layer.recipe.name, "key": layer.key, "below": [one.folder for one in below], "seconds": seconds}
+        description = {
+            "name": layer.recipe.name,
+            "key": layer.key,
+            "below": [one.folder for one in below],
+            "seconds": round(seconds, 1),
+        }
         (partial / "layer.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
         os.sync()
         partial.rename(self.layers / layer.folder)
@@ -117,9 +126,10 @@ class ImageCache:
         ]
         log.touch(mode=0o600)
         with log.open("w", encoding="utf-8") as output:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
+            )
         if done.returncode != 0:
-            shutil.rmtree(partial)
             raise LabError(
                 f"Building the image layer {layer.recipe.name} failed with exit code {done.returncode}; the whole log is "
                 f"{log}, its last lines are:\n{_last_lines(log)}"
@@ -141,7 +151,9 @@ def _wait_for(lock: IO[str], narrator: Narrator) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        with narrator.doing(f"Another build of the lab's images is running ({lock.read().strip()}); waiting for it to end"):
+        with narrator.doing(
+            f"Another build of the lab's images is running ({lock.read().strip()}); waiting for it to end"
+        ):
             fcntl.flock(lock, fcntl.LOCK_EX)
 
 

@@ -69,7 +69,9 @@ class Node:
         """The node's init process, as the host numbers it."""
         leader = self._leader()
         if leader is None:
-            raise LabError(f"Node {self.name} does not run; `upgrader lab up` starts it, its console is {self.console}.")
+            raise LabError(
+                f"Node {self.name} does not run; `upgrader lab up` starts it, its console is {self.console}."
+            )
         return leader
 
     @property
@@ -102,7 +104,12 @@ class Node:
         ]
         with self.console.open("ab") as console:
             started = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True, env=_host_env()
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                env=_host_env(),
             )
         identity = identify(started.pid)
         if identity is None:
@@ -128,7 +135,7 @@ class Node:
                     f"The machine was rebooted while the lab ran, so the disk of node {self.name} may be torn; "
                     "`upgrader lab reset` starts afresh."
                 )
-            marker.rmdir()
+            shutil.rmtree(marker)
         booted.write_text(boot_id(), encoding="ascii")
 
     def last_console_lines(self, count: int = 5) -> str:
@@ -155,8 +162,13 @@ class Node:
         """Runs a command in the node and returns its output; with `check`, a failure is an error that shows it."""
         source = {"input": input} if input is not None else {"stdin": subprocess.DEVNULL}
         done = subprocess.run(
-            self.command(words), capture_output=True, text=True, timeout=timeout, env=node_environment(), check=False,
-            **source,  # type: ignore[call-overload]
+            self.command(words),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=node_environment(),
+            check=False,
+            **source,
         )
         if check and done.returncode != 0:
             raise LabError(
@@ -165,13 +177,15 @@ class Node:
             )
         return done
 
-    def ask_to_stop(self) -> None:
-        """Asks the node's systemd to power off; returns at once."""
+    def end(self) -> None:
+        """Ends the node as pulling the plug does, and returns at once; `nspawn` then takes its interface away.
+
+        Its disk is about to be discarded, so an orderly shutdown would save nothing, and it takes Salt five seconds.
+        """
         leader = self._leader()
         if leader is not None:
             with contextlib.suppress(ProcessLookupError):
-                # SIGRTMIN+4 is systemd's word for poweroff.target.
-                os.kill(leader, signal.SIGRTMIN + 4)
+                os.kill(leader, signal.SIGKILL)
 
     def wait_stopped(self, seconds: float = STOP_SECONDS) -> None:
         """Waits for the node to end and kills it when it does not; its mounts end with it."""
@@ -183,10 +197,6 @@ class Node:
         except LabError:
             supervisor.signal(signal.SIGKILL)
             wait_until(lambda: not supervisor.alive, seconds, f"node {self.name} to die", self.last_console_lines)
-
-    def remove(self) -> None:
-        """Discards the disk and the cgroup of a node that has stopped."""
-        shutil.rmtree(self.folder, ignore_errors=False)
 
 
 def node_environment() -> dict[str, str]:

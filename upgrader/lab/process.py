@@ -73,7 +73,9 @@ def is_init_of_a_namespace(pid: int) -> bool:
     return len(pids) > 1 and pids[-1] == "1"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, what: str, last_seen: Callable[[], str] | None = None) -> None:
+def wait_until(
+    condition: Callable[[], bool], seconds: float, what: str, last_seen: Callable[[], str] | None = None
+) -> None:
     """Waits for a condition; a deadline that passes says what was awaited and what was last seen."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -31,7 +31,9 @@ def write_files(root: Path, files: Mapping[str, NodeFile]) -> None:
         if file.link:
             fresh.symlink_to(file.link)
         else:
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "w", encoding="utf-8") as out:
+            with os.fdopen(
+                os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "w", encoding="utf-8"
+            ) as out:
                 out.write(file.text)
             fresh.chmod(file.mode)
         fresh.replace(path)

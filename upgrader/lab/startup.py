@@ -28,16 +28,16 @@ PUBLISH_PORT = 4505
 ESTABLISHED = "01"
 
 
-def provide_images(images: ImageCache, layers: Sequence[Layer], mirror: str, state: Path, narrator: Narrator) -> list[str]:
+def provide_images(
+    images: ImageCache, layers: Sequence[Layer], mirror: str, state: Path, narrator: Narrator
+) -> list[str]:
     """Checks this machine, then builds the layers that are not in the cache; returns the names of what it built."""
     missing = images.missing(layers)
     preflight.judge(preflight.look(images.folder, state), build_megabytes=0, cache=images.folder, state=state)
     if not missing:
         return []
     megabytes = sum(layer.recipe.megabytes for layer in missing)
-    preflight.judge(
-        preflight.look(images.folder, state), build_megabytes=megabytes, cache=images.folder, state=state
-    )
+    preflight.judge(preflight.look(images.folder, state), build_megabytes=megabytes, cache=images.folder, state=state)
     settings = read_build_settings(mirror)
     machine = preflight.look(images.folder, state, settings.mirror.main.uri, settings.proxies)
     preflight.judge(machine, build_megabytes=megabytes, cache=images.folder, state=state)
@@ -90,8 +90,13 @@ def refresh(node: Node, passwords: Passwords, narrator: Narrator) -> None:
 
 
 def load_databases(
-    node: Node, layers: Sequence[Layer], images: ImageCache, passwords: Passwords, narrator: Narrator,
-    instances: int, dumps: Sequence[Dump],
+    node: Node,
+    layers: Sequence[Layer],
+    images: ImageCache,
+    passwords: Passwords,
+    narrator: Narrator,
+    instances: int,
+    dumps: Sequence[Dump],
 ) -> None:
     """Fills the database server from nothing: an interrupted load is simply done again."""
     with narrator.doing(f"Waiting for MariaDB on {node.name}"):
@@ -103,11 +108,12 @@ def load_databases(
         for dump in dumps:
             with narrator.doing(f"Loading {dump.path} into {dump.database} on {node.name}") as update:
                 databases.load_dump(node, dump, update)
+        schemas = images.files(next(layer for layer in layers if layer.recipe.name == "ocata")) / "opt/mitaka"
         if not dumps:
-            ocata = next(layer for layer in layers if layer.recipe.name == "ocata")
             with narrator.doing(f"Loading the Mitaka schemas of nova and nova_api on {node.name}"):
-                databases.load_schemas(node, images.files(ocata) / "opt/mitaka")
-        databases.require_mitaka(connection, f"--dumps {dumps[0].path.parent}" if dumps else "The lab's own schema")
+                databases.load_schemas(node, schemas)
+        origin = f"--dumps {dumps[0].path.parent}" if dumps else "The lab's own schema"
+        databases.require_mitaka(connection, schemas, origin)
         if not dumps:
             _populate(connection, instances, narrator)
     finally:
@@ -145,9 +151,7 @@ def wait_for_salt(topology: Topology, nodes: Mapping[str, Node], narrator: Narra
             lambda: f"{_connected(master)} connections",
         )
         seen: list[str] = ["no answer"]
-        wait_until(
-            lambda: _answers(master, expected, seen), BOOT_SECONDS, "an answer of every minion", lambda: seen[0]
-        )
+        wait_until(lambda: _answers(master, expected, seen), BOOT_SECONDS, "an answer of every minion", lambda: seen[0])
 
 
 def _connected(master: Node) -> int:

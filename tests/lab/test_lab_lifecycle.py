@@ -1,0 +1,248 @@
+"""The lab itself, on this machine: up and down in every order, crashes in between, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from upgrader import content
+from upgrader.errors import LabRefused
+from upgrader.lab import Lab, cgroups, databases
+from upgrader.lab.apt_sources import AptSource, Mirror
+from upgrader.lab.build_settings import BuildSettings
+from upgrader.lab.layers import ImageCache
+from upgrader.lab.narrator import Narrator
+from upgrader.lab.pip_settings import PipSettings
+from upgrader.lab.process import wait_until
+from upgrader.lab.recipe import Recipe, chain, lab_recipes
+
+NAME = "cilife"
+
+
+@pytest.fixture(scope="module")
+def images() -> None:
+    Lab(NAME, narrator=Narrator()).build()
+
+
+@pytest.fixture
+def life(images: None) -> Iterator[Lab]:
+    the = Lab(NAME, narrator=Narrator())
+    the.down()
+    yield the
+    the.down()
+
+
+def host_mounts() -> set[str]:
+    return {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+
+
+def interfaces() -> set[str]:
+    return {path.name for path in Path("/sys/class/net").iterdir()}
+
+
+def loop_devices() -> str:
+    return subprocess.run(["losetup", "--list", "--noheadings"], capture_output=True, text=True, check=True).stdout
+
+
+def count_instances(the: Lab) -> int:
+    connection = databases.connect(the.node("dbs01"))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM nova.instances")
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()
+
+
+def assert_nothing_left(the: Lab) -> None:
+    assert cgroups.processes(the.cgroup) == set()
+    assert not any(cgroups.folders(the.cgroup))
+    assert not the.network.path.exists()
+    assert not the.folder.exists()
+    assert not [mount for mount in host_mounts() if f"/{NAME}/" in mount or mount.endswith(f"-{NAME}")]
+    assert the.status()["state"] == "down"
+
+
+def test_up_twice_and_down_twice_leave_nothing_behind(life: Lab) -> None:
+    before = (interfaces(), loop_devices())
+    first = life.up(instances=50)
+    assert first["state"] == "up"
+    second = life.up()
+    assert [node["pid"] for node in second["nodes"]] == [node["pid"] for node in first["nodes"]]
+    assert count_instances(life) == 50
+    assert life.down() is True
+    assert life.down() is False
+    assert_nothing_left(life)
+    assert (interfaces(), loop_devices()) == before
+
+
+def test_the_host_sees_no_mount_and_no_interface_of_a_running_lab(life: Lab) -> None:
+    before = interfaces()
+    life.up(instances=10)
+    assert interfaces() == before
+    assert not [mount for mount in host_mounts() if str(life.folder) in mount]
+
+
+def test_up_after_every_process_was_killed_keeps_the_databases(life: Lab) -> None:
+    life.up(instances=50)
+    cgroups.kill_all(life.cgroup)
+    assert life.status()["state"] == "partial"
+    assert life.up()["state"] == "up"
+    assert count_instances(life) == 50
+
+
+def test_up_starts_only_the_node_that_died(life: Lab) -> None:
+    before = {node["name"]: node["pid"] for node in life.up(instances=10)["nodes"]}
+    life.node("upg01").end()
+    wait_until(lambda: not life.node("upg01").running, 10, "upg01 to end")
+    after = {node["name"]: node["pid"] for node in life.up()["nodes"]}
+    assert [name for name in before if before[name] != after[name]] == ["upg01"]
+
+
+def test_down_cleans_up_what_no_file_tells_of(life: Lab) -> None:
+    life.up(instances=10)
+    for path in life.folder.glob("**/process.json"):
+        path.unlink()
+    (life.folder / "lab.json").unlink()
+    assert life.down() is True
+    assert_nothing_left(life)
+
+
+def test_up_after_the_start_itself_was_killed(life: Lab) -> None:
+    script = f"from upgrader.lab import Lab; Lab({NAME!r}).up(instances=5000)"
+    started = subprocess.Popen([sys.executable, "-c", script], cwd=content.PACKAGE.parent)
+    wait_until(lambda: life.options is not None and life.node("dbs01").running, 60, "dbs01 to run")
+    started.kill()
+    started.wait()
+    assert life.up(instances=5000)["state"] == "up"
+    assert count_instances(life) >= 5000
+
+
+def test_a_refreshed_lab_has_the_tool_as_it_is_now(life: Lab) -> None:
+    life.up(instances=10)
+    inside = life.node("cfg01").root / "usr/local/lib/upgrader/upgrader/errors.py"
+    inside.write_text("stale")
+    life.up()
+    assert inside.read_text() == (content.PACKAGE / "errors.py").read_text()
+
+
+def test_other_options_than_the_running_lab_has_are_refused(life: Lab) -> None:
+    life.up(instances=10)
+    with pytest.raises(LabRefused, match="runs with topology nova and 10 instances"):
+        life.up(instances=20)
+    assert life.status()["state"] == "up"
+
+
+def mitaka_schemas(life: Lab) -> Path:
+    layer = next(layer for layer in chain(lab_recipes()) if layer.recipe.name == "ocata")
+    return life.images.files(layer) / "opt/mitaka"
+
+
+def unpack(schemas: Path, database: str) -> str:
+    done = subprocess.run(
+        ["gzip", "-dc", str(schemas / f"{database}.sql.gz")], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_dumps_replace_the_generated_rows(life: Lab, tmp_path: Path) -> None:
+    for database in ("nova", "nova_api"):
+        (tmp_path / f"{database}.sql").write_text(unpack(mitaka_schemas(life), database))
+    (tmp_path / "nova.sql").rename(tmp_path / "plain")
+    with (tmp_path / "nova.sql.xz").open("wb") as packed:
+        subprocess.run(["xz", "-c", str(tmp_path / "plain")], stdout=packed, check=True)
+    (tmp_path / "plain").unlink()
+    assert life.up(dumps=tmp_path)["state"] == "up"
+    assert count_instances(life) == 0
+
+
+def test_a_dump_of_another_release_is_refused_and_the_lab_is_gone(life: Lab, tmp_path: Path) -> None:
+    schemas = mitaka_schemas(life)
+    (tmp_path / "nova.sql").write_text(unpack(schemas, "nova") + "UPDATE migrate_version SET version = 347;\n")
+    (tmp_path / "nova_api.sql").write_text(unpack(schemas, "nova_api"))
+    with pytest.raises(LabRefused, match=r"nova is at 347 \(Mitaka: 319\)"):
+        life.up(dumps=tmp_path)
+    assert_nothing_left(life)
+
+
+@pytest.mark.parametrize(
+    ("database", "cut"), [("nova", "between statements"), ("nova_api", "in a statement"), ("nova", "in the archive")]
+)
+def test_a_dump_that_was_cut_off_is_refused(life: Lab, tmp_path: Path, database: str, cut: str) -> None:
+    schemas = mitaka_schemas(life)
+    for name in ("nova", "nova_api"):
+        (tmp_path / f"{name}.sql.gz").write_bytes((schemas / f"{name}.sql.gz").read_bytes())
+    whole = unpack(schemas, database)
+    packed = tmp_path / f"{database}.sql.gz"
+    if cut == "in the archive":
+        packed.write_bytes(packed.read_bytes()[:-2000])
+    else:
+        packed.unlink()
+        end = whole.rindex("CREATE TABLE") + (0 if cut == "between statements" else 40)
+        (tmp_path / f"{database}.sql").write_text(whole[:end])
+    with pytest.raises(LabRefused, match=database):
+        life.up(dumps=tmp_path)
+    assert_nothing_left(life)
+
+
+GROUND = """#!/bin/sh
+# The host's own programs, read-only: enough to run a recipe without a Debian of one's own.
+set -eu
+mkdir -p "$1/usr" "$1/etc"
+mount --bind -o ro /usr "$1/usr"
+for name in bin sbin lib lib64; do ln -s "usr/$name" "$1/$name"; done
+"""
+SCRIPT = """
+echo half > /layer
+if [ -e "$(cat /run/lab-build/shown)/wait" ]; then sleep 86420; fi
+echo whole > /layer
+"""
+
+
+def tiny_build(cache: Path, shown: Path) -> list[str]:
+    recipe = Recipe("tiny", "a layer for a test", SCRIPT, {"shown": str(shown)}, GROUND)
+    mirror = Mirror(AptSource("http://mirror.invalid/debian", "bookworm", ("main",)))
+    settings = BuildSettings(mirror, PipSettings({}, (str(shown),)))
+    return ImageCache(cache).build(chain((recipe,)), settings, Narrator(quiet=True))
+
+
+def test_a_killed_build_leaves_no_layer_no_process_and_no_mount(tmp_path: Path) -> None:
+    cache, shown = tmp_path / "cache", tmp_path / "shown"
+    shown.mkdir()
+    (shown / "wait").touch()
+    before = host_mounts()
+    script = (
+        "import pathlib, tests.lab.test_lab_lifecycle as it;"
+        f"it.tiny_build(pathlib.Path({str(cache)!r}), pathlib.Path({str(shown)!r}))"
+    )
+    builder = subprocess.Popen([sys.executable, "-c", script], cwd=content.PACKAGE.parent)
+    wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 30, "the build to be half done")
+    builder.send_signal(signal.SIGKILL)
+    builder.wait()
+    wait_until(lambda: not sleeping(), 10, "the build's processes to end")
+    assert host_mounts() == before
+    assert not list(cache.glob("layers/*/layer.json"))
+    (shown / "wait").unlink()
+    assert tiny_build(cache, shown) == ["tiny"]
+    assert [path.name.split("-")[0] for path in cache.glob("layers/*")] == ["tiny"]
+    assert next(cache.glob("layers/*/fs/layer")).read_text() == "whole\n"
+    assert json.loads(next(cache.glob("layers/*/layer.json")).read_text())["name"] == "tiny"
+    assert not list(cache.glob("layers/*.partial-*"))
+
+
+def sleeping() -> bool:
+    found = Path("/proc").glob("[0-9]*/cmdline")
+    return any(b"sleep\x0086420" in read(path) for path in found)
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
