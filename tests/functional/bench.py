@@ -104,7 +104,8 @@ class Bench:
     def controller(self, **changes: Any) -> dict[str, Any]:
         """Pillar nova:controller as the lab gives it; ``database`` and others can be replaced."""
         database = {"engine": "mysql", "host": "127.0.0.1", "port": self.port, "name": MAIN, "user": "nova_bench", "password": PASSWORD}
-        queue = {"engine": "rabbitmq", "host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUEUE_PASSWORD, "virtual_host": "/openstack"}
+        queue = {"engine": "rabbitmq", "host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUEUE_PASSWORD}
+        queue["virtual_host"] = "/openstack"
         usual = {
             "enabled": True, "version": "ocata", "engine": "venv", "venv": str(VENV), "config_file": str(self.conf), "database": database,
             "message_queue": queue, "bind": {"address": "127.0.0.1", "port": 18774}, "osapi_compute_workers": 1,
