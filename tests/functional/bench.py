@@ -48,7 +48,9 @@ class Bench:
     def __init__(self, root: Path) -> None:
         self.root, self.conf = root, root / "nova.conf"
         self.connection = pymysql.connect(unix_socket=str(SOCKET), user="root", charset="utf8mb4", autocommit=True)
-        self.port = int(self.query("SELECT @@port")[0][0])
+        address, port = self.query("SELECT @@bind_address, @@port")[0]
+        self.host = "127.0.0.1" if address in (None, "*", "0.0.0.0", "::") else str(address)
+        self.port = int(port)
         self._dumps: dict[str, dict[str, bytes]] = {}
         for directory in ("pillar", "cache", "pki", "minion"):
             (root / directory).mkdir()
@@ -103,7 +105,7 @@ class Bench:
 
     def controller(self, **changes: Any) -> dict[str, Any]:
         """Pillar nova:controller as the lab gives it; ``database`` and others can be replaced."""
-        database = {"engine": "mysql", "host": "127.0.0.1", "port": self.port, "name": MAIN, "user": "nova_bench", "password": PASSWORD}
+        database = {"engine": "mysql", "host": self.host, "port": self.port, "name": MAIN, "user": "nova_bench", "password": PASSWORD}
         queue = {"engine": "rabbitmq", "host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUEUE_PASSWORD}
         queue["virtual_host"] = "/openstack"
         usual = {

@@ -43,7 +43,7 @@ def test_no_password_was_ever_on_a_command_line_or_in_an_environment(stages: Sta
 
 def test_cell_urls_are_quoted_and_name_only_the_copy(ocata: Bench) -> None:
     stored = dict(ocata.query(f"SELECT name, database_connection FROM {API}.cell_mappings"))
-    place = f"mysql+pymysql://nova_bench:{quote(PASSWORD, safe='')}@127.0.0.1:{ocata.port}"
+    place = f"mysql+pymysql://nova_bench:{quote(PASSWORD, safe='')}@{ocata.host}:{ocata.port}"
     assert stored == {"cell0": f"{place}/{CELL0}", "cell1": f"{place}/{MAIN}"}
 
 

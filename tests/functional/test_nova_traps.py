@@ -155,7 +155,7 @@ def test_trap_16_an_unquoted_cell0_url_is_written_anew(migrated: Bench) -> None:
 
 def test_ddl_of_a_lost_client_is_waited_for(mitaka: Bench) -> None:
     blocker = pymysql.connect(unix_socket=str(SOCKET), user="root")
-    lost = pymysql.connect(host="127.0.0.1", port=mitaka.port, user="nova_bench", password=PASSWORD, database=MAIN)
+    lost = pymysql.connect(host=mitaka.host, port=mitaka.port, user="nova_bench", password=PASSWORD, database=MAIN)
     with blocker.cursor() as cursor:
         cursor.execute("START TRANSACTION")
         cursor.execute(f"SELECT COUNT(*) FROM {MAIN}.agent_builds")
