@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,6 +24,20 @@ from upgrader.lab.process import wait_until
 from upgrader.lab.recipe import Recipe, chain, lab_recipes
 
 NAME = "cilife"
+
+
+COUNTS_INTERRUPTS = """
+import signal, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+print("ready")
+deadline = time.monotonic() + 20
+while not seen and time.monotonic() < deadline:
+    time.sleep(0.1)
+time.sleep(0.5)
+print(len(seen), "interrupts")
+sys.exit(130)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +152,48 @@ def test_other_options_than_the_running_lab_has_are_refused(life: Lab) -> None:
     with pytest.raises(LabRefused, match="runs with topology nova and 10 instances"):
         life.up(instances=20)
     assert life.status()["state"] == "up"
+
+
+def test_reset_discards_what_was_written_and_keeps_the_options(life: Lab) -> None:
+    life.up(instances=10)
+    life.node("upg01").run(["touch", "/root/note"])
+    assert life.reset()["instances"] == 10
+    assert life.node("upg01").run(["ls", "/root"]).stdout == ""
+    assert count_instances(life) == 10
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "upgrader", "lab", "--name", NAME, *words]
+
+
+def test_a_command_in_a_node_has_our_input_its_output_and_its_exit_code(life: Lab) -> None:
+    life.up(instances=10)
+    done = subprocess.run(
+        command("exec", "upg01", "--", "sh", "-c", "cat; hostname; env | grep -c SECRET; exit 7"),
+        input="hello ",
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=content.PACKAGE.parent,
+        env={**os.environ, "SECRET": "s"},
+    )
+    assert (done.stdout, done.returncode) == ("hello upg01\n0\n", 7)
+
+
+def test_an_interrupt_reaches_a_command_in_a_node_exactly_once(life: Lab) -> None:
+    life.up(instances=10)
+    child = subprocess.Popen(
+        command("exec", "cfg01", "--", "python3", "-u", "-c", COUNTS_INTERRUPTS),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=content.PACKAGE.parent,
+    )
+    assert child.stdout
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGINT)
+    assert child.stdout.read() == "1 interrupts\n"
+    assert child.wait(30) == 130
 
 
 def mitaka_schemas(life: Lab) -> Path:

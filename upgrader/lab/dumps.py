@@ -9,6 +9,10 @@ from upgrader.errors import LabRefused
 
 REQUIRED = ("nova", "nova_api")
 OPTIONAL = ("nova_cell0",)
+# A dump becomes a database, that database a backup, a proof and a copy.
+COPIES = 4
+# What text, gzip and xz hold of SQL, at most, for one byte on disk.
+UNPACKED = {".sql": 1, ".sql.gz": 10, ".sql.xz": 15}
 # Suffix -> the command that writes the dump's SQL to its standard output.
 READERS = {".sql": ("cat",), ".sql.gz": ("gzip", "-dc"), ".sql.xz": ("xz", "-dc")}
 
@@ -21,9 +25,17 @@ class Dump:
     path: Path
 
     @property
+    def suffix(self) -> str:
+        return self.path.name.removeprefix(self.database)
+
+    @property
     def reader(self) -> list[str]:
-        suffix = "".join(self.path.suffixes[-2:]) if self.path.suffix != ".sql" else ".sql"
-        return [*READERS[suffix], str(self.path)]
+        return [*READERS[self.suffix], str(self.path)]
+
+    @property
+    def megabytes(self) -> int:
+        """What the lab may need for it on disk; an estimate on the safe side."""
+        return self.path.stat().st_size * UNPACKED[self.suffix] * COPIES // 1_000_000
 
 
 def find_dumps(folder: Path) -> tuple[Dump, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from upgrader.errors import LabError, LabRefused
-from upgrader.lab import cgroups, databases, startup
+from upgrader.lab import cgroups, databases, preflight, startup
 from upgrader.lab.dumps import Dump, find_dumps
 from upgrader.lab.layers import ImageCache
 from upgrader.lab.narrator import Narrator
@@ -66,6 +66,8 @@ class Lab:
             return Options(**json.loads((self.folder / "lab.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
+        except PermissionError:
+            raise LabRefused(f"Only root may look into the lab {self.name}; run the command with sudo.") from None
 
     @property
     def topology(self) -> Topology:
@@ -176,7 +178,8 @@ class Lab:
     def _start(self, wanted: Options, dumps: Sequence[Dump], mirror: str) -> None:
         topology = TOPOLOGIES[wanted.topology]
         layers = up_to(chain(lab_recipes()), topology.top_layer)
-        startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator)
+        room = preflight.NODE_MEGABYTES + sum(dump.megabytes for dump in dumps) if self.options is None else 0
+        startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator, room)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._record(wanted)
         try:

@@ -25,7 +25,7 @@ COMMANDS = {
     "gzip": "gzip",
 }
 BUILD_COMMANDS = {"debootstrap": "debootstrap", "chroot": "coreutils"}
-# What the nodes of a lab write besides their images: databases, backups and a restored copy, per thousand instances more.
+# What the nodes of a fresh lab write besides their images: the databases, a backup, its proof and the copies.
 NODE_MEGABYTES = 1500
 REACH_SECONDS = 10
 
@@ -41,7 +41,9 @@ class Machine:
     unreachable: str = ""
 
 
-def judge(machine: Machine, *, build_megabytes: int, cache: Path, state: Path) -> None:
+def judge(
+    machine: Machine, *, build_megabytes: int, cache: Path, state: Path, node_megabytes: int = NODE_MEGABYTES
+) -> None:
     """Raises the first reason why the lab cannot start here; `build_megabytes` is 0 when all images are cached."""
     if machine.uid != 0:
         raise LabRefused("The lab needs root for its namespaces and mounts; run `sudo upgrader lab up`.")
@@ -53,7 +55,7 @@ def judge(machine: Machine, *, build_megabytes: int, cache: Path, state: Path) -
         raise LabRefused("The kernel has no overlayfs, which the lab's disks are made of; run `modprobe overlay`.")
     for place, megabytes, variable in (
         (cache, build_megabytes, "UPGRADER_LAB_CACHE"),
-        (state, NODE_MEGABYTES, "UPGRADER_LAB_STATE"),
+        (state, node_megabytes, "UPGRADER_LAB_STATE"),
     ):
         free = machine.free_megabytes.get(str(place))
         if free is not None and free < megabytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from upgrader import content
@@ -29,18 +30,28 @@ ESTABLISHED = "01"
 
 
 def provide_images(
-    images: ImageCache, layers: Sequence[Layer], mirror: str, state: Path, narrator: Narrator
+    images: ImageCache,
+    layers: Sequence[Layer],
+    mirror: str,
+    state: Path,
+    narrator: Narrator,
+    node_megabytes: int = 0,
 ) -> list[str]:
     """Checks this machine, then builds the layers that are not in the cache; returns the names of what it built."""
     missing = images.missing(layers)
-    preflight.judge(preflight.look(images.folder, state), build_megabytes=0, cache=images.folder, state=state)
+    judge = partial(
+        preflight.judge,
+        build_megabytes=sum(layer.recipe.megabytes for layer in missing),
+        node_megabytes=node_megabytes,
+        cache=images.folder,
+        state=state,
+    )
+    judge(preflight.look(images.folder, state))
     if not missing:
         return []
-    megabytes = sum(layer.recipe.megabytes for layer in missing)
-    preflight.judge(preflight.look(images.folder, state), build_megabytes=megabytes, cache=images.folder, state=state)
+    # Only a machine that has passed so far is asked for its mirror, and the mirror for an answer.
     settings = read_build_settings(mirror)
-    machine = preflight.look(images.folder, state, settings.mirror.main.uri, settings.proxies)
-    preflight.judge(machine, build_megabytes=megabytes, cache=images.folder, state=state)
+    judge(preflight.look(images.folder, state, settings.mirror.main.uri, settings.proxies))
     return images.build(layers, settings, narrator)
 
 

@@ -70,6 +70,14 @@ def test_a_lab_without_state_is_down(tmp_path: Path) -> None:
         lab.node("cfg01")
 
 
+@pytest.mark.parametrize("action", ["up", "down"])
+def test_a_lab_is_for_root_alone(action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabRefused, match=f"sudo upgrader lab {action}"):
+        getattr(Lab("test", tmp_path / "state", tmp_path), action)()
+    assert not (tmp_path / "state").exists()
+
+
 def test_an_unknown_node_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "lab.json").write_text(json.dumps({"topology": "nova"}))
@@ -118,6 +126,13 @@ def fill(folder: Path, *names: str) -> Path:
 def test_dumps_are_found_in_every_form(tmp_path: Path) -> None:
     found = find_dumps(fill(tmp_path, "nova.sql", "nova_api.sql.gz", "nova_cell0.sql.xz"))
     assert {dump.database: dump.reader[0] for dump in found} == {"nova": "cat", "nova_api": "gzip", "nova_cell0": "xz"}
+
+
+def test_a_packed_dump_asks_for_the_room_it_unpacks_to(tmp_path: Path) -> None:
+    fill(tmp_path, "nova.sql.xz", "nova_api.sql")
+    for path in tmp_path.iterdir():
+        os.truncate(path, 1_000_000)
+    assert {dump.database: dump.megabytes for dump in find_dumps(tmp_path)} == {"nova": 60, "nova_api": 4}
 
 
 @pytest.mark.parametrize(
