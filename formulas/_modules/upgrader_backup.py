@@ -113,16 +113,23 @@ def _stream(client, store, receipt, node, timeout):
 
 
 def _judge(tool, ended):
-    """The tool's own words first: when it fails, its readers often end well; when a reader fails, the tool dies of that."""
-    cause = upgrader_pipeline.first_cause(ended)
-    if cause is not None and cause.program != tool.backup:
-        raise CommandExecutionError("backup not taken: {}".format(upgrader_pipeline.describe(cause)))
-    if cause is not None or not backup_tool.succeeded(ended[0].words):
+    """Every program's end and the tool's own last line.
+
+    The farthest member that failed is the cause: its writer only dies of it, while a writer that dies leaves its reader
+    with a short but readable stream, and that reader ends well.
+    """
+    causes = [member for member in reversed(ended) if member.code not in (0,) + upgrader_pipeline.SIGPIPE_CODES]
+    if causes and causes[0].program != tool.backup:
+        raise CommandExecutionError("backup not taken: {}".format(upgrader_pipeline.describe(causes[0])))
+    if ended[0].code != 0 or not backup_tool.succeeded(ended[0].words):
         raise CommandExecutionError(
             "backup not taken: {} ended with exit code {} and without '{}': {}".format(
                 tool.backup, ended[0].code, backup_tool.SUCCESS, backup_tool.last_complaint(ended[0].words)
             )
         )
+    broken = upgrader_pipeline.first_cause(ended)
+    if broken is not None:
+        raise CommandExecutionError("backup not taken: {}".format(upgrader_pipeline.describe(broken)))
 
 
 def _same_bytes(answer, passed, digest):

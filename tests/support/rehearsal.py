@@ -57,6 +57,7 @@ class Rehearsal:
     def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """The command in the background; whatever is left of it is killed at the end."""
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
+        self._before = self.journals()[-1:], len(self.journal())
         process = subprocess.Popen(
             self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         )
@@ -69,17 +70,23 @@ class Rehearsal:
 
     def kill_at(self, words: Sequence[str], step: str, event: str, delay: float = 0.0) -> bool:
         """Run the command and SIGKILL it once the journal says ``event`` of ``step``. False when it ended before that."""
-        before, lines = self.journals()[-1:], len(self.journal())
         with self.started(*words) as process:
-            deadline = time.monotonic() + 300
-            while time.monotonic() < deadline:
-                new = self.journal()[lines if self.journals()[-1:] == before else 0 :]
-                if any(row["event"] == event and row.get("step") == step for row in new):
-                    time.sleep(delay)
-                    return kill_inner(process)
-                if process.poll() is not None:
-                    return False
-                time.sleep(0.01)
+            if not self.wait_for_event(step, event, process):
+                return False
+            time.sleep(delay)
+            return kill_inner(process)
+
+    def wait_for_event(self, step: str, event: str, process: subprocess.Popen[bytes]) -> bool:
+        """Until the command that was started last has written ``event`` of ``step``. False when it ended before that."""
+        path, lines = self._before
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline:
+            new = self.journal()[lines if self.journals()[-1:] == path else 0 :]
+            if any(row["event"] == event and row.get("step") == step for row in new):
+                return True
+            if process.poll() is not None:
+                return False
+            time.sleep(0.01)
         raise AssertionError(f"step {step} was not reached in time")
 
     def step_in_doubt(self) -> str | None:

@@ -151,7 +151,7 @@ def entry() -> None:
         error.show()
         code = error.exit_code
     except UpgradeError as error:
-        click.echo(f"upgrader: {error}", err=True)
+        click.echo(f"upgrader: {' '.join(str(error).split())}", err=True)
         code = error.exit_code
     except KeyboardInterrupt:
         click.echo("upgrader: interrupted", err=True)
