@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -257,16 +259,16 @@ for name in bin sbin lib lib64; do ln -s "usr/$name" "$1/$name"; done
 """
 SCRIPT = """
 echo half > /layer
-if [ -e "$(cat /run/lab-build/shown)/wait" ]; then sleep 86420; fi
+while [ -e "$(cat /run/lab-build/shown)/wait" ]; do sleep 0.86420; done
 echo whole > /layer
 """
 
 
-def tiny_build(cache: Path, shown: Path) -> list[str]:
+def tiny_build(cache: Path, shown: Path, narrator: Narrator | None = None) -> list[str]:
     recipe = Recipe("tiny", "a layer for a test", SCRIPT, {"shown": str(shown)}, GROUND)
     mirror = Mirror(AptSource("http://mirror.invalid/debian", "bookworm", ("main",)))
     settings = BuildSettings(mirror, PipSettings({}, (str(shown),)))
-    return ImageCache(cache).build(chain((recipe,)), settings, Narrator(quiet=True))
+    return ImageCache(cache).build(chain((recipe,)), settings, narrator or Narrator(quiet=True))
 
 
 def test_a_killed_build_leaves_no_layer_no_process_and_no_mount(tmp_path: Path) -> None:
@@ -293,9 +295,22 @@ def test_a_killed_build_leaves_no_layer_no_process_and_no_mount(tmp_path: Path) 
     assert not list(cache.glob("layers/*.partial-*"))
 
 
+def test_a_second_build_waits_for_the_first_and_says_for_whom(tmp_path: Path) -> None:
+    cache, shown, said = tmp_path / "cache", tmp_path / "shown", io.StringIO()
+    shown.mkdir()
+    (shown / "wait").touch()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(tiny_build, cache, shown)
+        wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 30, "the first build to be half done")
+        second = pool.submit(tiny_build, cache, shown, Narrator(stream=said))
+        wait_until(lambda: f"pid {os.getpid()} since" in said.getvalue(), 10, "the second build to say that it waits")
+        (shown / "wait").unlink()
+        assert (first.result(60), second.result(60)) == (["tiny"], [])
+
+
 def sleeping() -> bool:
     found = Path("/proc").glob("[0-9]*/cmdline")
-    return any(b"sleep\x0086420" in read(path) for path in found)
+    return any(b"sleep\x000.86420" in read(path) for path in found)
 
 
 def read(path: Path) -> bytes:
