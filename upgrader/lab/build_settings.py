@@ -15,7 +15,7 @@ from upgrader.lab.apt_sources import AptSource, Mirror, choose_mirror, inherited
 from upgrader.lab.pip_settings import PipSettings, read_settings
 
 INSIDE = "/run/lab-build"
-PROXY = re.compile(r'^Acquire::https?::Proxy "(?P<url>[^"]*)";', re.IGNORECASE)
+PROXY = re.compile(r'^Acquire::(?P<scheme>https?)::Proxy "(?P<url>[^"]*)";', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ class BuildSettings:
         cert = self._certificates(folder)
         _write(folder / "apt.conf", self._apt_conf(cert, self._netrc(folder)))
         _write(folder / "pip.conf", self.pip.config(cert, f"{INSIDE}/wheels"))
+        _write(folder / "wgetrc", self._wgetrc())
         _write(folder / "settings.sh", self._shell_settings(keys))
         resolv = Path("/etc/resolv.conf")
         _write(folder / "resolv.conf", resolv.read_text(encoding="utf-8") if resolv.is_file() else "")
@@ -91,6 +92,11 @@ class BuildSettings:
         if netrc:
             lines.append(f'Dir::Etc::netrc "{netrc}";')
         return "\n".join(lines) + "\n"
+
+    def _wgetrc(self) -> str:
+        """apt's proxies for debootstrap's wget; empty when there are none. A file, for a proxy's URL may hold a password."""
+        found = {match["scheme"].lower(): match["url"] for line in self.apt_lines if (match := PROXY.match(line))}
+        return "".join(f"{scheme}_proxy = {url}\n" for scheme, url in found.items() if url and url != "DIRECT")
 
     def _shell_settings(self, keys: Mapping[str, str]) -> str:
         main = self.mirror.main

@@ -155,6 +155,8 @@ class Lab:
     def build(self, mirror: str = "", prune: bool = False) -> dict[str, list[str]]:
         """Builds every image layer that is not in the cache, and starts nothing; says what it built and removed."""
         layers = chain(lab_recipes())
+        if prune and (cgroups.processes("upgrader-lab") or any(self.state_root.glob("*/lab.json"))):
+            raise LabRefused("A lab stands on images that might go; take every lab down before `lab build --prune`.")
         built = startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator)
         return {"built": built, "removed": self.images.prune(layers) if prune else []}
 

@@ -62,7 +62,7 @@ class ImageCache:
         return built
 
     def prune(self, keep: Sequence[Layer]) -> list[str]:
-        """Removes every layer that is not part of `keep`; the caller knows that no lab runs on it."""
+        """Removes every layer that is not part of `keep`; the caller has made sure that no lab stands on one."""
         kept = {layer.folder for layer in keep}
         gone = [path for path in sorted(self.layers.glob("*")) if path.name not in kept]
         for path in gone:

@@ -76,9 +76,9 @@ def _recipe(name: str, title: str, megabytes: int, *inputs: str, bootstrap: str 
 def lab_recipes() -> tuple[Recipe, ...]:
     """The lab's own chain; the megabytes are what a layer takes on disk, measured, rounded up."""
     return (
-        _recipe("debian", "Debian 12 with systemd", 400, bootstrap="bootstrap.sh"),
-        _recipe("salt", "Salt and the tool's Python packages", 500, "requirements.txt"),
-        _recipe("mariadb", "MariaDB server and mariadb-backup", 500),
-        _recipe("ocata", "Ocata nova and the Mitaka schemas", 1000, "nova-cinder-neutron-py27.txt"),
-        _recipe("bench", "Salt 3006 and 3007 for the functional tests", 1000, "salt-3006.txt", "salt-3007.txt"),
+        _recipe("debian", "Debian 12 with systemd", 200, bootstrap="bootstrap.sh"),
+        _recipe("salt", "Salt and the tool's Python packages", 300, "requirements.txt"),
+        _recipe("mariadb", "MariaDB server and mariadb-backup", 450),
+        _recipe("ocata", "Ocata nova and the Mitaka schemas", 850, "nova-cinder-neutron-py27.txt"),
+        _recipe("bench", "Salt 3006 and 3007 for the functional tests", 600, "salt-3006.txt", "salt-3007.txt"),
     )

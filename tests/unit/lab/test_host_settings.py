@@ -114,6 +114,12 @@ def test_only_settings_that_say_how_to_reach_a_mirror_are_inherited() -> None:
     assert settings.proxies == ("http://proxy.example:3142",)
 
 
+def test_debootstraps_wget_goes_through_apts_proxy(tmp_path: Path) -> None:
+    lines = ('Acquire::http::Proxy "http://proxy.example:3142";', 'Acquire::https::Proxy "DIRECT";')
+    BuildSettings(choose_mirror(parse_deb822(DEB822)), PipSettings({}), lines).write(tmp_path)
+    assert (tmp_path / "wgetrc").read_text() == "http_proxy = http://proxy.example:3142\n"
+
+
 def test_pips_environment_wins_over_its_files_and_other_options_are_left_out() -> None:
     text = (
         ":env:.index-url='http://env.example/simple'\nglobal.index-url='http://file.example/simple'\n"

@@ -7,7 +7,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from upgrader import content
+from upgrader.errors import LabRefused
+from upgrader.lab import Lab
+from upgrader.lab.layers import ImageCache
 from upgrader.lab.recipe import FOLDER, SCRIPTS, Recipe, chain, lab_recipes, up_to
 from upgrader.lab.topology import TOPOLOGIES
 
@@ -45,6 +50,27 @@ def test_titles_and_sizes_are_no_part_of_a_key() -> None:
 
 def test_up_to_ends_with_the_layer_of_that_name() -> None:
     assert [layer.recipe.name for layer in up_to(chain((ONE, TWO)), "one")] == ["one"]
+
+
+def test_pruning_keeps_the_chain_and_removes_the_rest(tmp_path: Path) -> None:
+    cache, layers = ImageCache(tmp_path), chain((ONE, TWO))
+    for folder in (*(layer.folder for layer in layers), "one-0123", "two-0123.partial-7"):
+        (tmp_path / "layers" / folder).mkdir(parents=True)
+    assert cache.prune(layers) == ["one-0123", "two-0123.partial-7"]
+    assert {path.name for path in cache.layers.iterdir()} == {layer.folder for layer in layers}
+
+
+def test_pruning_is_refused_while_a_lab_stands(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "lab.json").write_text("{}")
+    with pytest.raises(LabRefused, match="take every lab down"):
+        Lab("test", tmp_path, tmp_path / "cache").build(prune=True)
+
+
+def test_a_layer_without_its_description_is_not_there(tmp_path: Path) -> None:
+    cache, layers = ImageCache(tmp_path), chain((ONE,))
+    (tmp_path / "layers" / layers[0].folder / "fs").mkdir(parents=True)
+    assert cache.missing(layers) == list(layers)
 
 
 def test_every_node_of_every_topology_stands_on_a_layer_of_the_chain() -> None:

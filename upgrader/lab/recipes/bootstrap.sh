@@ -4,6 +4,10 @@
 set -eu
 root=$1 debs=$2 inputs=$3
 . "$inputs/settings.sh"
+# debootstrap fetches with wget, which knows nothing of apt's proxies.
+if [ -s "$inputs/wgetrc" ]; then
+    export WGETRC="$inputs/wgetrc"
+fi
 set -- --variant=minbase --cache-dir="$debs"
 if [ -n "$keyring" ]; then
     set -- "$@" --keyring="$inputs/$keyring"

@@ -65,4 +65,4 @@ for database in nova nova_api; do
 done
 mariadb-admin --no-defaults --socket="$mysql/s.sock" shutdown
 wait
-rm -rf /var/lib/nova/* /root/.cache
+rm -rf /var/lib/nova/* /root/.cache /root/.local
