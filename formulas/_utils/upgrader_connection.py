@@ -3,6 +3,8 @@
 The driver (PyMySQL) is passed in, so that this file needs the standard library only.
 """
 
+import typing
+
 REFUSED_LOGIN = (1044, 1045, 1698)
 UNREACHABLE = (2002, 2003, 2005, 2006, 2013)
 
@@ -15,7 +17,17 @@ class ConnectionRefused(Exception):
     """The server cannot be reached or does not let us in; the message is one sentence and holds no password."""
 
 
-def connect(driver, purpose, host=None, port=3306, unix_socket=None, user="root", password="", timeout=5, **more):
+def connect(
+    driver: typing.Any,
+    purpose: str,
+    host: typing.Optional[str] = None,
+    port: int = 3306,
+    unix_socket: typing.Optional[str] = None,
+    user: str = "root",
+    password: str = "",
+    timeout: int = 5,
+    **more: typing.Any
+) -> typing.Any:
     """A DB-API connection to a MariaDB or MySQL server, autocommit on.
 
     :param purpose: who needs it, for the error text, e.g. ``pillar mysql:client:server:upgrade:admin``
@@ -40,7 +52,7 @@ def connect(driver, purpose, host=None, port=3306, unix_socket=None, user="root"
         raise ConnectionRefused(_sentence(code, where, user, purpose, error)) from None
 
 
-def admin(driver, account):
+def admin(driver: typing.Any, account: typing.Mapping[str, typing.Any]) -> typing.Any:
     """A connection as the account of pillar ``mysql:client:server:upgrade:admin`` (host, port, user, password)."""
     return connect(
         driver,
@@ -53,7 +65,7 @@ def admin(driver, account):
     )
 
 
-def _sentence(code, where, user, purpose, error):
+def _sentence(code: typing.Any, where: str, user: str, purpose: str, error: BaseException) -> str:
     if code in REFUSED_LOGIN:
         return "database at {} refuses user {} (error {}): correct the password in {}".format(
             where, user, code, purpose

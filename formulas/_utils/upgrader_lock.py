@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import typing
 
 
 class LockHeld(Exception):
@@ -10,7 +11,7 @@ class LockHeld(Exception):
 
 
 @contextlib.contextmanager
-def exclusively(path, what):
+def exclusively(path: str, what: str) -> typing.Iterator[None]:
     """Hold ``path`` locked for the length of the block. Raises LockHeld at once when it is taken.
 
     :param what: what is locked, for the error text, e.g. ``a backup of this node``

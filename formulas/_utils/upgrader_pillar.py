@@ -4,8 +4,10 @@ Salt 3008's ``pillar.get`` answers ``**********`` for every value when a module 
 dictionary itself holds what it always held.
 """
 
+import typing
 
-def value(pillar, key, default=None):
+
+def value(pillar: typing.Any, key: str, default: typing.Any = None) -> typing.Any:
     """The value at a colon-separated key of a pillar dictionary, or ``default`` when there is none."""
     for part in key.split(":"):
         try:

@@ -3,16 +3,24 @@
 A shell pipeline reports its last member only; a failing backup tool then leaves a plausible file behind (facts/lab.md).
 """
 
-import collections
 import hashlib
 import os
 import subprocess
 import tempfile
 import threading
 import time
+import typing
 
-Ended = collections.namedtuple("Ended", "program code words")
-"""One member's end: its name, its exit code (negative: the signal) and the end of what it wrote to stderr."""
+Commands = typing.Sequence[typing.Sequence[str]]
+
+
+class Ended(typing.NamedTuple):
+    """One member's end: its name, its exit code (negative: the signal) and the end of what it wrote to stderr."""
+
+    program: str
+    code: int
+    words: str
+
 
 SIGPIPE_CODES = (-13, 141)
 CHUNK = 1024 * 1024
@@ -23,18 +31,15 @@ CLEAN_ENVIRONMENT = {
 }
 
 
-class PipelineFailed(Exception):
-    """A member of the pipeline failed; the message names the first cause in one sentence."""
-
-
-def first_cause(ended):
+def first_cause(ended: typing.Sequence[Ended]) -> typing.Optional[Ended]:
     """The member that broke the pipeline: not the ones that only died because their reader went away. None when all is well."""
     failed = [member for member in ended if member.code != 0]
     own_fault = [member for member in failed if member.code not in SIGPIPE_CODES]
-    return (own_fault or failed or [None])[0]
+    suspects = own_fault or failed
+    return suspects[0] if suspects else None
 
 
-def describe(member):
+def describe(member: Ended) -> str:
     """``zstd ended with exit code 1: write error``."""
     how = (
         "was killed by signal {}".format(-member.code)
@@ -45,15 +50,16 @@ def describe(member):
     return "{} {}: {}".format(member.program, how, last[0][-300:])
 
 
-def run(commands, stdin=None, stdout=None, timeout=3600):
+def run(commands: Commands, stdin: typing.Any = None, stdout: typing.Any = None, timeout: float = 3600) -> typing.List[Ended]:
     """Run ``commands`` (argument lists) connected by pipes; returns a list of Ended, one a member, whatever they ended with.
 
     :param stdin: file object for the first member, default nothing
     :param stdout: file object for the last member, default thrown away
     :param timeout: seconds for all of it; members still running then are killed
     """
-    members, words = [], []
-    source = stdin if stdin is not None else subprocess.DEVNULL
+    members = []  # type: typing.List[typing.Any]
+    words = []  # type: typing.List[typing.Any]
+    source = stdin if stdin is not None else subprocess.DEVNULL  # type: typing.Any
     for position, command in enumerate(commands):
         last = position == len(commands) - 1
         said = tempfile.TemporaryFile()
@@ -69,14 +75,17 @@ def run(commands, stdin=None, stdout=None, timeout=3600):
     return _reap(commands, members, words, timeout)
 
 
-def pump(commands, sink, timeout=3600):
+def pump(
+    commands: Commands, sink: typing.Sequence[str], timeout: float = 3600
+) -> typing.Tuple[typing.List[Ended], int, str, str]:
     """Run ``commands`` as a pipeline into ``sink`` (an argument list), hashing what passes.
 
     Returns (list of Ended for commands and sink, bytes passed, sha256, what the sink printed). The hash is of exactly the
     bytes handed to the sink, so that the far end's own hash proves the way between.
     """
     said = [tempfile.TemporaryFile() for _ in range(len(commands) + 1)]
-    members, source = [], subprocess.DEVNULL
+    members = []  # type: typing.List[typing.Any]
+    source = subprocess.DEVNULL  # type: typing.Any
     for command, words in zip(commands, said):
         member = subprocess.Popen(
             command, stdin=source, stdout=subprocess.PIPE, stderr=words, env=CLEAN_ENVIRONMENT, close_fds=True
@@ -89,7 +98,7 @@ def pump(commands, sink, timeout=3600):
     far = subprocess.Popen(
         sink, stdin=subprocess.PIPE, stdout=answer, stderr=said[-1], env=CLEAN_ENVIRONMENT, close_fds=True
     )
-    watchdog = threading.Timer(timeout, lambda: [member.kill() for member in members + [far]])
+    watchdog = threading.Timer(timeout, _kill, ([*members, far],))
     watchdog.daemon = True
     watchdog.start()
     passed, digest = _pass_on(source, far.stdin)
@@ -99,7 +108,12 @@ def pump(commands, sink, timeout=3600):
     return ended, passed, digest, answer.read().decode("utf-8", "replace")
 
 
-def _pass_on(source, sink):
+def _kill(members: typing.Iterable[typing.Any]) -> None:
+    for member in members:
+        member.kill()
+
+
+def _pass_on(source: typing.Any, sink: typing.Any) -> typing.Tuple[int, str]:
     """Copy until the end or until the sink goes away; the sink's end tells why it went."""
     digest, passed = hashlib.sha256(), 0
     try:
@@ -121,7 +135,7 @@ def _pass_on(source, sink):
     return passed, digest.hexdigest()
 
 
-def _reap(commands, members, words, timeout):
+def _reap(commands: Commands, members: typing.List[typing.Any], words: typing.List[typing.Any], timeout: float) -> typing.List[Ended]:
     deadline = time.monotonic() + timeout
     ended = []
     for command, member, said in zip(commands, members, words):

@@ -4,17 +4,19 @@ import hashlib
 import json
 import os
 import re
+import typing
 
 ARCHIVE, PARTIAL, RECEIPT, COUNTS = "archive.zst", "archive.partial", "receipt.json", "counts.json"
 IDENTITY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 CHUNK = 1024 * 1024
+Document = typing.Dict[str, typing.Any]
 
 
 class BadReceipt(Exception):
     """The receipt, or the archive it speaks of, is not what it should be; the message says what and what to do."""
 
 
-def folder(store, identity):
+def folder(store: str, identity: str) -> str:
     """The folder of one backup. Raises BadReceipt for an id that is no plain name (it becomes part of a path)."""
     if not IDENTITY.match(identity):
         raise BadReceipt(
@@ -23,12 +25,13 @@ def folder(store, identity):
     return os.path.join(store, identity)
 
 
-def read(store, identity):
+def read(store: str, identity: str) -> Document:
     """The receipt of one backup. Raises BadReceipt when there is none or it cannot be read."""
     path = os.path.join(folder(store, identity), RECEIPT)
     try:
         with open(path) as file:
-            return json.load(file)
+            document = json.load(file)  # type: Document
+            return document
     except FileNotFoundError:
         raise BadReceipt(
             "no backup {} in {}: it was never finished or has been removed".format(identity, store)
@@ -39,7 +42,7 @@ def read(store, identity):
         ) from error
 
 
-def write(path, document):
+def write(path: str, document: typing.Mapping[str, typing.Any]) -> None:
     """Write JSON so that a crash leaves the old file or the new one, never half of it; readable by its owner only.
 
     The owner is the folder's: the store's own user has to be able to show a receipt that root has added a proof to.
@@ -55,7 +58,7 @@ def write(path, document):
     os.replace(beside, path)
 
 
-def verify(store, identity):
+def verify(store: str, identity: str) -> Document:
     """Compare the archive with its receipt, byte count first, then sha256. Returns the receipt; raises BadReceipt."""
     receipt = read(store, identity)
     path = os.path.join(folder(store, identity), ARCHIVE)
@@ -79,7 +82,7 @@ def verify(store, identity):
     return receipt
 
 
-def sha256(path):
+def sha256(path: str) -> str:
     """Hash of a file's content, hexadecimal."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:

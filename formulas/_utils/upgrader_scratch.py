@@ -6,24 +6,28 @@ import shutil
 import signal
 import subprocess
 import time
+import typing
 
+import upgrader_connection
 import upgrader_pipeline
 
 SERVERS = ("mariadbd", "mysqld")
 START_SECONDS = 120
+Connect = typing.Callable[[str], typing.Any]
+Process = typing.Any  # subprocess.Popen[bytes], which Python 3.6 cannot spell
 
 
 class ScratchFailed(Exception):
     """The scratch server does not start or does not stop; the message names its log."""
 
 
-def socket_path(folder):
+def socket_path(folder: str) -> str:
     """Where the scratch server of ``folder`` listens. Unix socket paths are short, so it lives beside the files."""
     return os.path.join(folder, "scratch.sock")
 
 
 @contextlib.contextmanager
-def server(folder, connect, buffer_mb=256):
+def server(folder: str, connect: Connect, buffer_mb: int = 256) -> typing.Iterator[typing.Any]:
     """Run a server on the prepared files in ``folder`` for the length of the block; yields a connection.
 
     :param connect: function of a socket path that gives a connection or raises ``upgrader_connection.ConnectionRefused``
@@ -37,7 +41,7 @@ def server(folder, connect, buffer_mb=256):
         _end(process)
 
 
-def stop(folder):
+def stop(folder: str) -> None:
     """End a scratch server that an earlier, killed call left behind. Only a process that runs on exactly this folder is ended."""
     pid_file = os.path.join(folder, "scratch.pid")
     try:
@@ -57,7 +61,7 @@ def stop(folder):
         time.sleep(0.05)
 
 
-def _runs(pid):
+def _runs(pid: int) -> bool:
     try:
         with open("/proc/{}/stat".format(pid)) as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
@@ -65,7 +69,7 @@ def _runs(pid):
         return False
 
 
-def _start(folder, buffer_mb):
+def _start(folder: str, buffer_mb: int) -> Process:
     program = next((found for found in map(shutil.which, SERVERS) if found), None)
     if program is None:
         raise ScratchFailed(
@@ -93,10 +97,8 @@ def _start(folder, buffer_mb):
         )
 
 
-def _wait(folder, process, connect):
+def _wait(folder: str, process: Process, connect: Connect) -> typing.Any:
     """Until it accepts a connection. ConnectionError of any kind before that only means: not yet."""
-    import upgrader_connection
-
     deadline, last = time.monotonic() + START_SECONDS, "nothing"
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -113,7 +115,7 @@ def _wait(folder, process, connect):
     )
 
 
-def _last_error(folder):
+def _last_error(folder: str) -> str:
     try:
         with open(os.path.join(folder, "scratch.log"), errors="replace") as log:
             lines = [line.strip() for line in log if "[ERROR]" in line]
@@ -122,7 +124,7 @@ def _last_error(folder):
     return lines[-1][-300:] if lines else "no error in its log"
 
 
-def _end(process):
+def _end(process: Process) -> None:
     process.terminate()
     try:
         process.wait(60)

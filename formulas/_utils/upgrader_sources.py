@@ -6,12 +6,13 @@ module and nobody sees it. So the first thing a run does is to compare this hash
 
 import hashlib
 import os
+import typing
 
 FOLDERS = ("modules", "states", "utils")
 PREFIX = "upgrader_"
 
 
-def digest(root):
+def digest(root: str) -> str:
     """sha256 over the names and contents of ``<root>/[_]modules|states|utils/upgrader_*.py``.
 
     ``root`` is a formulas folder (folders have a leading underscore) or a minion's extension module folder (they have none).
@@ -26,7 +27,7 @@ def digest(root):
     return whole.hexdigest()
 
 
-def _files(root, folder):
+def _files(root: str, folder: str) -> typing.List[typing.Tuple[str, str]]:
     for candidate in (os.path.join(root, "_" + folder), os.path.join(root, folder)):
         if os.path.isdir(candidate):
             names = sorted(n for n in os.listdir(candidate) if n.startswith(PREFIX) and n.endswith(".py"))

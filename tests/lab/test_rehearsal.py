@@ -60,7 +60,10 @@ def test_no_instance_and_no_host_is_left_behind(rehearsal: Rehearsal, undisturbe
         "SELECT COUNT(*) FROM nova_upgrade.instances i LEFT JOIN nova_upgrade_api.request_specs s "
         "ON s.instance_uuid = i.uuid WHERE i.deleted = 0 AND s.id IS NULL"
     )
-    hosts = "SELECT COUNT(DISTINCT c.host) FROM nova_upgrade.compute_nodes c LEFT JOIN nova_upgrade_api.host_mappings m ON m.host = c.host WHERE c.deleted = 0 AND m.id IS NULL"
+    hosts = (
+        "SELECT COUNT(DISTINCT c.host) FROM nova_upgrade.compute_nodes c LEFT JOIN nova_upgrade_api.host_mappings m "
+        "ON m.host = c.host WHERE c.deleted = 0 AND m.id IS NULL"
+    )
     assert rehearsal.scalar("SELECT COUNT(*) FROM nova_upgrade.instances") == rehearsal.scalar("SELECT COUNT(*) FROM nova.instances") > 0
     assert [rehearsal.scalar(query) for query in (unmapped, unspecified, hosts)] == [0, 0, 0]
 

@@ -103,14 +103,10 @@ class Rehearsal:
         socket = self.dbs.root / "run/mysqld/mysqld.sock"
         return pymysql.connect(unix_socket=str(socket), user="root", charset="utf8mb4", autocommit=True)
 
-    def checksums(self, databases: Sequence[str] = SOURCES) -> dict[str, int]:
+    def checksums(self, databases: Sequence[str] = SOURCES) -> dict[str, str]:
         """The server's own checksum of every table, and the text of its definition."""
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
-            return {
-                f"{database}.{table}": hash((_one(cursor, f"CHECKSUM TABLE `{database}`.`{table}` EXTENDED")[1], _definition(cursor, database, table)))
-                for database in databases
-                for table in tables(cursor, database)
-            }
+            return {f"{d}.{t}": _checksum(cursor, d, t) for d in databases for t in tables(cursor, d)}
 
     def contents(self, databases: Sequence[str] = CLONES) -> dict[str, str]:
         """A digest of every table's rows without what differs from run to run: times, row numbers, random ids."""
@@ -127,8 +123,9 @@ def _one(cursor: Any, statement: str) -> Any:
     return cursor.fetchone()
 
 
-def _definition(cursor: Any, database: str, table: str) -> str:
-    return str(_one(cursor, f"SHOW CREATE TABLE `{database}`.`{table}`")[1])
+def _checksum(cursor: Any, database: str, table: str) -> str:
+    rows = _one(cursor, f"CHECKSUM TABLE `{database}`.`{table}` EXTENDED")[1]
+    return f"{rows} {_one(cursor, f'SHOW CREATE TABLE `{database}`.`{table}`')[1]}"
 
 
 def tables(cursor: Any, database: str) -> list[str]:

@@ -111,12 +111,13 @@ class Engine:
         """One step to its end: re-attach to its job if it is in doubt, else (or if that is lost) decide and run it."""
         if state.state == IN_DOUBT and state.jid and self.transport.is_known(state.jid):
             self._tell(StepStarted(step, number, total, reattached=True))
-            call = self._bound(step.call)
+            call, since = self._bound(step.call), self.clock()
             replies = self._collect(step, call, state.jid)
             if not any(reply.lost for reply in replies.values()):
-                return self._finish(step, number, total, state.jid, replies, 0.0)
+                return self._finish(step, number, total, state.jid, replies, self.clock() - since)
             if self._checked(step):
-                return self._finish(step, number, total, state.jid, self._as_checked(step, replies), 0.0)
+                found = self._as_checked(step, replies)
+                return self._finish(step, number, total, state.jid, found, self.clock() - since)
             if not step.retry_safe:
                 raise InDoubt(
                     f"step {step.id} ({step.title}) was cut off and nobody knows whether it was done: look at {', '.join(call.nodes)}, then "

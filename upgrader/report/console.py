@@ -21,7 +21,7 @@ class ConsoleObserver:
     """Says in one line what is being done and to which node, then in one line what came of it."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Console(stderr=True, highlight=False)
         self._status: Status | None = None
         self._said = 0.0
 
@@ -35,7 +35,7 @@ class ConsoleObserver:
             self._stop_status()
             self._finished(event)
         elif isinstance(event, StepPassed):
-            self._console.print(
+            self._print(
                 f"{_count(event.number, event.total)} [dim]{escape(event.step.id)}: {escape(event.why)}[/dim]"
             )
         elif isinstance(event, RunStarted):
@@ -50,7 +50,7 @@ class ConsoleObserver:
     def _run_started(self, event: RunStarted) -> None:
         plan, verb = event.plan, "resuming" if event.resumed else "starting"
         stages = ", ".join(stage.name for stage in plan.stages)
-        self._console.print(
+        self._print(
             f"{verb} run [bold]{event.run_id}[/bold]: {plan.part} {stages} of cloud {plan.cloud}, "
             f"{plan.source} to {plan.target}, plan {plan.digest[:12]}"
         )
@@ -63,7 +63,7 @@ class ConsoleObserver:
             self._status = self._console.status(line, spinner="line")
             self._status.start()
         else:
-            self._console.print(line)
+            self._print(line)
 
     def _waiting(self, event: StepWaiting) -> None:
         text = f"{escape(event.step.title)}: {duration(event.seconds)}, waiting for {node_list(event.missing)}"
@@ -71,7 +71,7 @@ class ConsoleObserver:
             self._status.update(text)
         elif time.monotonic() - self._said > HEARTBEAT:
             self._said = time.monotonic()
-            self._console.print(f"        ... {text}")
+            self._print(f"        ... {text}")
 
     def _finished(self, event: StepFinished) -> None:
         mark = "[green]done[/green]" if event.ok else "[bold red]failed[/bold red]"
@@ -80,9 +80,13 @@ class ConsoleObserver:
             if self._console.is_terminal
             else "        "
         )
-        self._console.print(
+        self._print(
             f"{head}{mark} in {duration(event.seconds)}{escape(_said_by(event.step, event.replies) if event.ok else '')}"
         )
+
+    def _print(self, line: str) -> None:
+        """Broken between words on a terminal; one line stays one line in a file or a pipe."""
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def _stop_status(self) -> None:
         if self._status is not None:

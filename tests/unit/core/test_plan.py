@@ -50,7 +50,7 @@ def test_plan_holds_no_password(plan: Plan) -> None:
 
 
 def test_unknown_stage_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="unknown stage 'nonsense'.*test-upgrade"):
+    with pytest.raises(UsageError, match=r"unknown stage 'nonsense'.*test-upgrade"):
         make_plan(cloud_from_pillar(lab_pillar(), "cfg01.lab.local"), "control-plane", "nonsense", "f")
 
 

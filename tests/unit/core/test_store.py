@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import upgrader_receipt
+
 from upgrader.content import FORMULAS
 
 RECEIVER = FORMULAS / "xtrabackup" / "files" / "upgrader-receive"
