@@ -66,12 +66,12 @@ def test_unknown_stage(rehearsal: Rehearsal) -> None:
 
 
 def test_unreachable_database(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "nodes/cfg01.lab.local.yml", "port: 3306", "port: 3399"):
+    with changed(rehearsal.cfg.root / MODEL / "classes/mysql/client/database_upgrade/nova.yml", "port: 3306", "port: 3399"):
         refused(rehearsal, 3, "database at dbs01.lab.local:3399 cannot be reached", "mysql:client:server:upgrade:admin")
 
 
 def test_wrong_password(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "nodes/cfg01.lab.local.yml", "password: ${_param:mysql_upgrader_password}", "password: wrong"):
+    with changed(rehearsal.cfg.root / MODEL / "classes/mysql/client/database_upgrade/nova.yml", "password: ${_param:mysql_upgrade_admin_password}", "password: wrong"):
         refused(rehearsal, 3, "database at dbs01.lab.local:3306 refuses user upgrader (error 1045)", "correct the password")
 
 
@@ -99,7 +99,7 @@ def test_stale_modules(rehearsal: Rehearsal) -> None:
 
 
 def test_missing_pillar_key(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "nodes/upg01.lab.local.yml", "name: nova_upgrade", "nothing: nova_upgrade"):
+    with changed(rehearsal.cfg.root / MODEL / "classes/nova/control/upgrade.yml", "name: nova_upgrade", "nothing: nova_upgrade"):
         refused(rehearsal, 3, "upg01.lab.local lacks pillar key nova:controller:database:name")
 
 

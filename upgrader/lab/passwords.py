@@ -34,7 +34,7 @@ class Passwords:
         values = {
             "mysql_nova_password": self.nova,
             "mysql_nova_upgrade_password": self.clone,
-            "mysql_upgrader_password": self.upgrader,
+            "mysql_upgrade_admin_password": self.upgrader,
             "rabbitmq_openstack_password": self.openstack,
             "xtrabackup_client_private_key": self.backup_key,
             "xtrabackup_client_public_key": self.backup_key_public.strip(),

@@ -18,7 +18,7 @@ COMMAND = """#!/bin/sh
 # The tool as it was copied into the lab; `upgrader lab up` on the host copies it again.
 PYTHONPATH=/usr/local/lib/upgrader PYTHONDONTWRITEBYTECODE=1 exec /opt/salt/bin/python -m upgrader "$@"
 """
-UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".mypy_cache", ".ruff_cache")
+UNWANTED = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc", ".mypy_cache", ".ruff_cache")
 
 
 def write_files(root: Path, files: Mapping[str, NodeFile]) -> None:
