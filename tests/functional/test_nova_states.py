@@ -30,8 +30,10 @@ def nova_user() -> None:
 
 
 @pytest.mark.parametrize("sls", SLS)
-def test_every_sls_renders(bench: Bench, sls: str) -> None:
-    assert isinstance(bench.call("state.show_sls", sls), dict), bench.call("state.show_sls", sls)
+def test_every_sls_renders_and_shows_no_password(bench: Bench, sls: str) -> None:
+    rendered = bench.call("state.show_sls", sls)
+    assert isinstance(rendered, dict), rendered
+    assert PASSWORD not in str(rendered) and QUEUE_PASSWORD not in str(rendered)
 
 
 def test_every_function_of_the_contract_is_loaded_and_documented(bench: Bench) -> None:
