@@ -180,26 +180,39 @@ def online_data_migrations(session: Session, newton: int, max_count: int, timeou
     return answer(before, after, moved > 0, comment, migrated=sums, batches=batches)
 
 
-def _batches(session: Session, nova: Exclusive, max_count: int, timeout: float, bound: int, sums: typing.Dict[str, int]) -> int:
-    """Run batches; returns how many. ``sums`` collects the rows done by migration."""
+def _group_trouble(session: Session, outcome: upgrader_nova_manage.Outcome) -> typing.Tuple[int, int]:
+    """Server-group members without spec and specs with a broken group; asked only after a failure, it reads every spec."""
+    if not upgrader_nova_manage.failed_migrations(outcome):
+        return 0, 0
     target, connection = session.target, session.connection
-    rewound = False
+    grouped = upgrader_nova_rows.grouped_specless(connection, target.main, target.api)
+    return grouped, upgrader_nova_rows.broken_group_specs(connection, target.api)
+
+
+def _batches(session: Session, nova: Exclusive, max_count: int, timeout: float, bound: int, sums: typing.Dict[str, int]) -> int:
+    """Run batches; returns how many. ``sums`` collects the rows done by migration.
+
+    A batch must do a row or move nova's marker: matched rows alone are no progress (flavors that cannot be moved match
+    for ever).
+    """
+    target, connection = session.target, session.connection
+    rewound, marker = False, upgrader_nova_rows.spec_marker(connection, target.api)
     for number in range(1, bound + 1):
         outcome = nova.run(["db", "online_data_migrations", "--max-count", str(max_count)], timeout)
         left = upgrader_nova_rows.unmigrated(connection, target.main, target.api)
-        grouped = upgrader_nova_rows.grouped_specless(connection, target.main, target.api)
-        demand(judgement.judge_batch(outcome, left, grouped, upgrader_nova_rows.broken_group_specs(connection, target.api)))
+        demand(judgement.judge_batch(outcome, left, *_group_trouble(session, outcome)))
         summary = upgrader_nova_manage.migrated(outcome)
         for line in summary:
             if line.done:
                 sums[line.name] = sums.get(line.name, 0) + line.done
         if outcome.exit_code == 0 and not any(left.values()):
             return number
-        if any(line.done or line.matched for line in summary):
+        before, marker = marker, upgrader_nova_rows.spec_marker(connection, target.api)
+        if any(line.done for line in summary) or marker != before:
             continue
-        if left["instances without request spec"] and upgrader_nova_rows.spec_marker(connection, target.api) and not rewound:
+        if left["instances without request spec"] and marker and not rewound:
             upgrader_nova_rows.forget_spec_marker(connection, target.api)
-            rewound = True
+            rewound, marker = True, ""
             continue
         raise NovaError(
             "online_data_migrations exits {0} and does nothing more, but is not done; left: {1}".format(outcome.exit_code, judgement.still(left))

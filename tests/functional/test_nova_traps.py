@@ -65,6 +65,13 @@ def test_a_marker_past_instances_without_spec_is_set_back_once(migrated: Bench) 
     assert migrated.number(SPECLESS) == 0
 
 
+def test_rows_that_match_for_ever_but_never_move_end_the_loop(newton: Bench) -> None:
+    newton.query(
+        f"INSERT INTO {API}.flavors (name, memory_mb, vcpus, swap, flavorid, is_public, disabled) VALUES ('m1.tiny', 1, 1, 0, '1', 1, 0)"
+    )
+    assert "does nothing more, but is not done; left: 1 flavors" in failure(newton, "online_data_migrations", max_count=20)
+
+
 def test_trap_4_api_sync_without_cells_fails_with_the_order_to_keep(migrated: Bench) -> None:
     sentence = failure(migrated, "api_db_sync", version=31)
     assert "stays at 29 instead of 31" in sentence and sentence.endswith("map cell0 and create cell1 first")
