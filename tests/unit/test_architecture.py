@@ -103,19 +103,18 @@ def test_every_function_that_a_plan_names_exists_in_the_formulas() -> None:
     from upgrader.plan import STAGES, make_plan
 
     cloud = cloud_from_pillar(lab_pillar(), "cfg01.lab.local")
-    for part, stages in STAGES.items():
-        for stage in stages:
-            for step in make_plan(cloud, part, stage, "f").steps():
-                module, function = step.call.function.split(".")
-                if step.call.kind == "state":
-                    sls = FORMULAS / str(step.call.args["mods"]).replace(".", "/")
-                    assert sls.with_suffix(".sls").is_file() or (sls / "init.sls").is_file(), step.id
-                elif module.startswith("upgrader_"):
-                    tree = ast.parse((FORMULAS / "_modules" / f"{module}.py").read_text())
-                    found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-                    assert function in found, step.call.function
-                    known = {argument.arg for argument in found[function].args.args}
-                    assert set(step.call.args) <= known, step.call.function
+    plans = [make_plan(cloud, part, stage, "f") for part, stages in STAGES.items() for stage in stages]
+    calls = [call for plan in plans for s in plan.steps() for call in (s.call, s.check, s.undo, s.progress) if call]
+    for call in calls:
+        module, function = call.function.split(".")
+        if call.kind == "state":
+            sls = FORMULAS / str(call.args["mods"]).replace(".", "/")
+            assert sls.with_suffix(".sls").is_file() or (sls / "init.sls").is_file(), call
+        elif module.startswith("upgrader_"):
+            tree = ast.parse((FORMULAS / "_modules" / f"{module}.py").read_text())
+            found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+            assert function in found, call.function
+            assert set(call.args) <= {argument.arg for argument in found[function].args.args}, call.function
 
 
 def test_every_public_salt_function_has_a_cli_example() -> None:

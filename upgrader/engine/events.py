@@ -11,6 +11,16 @@ from upgrader.transport.reply import Reply
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Rows or megabytes done, of how many (None: nobody knows), and the seconds that are left at the pace so far."""
+
+    what: str
+    done: int
+    total: int | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
 class RunStarted:
     """A run begins, or goes on when ``resumed``."""
 
@@ -31,11 +41,12 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepWaiting:
-    """Nothing new yet: ``seconds`` since the start, and the nodes that have not answered."""
+    """Nothing new yet: ``seconds`` since the start, the nodes that have not answered, and how far the step has come."""
 
     step: Step
     seconds: float
     missing: tuple[str, ...]
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)

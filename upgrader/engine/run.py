@@ -17,6 +17,7 @@ from upgrader.engine.events import (
     StepStarted,
     StepWaiting,
 )
+from upgrader.engine.follow import ProgressFollower
 from upgrader.errors import InDoubt, Interrupted
 from upgrader.journal.journal import Journal
 from upgrader.journal.progress import DONE, FAILED, IN_DOUBT, SETTLED, RunProgress, StepProgress, read_progress
@@ -151,8 +152,10 @@ class Engine:
         }
 
     def _collect(self, step: Step, call: Call, jid: str) -> dict[str, Reply]:
+        follower = ProgressFollower(self.transport, self._bound(step.progress), self.clock) if step.progress else None
+
         def waiting(seconds: float, missing: tuple[str, ...]) -> None:
-            self._tell(StepWaiting(step, seconds, missing))
+            self._tell(StepWaiting(step, seconds, missing, follower.look() if follower else None))
 
         return collect(self.transport, call, jid, self.patience, waiting, self.clock, self.pause)
 

@@ -49,6 +49,12 @@ def schema_steps(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
     steps: list[Step] = []
     for identity, title, function, args, minutes in rows:
         call = Call("module", f"upgrader_nova.{function}", cloud.role(UPGRADE)[:1], args, minutes * MINUTE)
-        steps.append(Step(identity, title, call, needs=needs))
+        steps.append(Step(identity, title, call, progress=_progress(function, call.nodes), needs=needs))
         needs = (identity,)
     return tuple(steps)
+
+
+def _progress(function: str, nodes: tuple[str, ...]) -> Call | None:
+    """The two kinds of step that take their time with every instance say how far they are."""
+    rows = {"online_data_migrations": "specs", "map_instances": "mappings"}.get(function)
+    return Call("module", "upgrader_progress.nova", nodes, {"rows": rows}, MINUTE) if rows else None

@@ -37,7 +37,8 @@ class Step:
 
     ``phase`` says what a failure means: a ``gate`` refuses before anything was touched, ``work`` changes the world,
     ``verify`` judges it. ``retry_safe`` means the call itself looks at the world first, so running it again after a
-    crash is right. ``check`` is asked instead when it is not. ``always`` steps run even after a failure.
+    crash is right. ``check`` is asked instead when it is not. ``progress`` is asked now and then while the step runs; it
+    answers ``{"what", "done", "total"}`` and only informs. ``always`` steps run even after a failure.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Step:
     phase: str = WORK
     check: Call | None = None
     undo: Call | None = None
+    progress: Call | None = None
     needs: tuple[str, ...] = ()
     retry_safe: bool = True
     always: bool = False
@@ -98,7 +100,12 @@ def _step(raw: Mapping[str, Any]) -> Step:
     call = _call(raw["call"])
     assert call is not None
     return Step(
-        **{**raw, "call": call, "check": _call(raw["check"]), "undo": _call(raw["undo"]), "needs": tuple(raw["needs"])}
+        **{
+            **raw,
+            "call": call,
+            **{name: _call(raw[name]) for name in ("check", "undo", "progress")},
+            "needs": tuple(raw["needs"]),
+        }
     )
 
 

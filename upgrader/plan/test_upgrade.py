@@ -87,6 +87,7 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
             "backup-create",
             "physical backup of all databases, streamed to the backup store",
             Call("module", "upgrader_backup.create", database, receipt, 240 * MINUTE),
+            progress=Call("module", "upgrader_progress.backup", backup, receipt, MINUTE),
             needs=("backup-access",),
         ),
         Step(

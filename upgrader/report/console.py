@@ -11,7 +11,7 @@ from rich.status import Status
 
 from upgrader.engine.events import Event, RunFinished, RunStarted, StepFinished, StepPassed, StepStarted, StepWaiting
 from upgrader.plan.step import Step
-from upgrader.report.wording import duration, node_list, short
+from upgrader.report.wording import duration, node_list, progress_text, short
 from upgrader.transport.reply import Reply
 
 HEARTBEAT = 30.0
@@ -67,6 +67,8 @@ class ConsoleObserver:
 
     def _waiting(self, event: StepWaiting) -> None:
         text = f"{escape(event.step.title)}: {duration(event.seconds)}, waiting for {node_list(event.missing)}"
+        if event.progress is not None:
+            text += f", {escape(progress_text(event.progress))}"
         if self._status is not None:
             self._status.update(text)
         elif time.monotonic() - self._said > HEARTBEAT:

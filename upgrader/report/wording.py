@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from upgrader.engine.events import Progress
+
 
 def duration(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
@@ -26,3 +28,10 @@ def node_list(nodes: Sequence[str]) -> str:
     """``cfg01, dbs01 and 3 more``."""
     names = [short(node) for node in nodes]
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+
+
+def progress_text(progress: Progress) -> str:
+    """``4,200 of 10,000 instances mapped, about 40 s left``."""
+    of = "" if progress.total is None else f" of {progress.total:,}"
+    left = "" if progress.seconds_left is None else f", about {duration(progress.seconds_left)} left"
+    return f"{progress.done:,}{of} {progress.what}{left}"
