@@ -1,6 +1,6 @@
 """The one error language of the control side.
 
-Every class carries the exit code that ``docs/exit-codes.md`` promises; every message is one sentence that ends with the remedy.
+Every class carries the exit code that README.md promises; every message is one sentence that ends with the remedy.
 """
 
 from __future__ import annotations

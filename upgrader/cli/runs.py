@@ -70,8 +70,9 @@ def status(settings: Settings, run_id: str | None, output: str) -> None:
 
 def history(settings: Settings, output: str) -> None:
     """All runs of all clouds, newest last."""
-    archive = settings.archive
-    runs = sorted((run for cloud in archive.clouds() for run in archive.runs(cloud)), key=lambda run: run.started_at)
+    runs, unreadable = settings.archive.history()
+    for sentence in unreadable:
+        click.echo(f"upgrader: {sentence}", err=True)
     click.echo(document.render(document.history_document(runs)) if output == "json" else text.history_text(runs))
 
 

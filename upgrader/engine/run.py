@@ -109,21 +109,26 @@ class Engine:
         return step.always and all(states[need].state in SETTLED for need in step.needs)
 
     def _settle(self, step: Step, number: int, total: int, state: StepProgress) -> StepProgress:
-        """One step to its end: re-attach to its job if it is in doubt, else (or if that is lost) decide and run it."""
-        if state.state == IN_DOUBT and state.jid and self.transport.is_known(state.jid):
+        """One step to its end: re-attach to its job if it is in doubt, else (or if that is lost) decide and run it.
+
+        A job that Salt does not know was never published, or is older than the job cache remembers (a day, by default):
+        a step that is not retry-safe is not run again on that ground alone.
+        """
+        if state.state != IN_DOUBT or state.jid is None:
+            return self._attempt(step, number, total)
+        since = self.clock()
+        if self.transport.is_known(state.jid):
             self._tell(StepStarted(step, number, total, reattached=True))
-            call, since = self._bound(step.call), self.clock()
-            replies = self._collect(step, call, state.jid)
+            replies = self._collect(step, self._bound(step.call), state.jid)
             if not any(reply.lost for reply in replies.values()):
                 return self._finish(step, number, total, state.jid, replies, self.clock() - since)
-            if self._checked(step):
-                found = self._as_checked(step, replies)
-                return self._finish(step, number, total, state.jid, found, self.clock() - since)
-            if not step.retry_safe:
-                raise InDoubt(
-                    f"step {step.id} ({step.title}) was cut off and nobody knows whether it was done: look at {', '.join(call.nodes)}, then "
-                    f"'upgrader stamp {step.id}' if it was, or --restart the stage"
-                )
+        if step.check is not None and self._checked(step.check, step):
+            return self._finish(step, number, total, state.jid, self._as_checked(step), self.clock() - since)
+        if not step.retry_safe:
+            raise InDoubt(
+                f"step {step.id} ({step.title}) was cut off and nobody knows whether it was done: look at "
+                f"{', '.join(step.call.nodes)}, then 'upgrader stamp {step.id}' if it was, or --restart the stage"
+            )
         return self._attempt(step, number, total)
 
     def _attempt(self, step: Step, number: int, total: int) -> StepProgress:
@@ -136,20 +141,16 @@ class Engine:
         replies = self._collect(step, call, jid)
         return self._finish(step, number, total, jid, replies, self.clock() - started)
 
-    def _checked(self, step: Step) -> bool:
-        """Ask the step's own check whether its effect is there. No check means no."""
-        if step.check is None:
-            return False
-        call, jid = self._bound(step.check), self.transport.new_job_id()
+    def _checked(self, check: Call, step: Step) -> bool:
+        """Ask the step's own check whether its effect is there, on every node."""
+        call, jid = self._bound(check), self.transport.new_job_id()
         self.transport.submit(call, jid)
-        replies = self._collect(step, call, jid)
-        return all(reply.ok and bool(reply.value) for reply in replies.values())
+        return all(reply.ok and bool(reply.value) for reply in self._collect(step, call, jid).values())
 
     @staticmethod
-    def _as_checked(step: Step, replies: Mapping[str, Reply]) -> dict[str, Reply]:
-        return {
-            node: Reply(node, True, value={"comment": f"{step.id} was found done by its check"}) for node in replies
-        }
+    def _as_checked(step: Step) -> dict[str, Reply]:
+        comment = {"comment": f"{step.id} was found done by its check"}
+        return {node: Reply(node, True, value=comment) for node in step.call.nodes}
 
     def _collect(self, step: Step, call: Call, jid: str) -> dict[str, Reply]:
         follower = ProgressFollower(self.transport, self._bound(step.progress), self.clock) if step.progress else None

@@ -35,27 +35,43 @@ class Archive:
         """Where the journal of one run is or will be."""
         return self.runs_dir(cloud) / f"{run_id}.jsonl"
 
-    def runs(self, cloud: str) -> list[RunProgress]:
-        """Every run of a cloud, oldest first; a journal that a crash cut before its first line says nothing and is passed over."""
-        paths = sorted(self.runs_dir(cloud).glob("*.jsonl"))
-        return [read_progress(records) for path in paths if (records := read_journal(path))]
+    def paths(self, cloud: str) -> list[Path]:
+        """Journals of one cloud, oldest first: run ids begin with the time."""
+        return sorted(self.runs_dir(cloud).glob("*.jsonl"))
 
     def last(self, cloud: str) -> RunProgress | None:
-        """The newest run of a cloud."""
-        runs = self.runs(cloud)
-        return runs[-1] if runs else None
+        """The newest run of a cloud. A journal that a crash cut before its first line says nothing and is passed over."""
+        for path in reversed(self.paths(cloud)):
+            records = read_journal(path)
+            if records:
+                return read_progress(records)
+        return None
 
     def find(self, run_id: str | None) -> RunProgress:
-        """The run with this id (a unique beginning is enough), or the newest of all clouds."""
-        runs = sorted((run for cloud in self.clouds() for run in self.runs(cloud)), key=lambda run: run.started_at)
-        if run_id is not None:
-            runs = [run for run in runs if run.run_id.startswith(run_id)]
-            if len({run.run_id for run in runs}) > 1:
-                raise UsageError(f"run id {run_id} fits several runs; give more of it ('upgrader history' lists them)")
-        if not runs:
-            what = f"no run {run_id}" if run_id else "no run yet"
-            raise UsageError(f"{what} in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
-        return runs[-1]
+        """The run with this id (a unique beginning is enough), or the newest of all clouds. Reads no other journal."""
+        if run_id is None:
+            newest = [run for cloud in self.clouds() if (run := self.last(cloud))]
+            if newest:
+                return max(newest, key=lambda run: run.started_at)
+            raise UsageError(f"no run yet in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
+        fitting = [path for cloud in self.clouds() for path in self.paths(cloud) if path.stem.startswith(run_id)]
+        if len(fitting) > 1:
+            raise UsageError(f"run id {run_id} fits several runs; give more of it ('upgrader history' lists them)")
+        if not fitting:
+            raise UsageError(f"no run {run_id} in {self.root}; 'upgrader history' lists them")
+        return read_progress(read_journal(fitting[0]))
+
+    def history(self) -> tuple[list[RunProgress], list[str]]:
+        """Every run of every cloud, oldest first, and one sentence for each journal that cannot be read."""
+        runs: list[RunProgress] = []
+        unreadable: list[str] = []
+        for path in [path for cloud in self.clouds() for path in self.paths(cloud)]:
+            try:
+                records = read_journal(path)
+                runs += [read_progress(records)] if records else []
+            except UpgradeError as error:
+                unreadable.append(str(error))
+        return sorted(runs, key=lambda run: run.started_at), unreadable
 
     def is_locked(self, cloud: str) -> bool:
         """Whether a process works on this cloud right now."""

@@ -252,6 +252,25 @@ def test_changed_journal_is_refused(command: Command, salt: SaltInMemory, tmp_pa
     assert "restore it from a copy" in ran.err
 
 
+def test_damaged_old_journal_does_not_stop_a_new_run(command: Command, tmp_path: Path) -> None:
+    command(*STAGE)
+    old = next(tmp_path.rglob("*.jsonl")).rename(tmp_path / "lab" / "runs" / "20000101T000000Z-0000.jsonl")
+    command(*STAGE)
+    old.write_text(old.read_text().replace("clone-fill", "clone-fixx", 1))
+    assert command(*STAGE).code == 0
+    assert command("status").code == 0
+    listed = command("history")
+    assert listed.code == 0
+    assert "line 1" in listed.err
+    assert listed.out.count("finished") == 2
+
+
+def test_run_is_found_by_the_beginning_of_its_id(command: Command) -> None:
+    run = json.loads(command(*STAGE, "-o", "json").out)["run"]
+    assert json.loads(command("status", run[:-2], "-o", "json").out)["run"] == run
+    assert command("status", "nonsense").code == 2
+
+
 @pytest.mark.parametrize("words", [[], ["--help"], ["control-plane", "--help"], ["plan", "--help"], ["resume", "-h"], ["--version"]])
 def test_help_is_help(command: Command, words: list[str]) -> None:
     ran = command(*words)

@@ -163,6 +163,17 @@ def test_lost_step_that_is_not_retry_safe_stops_and_asks(tmp_path: Path) -> None
     assert run.salt.submitted == ["do.one"]
 
 
+def test_step_that_is_not_retry_safe_is_not_run_again_because_the_job_cache_forgot_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, (step("one", retry_safe=False),))
+    run.salt.die_after = "do.one"
+    with pytest.raises(Interrupted):
+        run.start()
+    run.salt.jobs.clear()
+    with pytest.raises(InDoubt, match="nobody knows whether it was done"):
+        run.resume()
+    assert run.salt.submitted == ["do.one"]
+
+
 def test_lost_step_whose_check_finds_it_done_is_not_run_again(tmp_path: Path) -> None:
     check = Call("module", "check.one", ("n1", "n2"))
     run = Run(tmp_path, (replace(step("one", retry_safe=False), check=check),))
