@@ -1,4 +1,4 @@
-"""A Transport for unit tests that keeps jobs in memory. Its spec is ``upgrader.transport.base.Transport``; see test_transport_contract."""
+"""A Transport for unit tests that keeps jobs in memory. Its spec is ``upgrader.transport.base.Transport`` (test_transport_contract.py)."""
 
 from __future__ import annotations
 

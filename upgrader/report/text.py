@@ -33,7 +33,8 @@ def run_sentence(run: RunProgress) -> str:
     head = f"run {run.run_id} ({run.stage} of cloud {run.plan.cloud}): "
     step = run.first_unsettled()
     if run.state == FINISHED:
-        return f"{head}finished, all {total} steps done"
+        took = duration(sum(step.seconds or 0 for step in run.steps.values()))
+        return f"{head}finished, all {total} steps done in {took}"
     if run.state == "abandoned":
         return f"{head}left behind after {settled} of {total} steps"
     where = f"{settled} of {total} steps done, at step {step}"
