@@ -22,8 +22,10 @@ import upgrader_nova_api
 import upgrader_nova_cells
 import upgrader_nova_driver
 import upgrader_nova_findings
+import upgrader_nova_groups
 import upgrader_nova_manage
 import upgrader_nova_rows
+import upgrader_nova_status
 import upgrader_nova_target
 import upgrader_pillar
 from salt.exceptions import CommandExecutionError
@@ -181,9 +183,12 @@ def remaining(allow_production=False):
         return upgrader_nova_rows.unmigrated(session.connection, session.target.main, session.target.api)
 
 
-def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=False, patience=HOUR):
+def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=False, patience=HOUR, fast=True):
     """
     Run online data migrations in batches of ``max_count`` rows until the databases say that nothing is left.
+
+    With ``fast`` request specs and keypair records are first made in bulk, equal to nova's own, by nova's own objects; what
+    is unusual is left to nova-manage, which then closes the step. The answer's ``bulk`` says what was left to it and why.
 
     A migration that raises is a failure although nova exits 0. ``timeout`` is in seconds and for one batch.
 
@@ -194,7 +199,46 @@ def online_data_migrations(max_count=2000, timeout=2 * HOUR, allow_production=Fa
         salt 'upg01*' upgrader_nova.online_data_migrations max_count=2000
     """
     with _session(__pillar__, __opts__, allow_production, patience) as session:
-        return upgrader_nova_driver.online_data_migrations(session, NEWTON_MAIN, int(max_count), timeout)
+        return upgrader_nova_driver.online_data_migrations(session, NEWTON_MAIN, int(max_count), timeout, fast)
+
+
+def repair_server_groups(max_count=1000, timeout=2 * HOUR, allow_production=False, patience=HOUR):
+    """
+    Get online migrations past server-group members without request spec (nova bug 1830747): names each one's group in
+    the spec that nova breaks. Membership is not touched. Answers how many, and the first ten instances with their group.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.repair_server_groups
+    """
+    with _session(__pillar__, __opts__, allow_production, patience) as session:
+        return upgrader_nova_groups.repair_server_groups(session, NEWTON_MAIN, int(max_count), timeout)
+
+
+def status(timeout=HOUR, allow_production=False):
+    """
+    What Ocata's ``nova-status upgrade check`` says, as findings. Read only; means something after the last step only.
+
+    Placement is expected where pillar has ``nova:controller:placement``; without it its failure is a warning.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_nova.status
+    """
+    controller = _controller(__pillar__)
+    with _session(__pillar__, __opts__, allow_production) as session:
+        script = os.path.join(os.path.dirname(session.nova_manage), "nova-status")
+        argv = [script, "--config-file", session.target.config_file, "upgrade", "check"]
+        if not os.path.exists(script):
+            raise CommandExecutionError("no {0}: install Ocata's nova (15.1.5) whole".format(script))
+        outcome = upgrader_nova_manage.run(argv, timeout, shown="nova-status upgrade check", secrets=session.target.secrets)
+        checks = upgrader_nova_status.checks(outcome)
+        found = upgrader_nova_status.findings(checks, bool(controller.get("placement")))
+        return _judged(found, {"checks": [dict(check._asdict()) for check in checks]}, upgrader_nova_status.summary(checks))
 
 
 def map_cell0(timeout=HOUR, allow_production=False, patience=HOUR):
@@ -239,9 +283,11 @@ def discover_hosts(cell="cell1", timeout=HOUR, allow_production=False, patience=
         return upgrader_nova_cells.discover_hosts(session, cell, timeout)
 
 
-def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_production=False, patience=HOUR):
+def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_production=False, patience=HOUR, fast=True):
     """
     Map every instance, soft-deleted ones too, to the cell in batches; resumes where an earlier run stopped.
+
+    With ``fast`` the rows are written by SQL, equal to nova's own, and nova-manage closes the walk behind them.
 
     CLI Example:
 
@@ -250,7 +296,7 @@ def map_instances(cell="cell1", max_count=2000, timeout=2 * HOUR, allow_producti
         salt 'upg01*' upgrader_nova.map_instances
     """
     with _session(__pillar__, __opts__, allow_production, patience) as session:
-        return upgrader_nova_cells.map_instances(session, cell, int(max_count), timeout)
+        return upgrader_nova_cells.map_instances(session, cell, int(max_count), timeout, fast)
 
 
 def cells(allow_production=False):
@@ -347,10 +393,10 @@ def verify(expected=None, allow_production=False):
         return _judged(found, {"versions": session.versions(), "compared": expected is not None})
 
 
-def _judged(found, facts):
+def _judged(found, facts, comment="no finding"):
     if any(item["severity"] == upgrader_nova_findings.BLOCKER for item in found):
         raise CommandExecutionError("the copy is not as it should be, " + upgrader_nova_findings.summary(found))
-    return dict(facts, findings=found, comment="no finding")
+    return dict(facts, findings=found, comment=comment)
 
 
 def _api_base(controller):

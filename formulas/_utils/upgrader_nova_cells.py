@@ -7,9 +7,11 @@ setup", and says nothing when hosts stay unmapped (facts/nova.md traps 11 to 14,
 import typing
 
 import upgrader_database
+import upgrader_nova_bulk
 import upgrader_nova_judgement as judgement
 import upgrader_nova_manage
 import upgrader_nova_rows
+import upgrader_nova_walk
 from upgrader_nova_driver import Answer, Session, answer, demand, exclusively
 from upgrader_nova_rows import CELL0_UUID, Cell
 from upgrader_nova_target import NovaError, Target, parse_transport
@@ -123,8 +125,11 @@ def discover_hosts(session: Session, name: str, timeout: float) -> Answer:
     return answer(before, after, after != before, demand(judgement.judge_hosts(outcome, unmapped, after)))
 
 
-def map_instances(session: Session, name: str, max_count: int, timeout: float) -> Answer:
-    """Map all instances in batches; resumes at nova's marker; a batch that moves neither counts nor marker is a failure."""
+def map_instances(session: Session, name: str, max_count: int, timeout: float, fast: bool = False) -> Answer:
+    """Map all instances in batches; resumes at nova's marker; a batch that moves neither counts nor marker is a failure.
+
+    With ``fast`` the mappings are written in bulk and nova-manage, from a marker behind them, has the last word.
+    """
     target, connection = session.target, session.connection
     cell = the_cell(session, name)
     before = upgrader_nova_rows.mapping_counts(connection, target.main, target.api)
@@ -132,9 +137,14 @@ def map_instances(session: Session, name: str, max_count: int, timeout: float) -
         return answer(before, before, False, judgement.judge_mapped(before)[1])
     bound = 3 + before["instances"] // max_count
     with exclusively(session) as nova:
+        bulk = upgrader_nova_bulk.NOT_ASKED
+        if fast:
+            bulk = upgrader_nova_bulk.mappings(connection, target.main, target.api, cell.id)
+            upgrader_nova_walk.park_mappings(connection, target.main, target.api)
         batches = _map_batches(session, nova, cell, max_count, timeout, bound)
     after = upgrader_nova_rows.mapping_counts(connection, target.main, target.api)
-    return answer(before, after, after != before, demand(judgement.judge_mapped(after)), batches=batches)
+    comment = "{0}; {1}".format(demand(judgement.judge_mapped(after)), bulk.said)
+    return answer(before, after, after != before, comment, batches=batches, bulk=bulk.answer())
 
 
 def _map_batches(session: Session, nova: typing.Any, cell: Cell, max_count: int, timeout: float, bound: int) -> int:

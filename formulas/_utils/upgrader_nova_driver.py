@@ -11,9 +11,11 @@ import time
 import typing
 
 import upgrader_database
+import upgrader_nova_bulk
 import upgrader_nova_judgement as judgement
 import upgrader_nova_manage
 import upgrader_nova_rows
+import upgrader_nova_walk
 from upgrader_nova_target import NovaError, Target
 
 POLL = 0.5
@@ -38,7 +40,7 @@ class Exclusive:
     """Runs nova-manage commands of one session while both locks are held."""
 
     def __init__(self, session: Session, descriptor: int) -> None:
-        self._session, self._descriptor = session, descriptor
+        self._session, self.descriptor = session, descriptor
 
     def run(self, words: typing.Sequence[str], timeout: float, secret: bool = False) -> upgrader_nova_manage.Outcome:
         """One nova-manage. With ``secret`` its arguments go over stdin, because one of them holds a password."""
@@ -50,7 +52,7 @@ class Exclusive:
         if secret:
             argv = [session.python, "-c", upgrader_nova_manage.ARGUMENTS_FROM_STDIN]
             stdin = json.dumps(["nova-manage"] + arguments)
-        return upgrader_nova_manage.run(argv, timeout, stdin, shown, session.target.secrets, (self._descriptor,))
+        return upgrader_nova_manage.run(argv, timeout, stdin, shown, session.target.secrets, (self.descriptor,))
 
 
 def _until(wanted: typing.Callable[[], str], patience: float, remedy: str) -> None:
@@ -160,8 +162,11 @@ def db_sync(session: Session, wanted: int, timeout: float) -> Answer:
     return answer(before, after, True, "{0}, from {1}".format(comment, before["main"]))
 
 
-def online_data_migrations(session: Session, newton: int, max_count: int, timeout: float) -> Answer:
-    """Batches until the databases say that nothing is left and nova agrees; each batch must move something or walk on."""
+def online_data_migrations(session: Session, newton: int, max_count: int, timeout: float, fast: bool = False) -> Answer:
+    """Batches until the databases say that nothing is left and nova agrees; each batch must move something or walk on.
+
+    With ``fast`` most rows are made in bulk first, equal to nova's own; the answer's ``bulk`` says what and what not.
+    """
     target, connection = session.target, session.connection
     version = session.versions()["main"]
     if version is None or version < newton:
@@ -173,11 +178,12 @@ def online_data_migrations(session: Session, newton: int, max_count: int, timeou
     bound = 8 + 4 * (1 + upgrader_nova_rows.live_instances(connection, target.main) // max_count)
     sums = {}  # type: typing.Dict[str, int]
     with exclusively(session) as nova:
-        batches = _batches(session, nova, max_count, timeout, bound, sums)
+        bulk = upgrader_nova_bulk.specs(session, (nova.descriptor,), before, timeout) if fast else upgrader_nova_bulk.NOT_ASKED
+        batches = _batches(session, nova, max_count, timeout, bound, sums, fast)
     after = upgrader_nova_rows.unmigrated(connection, target.main, target.api)
-    moved = sum(sums.values())
-    comment = "nothing is left to migrate; {0} row(s) moved in {1} batch(es)".format(moved, batches)
-    return answer(before, after, moved > 0, comment, migrated=sums, batches=batches)
+    moved = sum(sums.values()) + sum(bulk.made.values())
+    comment = "nothing is left to migrate; {0} row(s) moved, {1} batch(es) of nova-manage; {2}".format(moved, batches, bulk.said)
+    return answer(before, after, moved > 0, comment, migrated=sums, batches=batches, bulk=bulk.answer())
 
 
 def _group_trouble(session: Session, outcome: upgrader_nova_manage.Outcome) -> typing.Tuple[int, int]:
@@ -189,7 +195,9 @@ def _group_trouble(session: Session, outcome: upgrader_nova_manage.Outcome) -> t
     return grouped, upgrader_nova_rows.broken_group_specs(connection, target.api)
 
 
-def _batches(session: Session, nova: Exclusive, max_count: int, timeout: float, bound: int, sums: typing.Dict[str, int]) -> int:
+def _batches(
+    session: Session, nova: Exclusive, max_count: int, timeout: float, bound: int, sums: typing.Dict[str, int], fast: bool
+) -> int:
     """Run batches; returns how many. ``sums`` collects the rows done by migration.
 
     A batch must do a row or move nova's marker: matched rows alone are no progress (flavors that cannot be moved match
@@ -198,6 +206,8 @@ def _batches(session: Session, nova: Exclusive, max_count: int, timeout: float, 
     target, connection = session.target, session.connection
     rewound, marker = False, upgrader_nova_rows.spec_marker(connection, target.api)
     for number in range(1, bound + 1):
+        if fast:
+            marker = upgrader_nova_walk.park_specs(connection, target.main, target.api)
         outcome = nova.run(["db", "online_data_migrations", "--max-count", str(max_count)], timeout)
         left = upgrader_nova_rows.unmigrated(connection, target.main, target.api)
         demand(judgement.judge_batch(outcome, left, *_group_trouble(session, outcome)))

@@ -111,7 +111,7 @@ class Rehearsal:
     def contents(self, databases: Sequence[str] = CLONES) -> dict[str, str]:
         """A digest of every table's rows without what differs from run to run: times, row numbers, random ids."""
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
-            return {f"{d}.{t}": _digest(cursor, d, t) for d in databases for t in tables(cursor, d)}
+            return {f"{d}.{t}": digest(cursor, d, t) for d in databases for t in tables(cursor, d)}
 
     def scalar(self, statement: str) -> Any:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
@@ -133,7 +133,7 @@ def tables(cursor: Any, database: str) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _digest(cursor: Any, database: str, table: str) -> str:
+def digest(cursor: Any, database: str, table: str) -> str:
     left_out = VOLATILE | RANDOM.get(table, set())
     cursor.execute(f"SELECT * FROM `{database}`.`{table}`")
     names = [column[0] for column in cursor.description]

@@ -1,0 +1,394 @@
+"""Builds request specs and keypair records in bulk, run by nova's own Python (2.7), with nova's own objects.
+
+nova-manage spends 10 to 15 ms on a request spec: half of it asks, one instance at a time, whether there is a server
+group, and reads back what was just written. Here instances are read by the hundred and rows written with one statement;
+what stands in a row is made by the very functions of nova 15.1 that ``migrate_instances_add_request_spec`` and
+``migrate_instance_keypairs`` call. Whatever is unusual is left alone, counted by reason, and falls to nova-manage.
+
+The order comes as JSON on stdin and holds no secret: nova.conf is read by nova itself, and must still name the databases
+that the order names. Each statement commits by itself and skips what is there, so it may be killed and run again at any
+moment. The last line of stdout is the result. Nothing here runs when Salt imports the file.
+"""
+
+import collections
+import functools
+import importlib
+import json
+import os
+import re
+import resource
+import sys
+
+if sys.version_info >= (3,):
+    import typing  # noqa: F401 (for type comments: Python 2.7 has neither annotations nor this module)
+
+BATCH = 250
+STATEMENT_BYTES = 700000
+NOVA = r"^15\.1\."
+REFUSED = 3
+KINDS_KEPT = 2000
+
+
+class Refusal(Exception):
+    """Why nothing is done here at all."""
+
+
+class Unusual(Exception):
+    """Why one instance is left to nova-manage."""
+
+
+Built = collections.namedtuple("Built", "uuid spec")
+
+
+def novas(name):
+    # type: (str) -> typing.Any
+    """A module of nova's own Python. By name, because this file must load where there is no nova: Salt imports it too."""
+    return importlib.import_module(name)
+
+
+def chunks(items, size):
+    # type: (typing.Sequence[typing.Any], int) -> typing.List[typing.Sequence[typing.Any]]
+    """``items`` in pieces of at most ``size``."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def packets(rows, weight, limit):
+    # type: (typing.Iterable[typing.Any], typing.Callable[[typing.Any], int], int) -> typing.Iterator[typing.List[typing.Any]]
+    """Rows in lists that stay below ``limit`` bytes each: one statement must fit into max_allowed_packet."""
+    packet, size = [], 0  # type: typing.Tuple[typing.List[typing.Any], int]
+    for row in rows:
+        if packet and size + weight(row) > limit:
+            yield packet
+            packet, size = [], 0
+        packet.append(row)
+        size += weight(row)
+    if packet:
+        yield packet
+
+
+def room(kept):
+    # type: (typing.Any) -> None
+    """Memory stays flat even where every instance is of a kind of its own."""
+    if len(kept) >= KINDS_KEPT:
+        kept.clear()
+
+
+def marks(values):
+    # type: (typing.Sequence[typing.Any]) -> str
+    return ", ".join(["%s"] * len(values))
+
+
+def start_nova(order):
+    # type: (typing.Mapping[str, typing.Any]) -> typing.Any
+    """nova's configuration, read by nova; refuses another nova and other databases than those the driver has judged."""
+    version = novas("pkg_resources").get_distribution("nova").version
+    if not re.match(NOVA, version):
+        raise Refusal("the installed nova is {0}, the fast path knows 15.1 only".format(version))
+    novas("nova.config").parse_args(["nova-manage", "--config-file", order["config_file"]])
+    novas("nova.objects").register_all()
+    conf = novas("nova.conf").CONF
+    for section, wanted in (("database", order["main"]), ("api_database", order["api"])):
+        found = novas("sqlalchemy.engine.url").make_url(conf[section].connection)
+        place = [found.host, found.port or 3306, found.database]
+        if place != wanted:
+            raise Refusal("[{0}]/connection names {1} now, not {2}".format(section, place, wanted))
+    return conf
+
+
+class Door(object):
+    """One connection as nova itself would open it: its URL (and with it its character set), its SQL mode."""
+
+    def __init__(self, text):
+        # type: (str) -> None
+        engine = novas("sqlalchemy").create_engine(text, poolclass=novas("sqlalchemy.pool").NullPool)
+        self._connection = engine.raw_connection()
+        self._connection.autocommit(True)
+        self.rows("SET SESSION sql_mode = 'TRADITIONAL', SESSION wait_timeout = 86400")
+
+    def rows(self, statement, values=()):
+        # type: (str, typing.Sequence[typing.Any]) -> typing.Any
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement, tuple(values) or None)
+            return cursor.fetchall()
+        finally:
+            cursor.close()
+
+    def change(self, statement, values):
+        # type: (str, typing.Sequence[typing.Any]) -> int
+        """Rows that the statement really changed."""
+        cursor = self._connection.cursor()
+        try:
+            return int(cursor.execute(statement, tuple(values)))
+        finally:
+            cursor.close()
+
+    def close(self):
+        # type: () -> None
+        self._connection.close()
+
+
+class Specs(object):
+    """Request specs as ``nova.objects.request_spec._create_minimal_request_spec`` makes them, for instances in no group."""
+
+    def __init__(self, context, main, api, order):
+        # type: (typing.Any, Door, Door, typing.Mapping[str, typing.Any]) -> None
+        self._context, self._main, self._api, self._objects = context, main, api, novas("nova.objects")
+        self._schema, self._other = order["main"][2], order["api"][2]
+        # What nova's own code raises over a row that it cannot use. Anything else ends this process.
+        versioned = novas("oslo_versionedobjects.exception").VersionedObjectsException
+        self._trouble = (novas("nova.exception").NovaException, versioned, ValueError, TypeError, KeyError, AttributeError)
+        self._flavors, self._images, self._proven = {}, {}, set()  # type: ignore[var-annotated]
+
+    def migrate(self, ids, result):
+        # type: (typing.Sequence[int], typing.Dict[str, typing.Any]) -> None
+        """Insert the specs of some instances; what is left out is counted in ``result["left"]``."""
+        built = []
+        for row, image in self._instances(ids, result["left"]):
+            try:
+                built.append(self._build(row, image))
+            except Unusual as reason:
+                result["left"][str(reason)] += 1
+            except self._trouble as error:
+                result["left"]["nova's objects refuse it ({0})".format(type(error).__name__)] += 1
+        for packet in packets(built, lambda one: len(one.spec), STATEMENT_BYTES):
+            values = []  # type: typing.List[typing.Any]
+            for one in packet:
+                values += [one.uuid, one.spec]
+            statement = "INSERT INTO request_specs (created_at, instance_uuid, spec) VALUES "
+            statement += ", ".join(["(UTC_TIMESTAMP(), %s, %s)"] * len(packet))
+            result["specs"] += self._api.change(statement, values)
+
+    def _instances(self, ids, left):
+        # type: (typing.Sequence[int], typing.Dict[str, int]) -> typing.Iterator[typing.Any]
+        """Each instance with the one row of its extras and its image; those that need a closer look are counted, not given."""
+        statement = (
+            "SELECT i.uuid, i.project_id, i.availability_zone, e.flavor, e.numa_topology, e.pci_requests, e.deleted"
+            " FROM {0}.instances i LEFT JOIN {0}.instance_extra e ON e.instance_uuid = i.uuid WHERE i.id IN ({1})"
+        ).format(quoted(self._schema), marks(ids))
+        found = self._main.rows(statement, ids)
+        extras = collections.Counter(row[0] for row in found)
+        grouped, metadata = self._grouped(list(extras)), self._metadata(list(extras))
+        for row in found:
+            image = metadata.get(row[0], {})
+            if row[0] in grouped:
+                left["member of a server group"] += 1
+            elif extras[row[0]] > 1 or row[6] != 0:
+                left["not exactly one live row in instance_extra"] += 1 if extras.pop(row[0], 0) else 0
+            elif image is None:
+                left["a key twice in its system metadata"] += 1
+            else:
+                yield row, image
+
+    def _grouped(self, uuids):
+        # type: (typing.Sequence[typing.Any]) -> typing.Set[typing.Any]
+        """Instances that nova might find a group for (bug 1830747 stops on them), in the old place or the new one."""
+        if not uuids:
+            return set()
+        old = "SELECT m.instance_id FROM instance_group_member m WHERE m.deleted = 0 AND m.instance_id IN ({0})".format(marks(uuids))
+        new = "SELECT m.instance_uuid FROM instance_group_member m WHERE m.instance_uuid IN ({0})".format(marks(uuids))
+        return {row[0] for row in self._main.rows(old, uuids)} | {row[0] for row in self._api.rows(new, uuids)}
+
+    def _metadata(self, uuids):
+        # type: (typing.Sequence[typing.Any]) -> typing.Dict[typing.Any, typing.Any]
+        """System metadata by instance, deleted rows too, as nova reads it; None where a key comes twice (which would win?)."""
+        found = {}  # type: typing.Dict[typing.Any, typing.Any]
+        if not uuids:
+            return found
+        statement = "SELECT instance_uuid, `key`, value FROM instance_system_metadata WHERE instance_uuid IN ({0})"
+        for uuid, key, value in self._main.rows(statement.format(marks(uuids)), uuids):
+            mine = found.setdefault(uuid, {})
+            if mine is None or key in mine:
+                found[uuid] = None
+            else:
+                mine[key] = value
+        return found
+
+    def _build(self, row, metadata):
+        # type: (typing.Any, typing.Dict[str, str]) -> Built
+        """The steps of ``Instance._from_db_object`` and ``_create_minimal_request_spec``, without the questions to the database."""
+        uuid, project, zone, flavor, numa, pci, _ = row
+        if not flavor:
+            raise Unusual("no flavor in instance_extra")
+        instance = self._objects.Instance(self._context, uuid=uuid)
+        instance._load_numa_topology(numa)
+        instance._load_pci_requests(pci)
+        spec = self._objects.RequestSpec.from_components(
+            self._context, uuid, self._image(metadata), self._flavor(flavor), instance.numa_topology,
+            instance.pci_requests, {}, None, zone, project_id=project,
+        )  # fmt: skip
+        text = spec._get_update_primitives()["spec"]
+        self._prove((flavor, numa is None, pci is None, id(spec.image)), uuid, text)
+        return Built(uuid, text)
+
+    def _flavor(self, text):
+        # type: (str) -> typing.Any
+        """A flavor is read once and shared: specs only copy it."""
+        if text not in self._flavors:
+            room(self._flavors)
+            instance = self._objects.Instance(self._context)
+            instance._flavor_from_db(text)
+            self._flavors[text] = instance.flavor
+        return self._flavors[text]
+
+    def _image(self, metadata):
+        # type: (typing.Dict[str, str]) -> typing.Any
+        key = frozenset(metadata.items())
+        if key not in self._images:
+            room(self._images)
+            self._images[key] = self._objects.ImageMeta.from_instance({"system_metadata": metadata})
+        return self._images[key]
+
+    def _prove(self, kind, uuid, text):
+        # type: (typing.Any, typing.Any, str) -> None
+        """nova reads back each spec that it wrote; here the first of each kind is, which raises when it cannot be read."""
+        if kind not in self._proven:
+            room(self._proven)
+            self._objects.RequestSpec._from_db_object(
+                self._context, self._objects.RequestSpec(), {"id": 1, "instance_uuid": uuid, "spec": text}
+            )
+            self._proven.add(kind)
+
+
+class KeyPairs(object):
+    """``instance_extra.keypairs`` as ``nova.objects.instance._migrate_instance_keypairs`` fills it; a key is looked up once."""
+
+    def __init__(self, context, main, order):
+        # type: (typing.Any, Door, typing.Mapping[str, typing.Any]) -> None
+        self._context, self._main, self._schema = context, main, quoted(order["main"][2])
+        self._texts = {}  # type: typing.Dict[typing.Any, str]
+
+    def migrate(self, extras, result):
+        # type: (typing.Sequence[int], typing.Dict[str, typing.Any]) -> None
+        statement = (
+            "SELECT e.id, i.user_id, i.key_name FROM {0}.instance_extra e JOIN {0}.instances i ON i.uuid = e.instance_uuid"
+            " WHERE e.id IN ({1})"
+        ).format(self._schema, marks(extras))
+        by_text = collections.defaultdict(list)  # type: typing.Dict[str, typing.List[int]]
+        for identity, user, name in self._main.rows(statement, extras):
+            by_text[self._text(user, name)].append(identity)
+        for text, ids in sorted(by_text.items()):
+            change = "UPDATE instance_extra SET keypairs = %s, updated_at = UTC_TIMESTAMP() WHERE keypairs IS NULL AND deleted = 0 AND id IN ({0})"
+            result["keypairs"] += self._main.change(change.format(marks(ids)), [text] + ids)
+
+    def _text(self, user, name):
+        # type: (typing.Any, typing.Any) -> str
+        place = (user, name) if name else None
+        if place not in self._texts:
+            room(self._texts)
+            self._texts[place] = self._made(user, name)
+        return self._texts[place]
+
+    def _made(self, user, name):
+        # type: (typing.Any, typing.Any) -> str
+        objects = novas("nova.objects")
+        found = objects.KeyPairList(objects=[])
+        if name:
+            try:
+                found.objects.append(objects.KeyPair.get_by_name(self._context, user, name))
+            except novas("nova.exception").KeypairNotFound:
+                pass  # as nova does: the key was deleted after the boot, the list stays empty
+        return str(novas("oslo_serialization.jsonutils").dumps(found.obj_to_primitive()))
+
+
+def quoted(schema):
+    # type: (str) -> str
+    return "`{0}`".format(schema)
+
+
+def to_do(order, main):
+    # type: (typing.Mapping[str, typing.Any], Door) -> typing.Tuple[typing.List[int], typing.List[int]]
+    """Ids of instances without request spec (but deferred deletions, which nova skips) and of extras without keypairs.
+
+    Extras come ordered by their instance's user and key, so that those which get the same text stand together.
+    """
+    schema, other = quoted(order["main"][2]), quoted(order["api"][2])
+    specs = (
+        "SELECT i.id FROM {0}.instances i WHERE i.deleted = 0 AND (i.vm_state IS NULL OR i.vm_state <> 'soft-delete')"
+        " AND NOT EXISTS (SELECT 1 FROM {1}.request_specs s WHERE s.instance_uuid = i.uuid) ORDER BY i.id"
+    )
+    extras = (
+        "SELECT e.id FROM {0}.instance_extra e JOIN {0}.instances i ON i.uuid = e.instance_uuid"
+        " WHERE e.deleted = 0 AND e.keypairs IS NULL ORDER BY i.user_id, i.key_name, e.id"
+    )
+    return [row[0] for row in main.rows(specs.format(schema, other))], [row[0] for row in main.rows(extras.format(schema))]
+
+
+def work(order, conf, specs, extras):
+    # type: (typing.Mapping[str, typing.Any], typing.Any, typing.Sequence[typing.Any], typing.Sequence[typing.Any]) -> typing.Dict[str, typing.Any]
+    """One process's share."""
+    main, api, admin = Door(conf.database.connection), Door(conf.api_database.connection), novas("nova.context").get_admin_context()
+    result = {"specs": 0, "keypairs": 0, "left": collections.Counter()}  # type: typing.Dict[str, typing.Any]
+    keypairs = KeyPairs(admin, main, order)
+    for chunk in extras:
+        keypairs.migrate(chunk, result)
+    builder = Specs(admin, main, api, order)
+    for chunk in specs:
+        builder.migrate(chunk, result)
+    result["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return result
+
+
+def fork(share):
+    # type: (typing.Callable[[], typing.Dict[str, typing.Any]]) -> typing.Tuple[int, typing.IO[str]]
+    """Run ``share`` in a child; its result comes as JSON through a pipe. The child inherits the step's lock and group."""
+    out, into = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(into)
+        return pid, os.fdopen(out)
+    status = 1
+    try:
+        text = json.dumps(share())
+        with os.fdopen(into, "w") as pipe:
+            pipe.write(text)
+        status = 0
+    finally:
+        if status:
+            import traceback
+
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def conduct(order):
+    # type: (typing.Mapping[str, typing.Any]) -> typing.Dict[str, typing.Any]
+    """Share the work among processes; the result names how many of them died."""
+    conf = start_nova(order)
+    door = Door(conf.database.connection)
+    specs, extras = to_do(order, door)
+    door.close()
+    total = {"specs": 0, "keypairs": 0, "left": collections.Counter(), "memory": 0, "died": 0}  # type: typing.Dict[str, typing.Any]
+    many, children = order["processes"], []
+    for number in range(many):
+        mine = (chunks(specs, BATCH)[number::many], chunks(extras, BATCH)[number::many])
+        children.append(fork(functools.partial(work, order, conf, *mine)))
+    for pid, pipe in children:
+        with pipe:
+            text = pipe.read()
+        if os.waitpid(pid, 0)[1] or not text:
+            total["died"] += 1
+            continue
+        found = json.loads(text)
+        total["left"].update(found["left"])
+        total["specs"], total["keypairs"] = total["specs"] + found["specs"], total["keypairs"] + found["keypairs"]
+        total["memory"] = max(total["memory"], found["memory"])
+    return total
+
+
+def main():
+    # type: () -> int
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    order = json.load(sys.stdin)
+    try:
+        result = conduct(order)
+    except Refusal as reason:
+        sys.stdout.write(json.dumps({"refused": str(reason)}) + "\n")
+        return REFUSED
+    sys.stdout.write(json.dumps(result, sort_keys=True) + "\n")
+    return 1 if result["died"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
