@@ -12,11 +12,12 @@ from typing import Any
 import click
 
 from upgrader import __version__
-from upgrader.cli import runs
+from upgrader.cli import preflight, runs
 from upgrader.cli.settings import Settings
 from upgrader.errors import UpgradeError
 from upgrader.journal.archive import DEFAULT_STATE_DIR
 from upgrader.plan import STAGES
+from upgrader.plan.step import Options
 
 OUTPUT = click.option(
     "-o",
@@ -77,18 +78,41 @@ def stage_option() -> Any:
     return click.option("--stage", required=True, type=click.Choice(list(STAGES[PART])), help="Which stage to run.")
 
 
+def repair_option() -> Any:
+    """``--repair-server-groups``: opt-in, because it writes into nova's request specs."""
+    return click.option(
+        "--repair-server-groups",
+        is_flag=True,
+        help="Add the step that gets server-group members without request spec past nova bug 1830747, on the copy.",
+    )
+
+
 @cli.command("control-plane")
 @stage_option()
+@repair_option()
 @click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
 @OUTPUT
 @click.pass_obj
-def control_plane(settings: Settings, stage: str, restart: bool, output: str) -> None:
+def control_plane(settings: Settings, stage: str, repair_server_groups: bool, restart: bool, output: str) -> None:
     """Run one stage of the control plane's upgrade.
 
     test-upgrade rehearses on a copy: it backs up the databases, restores the backup under other names, takes those to
     Ocata on the upgrade node and verifies. Production databases and services are only read.
     """
-    runs.start(settings, PART, stage, restart, output)
+    runs.start(settings, PART, stage, restart, output, Options(repair_server_groups))
+
+
+@cli.command("preflight")
+@repair_option()
+@OUTPUT
+@click.pass_obj
+def preflight_command(settings: Settings, repair_server_groups: bool, output: str) -> None:
+    """Ask the live databases all questions that the upgrade will ask, before anything moves.
+
+    Changes nothing in the databases: the session that asks refuses every write. Names every blocker at once, with the
+    rows, what would fail and the remedy. Exit code 3 when there is one.
+    """
+    preflight.ask(settings, output, Options(repair_server_groups))
 
 
 @cli.group()
@@ -98,11 +122,12 @@ def plan() -> None:
 
 @plan.command("control-plane")
 @stage_option()
+@repair_option()
 @OUTPUT
 @click.pass_obj
-def plan_control_plane(settings: Settings, stage: str, output: str) -> None:
+def plan_control_plane(settings: Settings, stage: str, repair_server_groups: bool, output: str) -> None:
     """Print the steps of a control plane stage, with the digest of the plan."""
-    runs.show_plan(settings, PART, stage, output)
+    runs.show_plan(settings, PART, stage, output, Options(repair_server_groups))
 
 
 @cli.command()

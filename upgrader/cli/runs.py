@@ -15,22 +15,22 @@ from upgrader.journal.archive import Archive, refuse_unfinished
 from upgrader.journal.journal import Journal
 from upgrader.journal.progress import ABANDONED, FINISHED, IN_DOUBT, SETTLED, RunProgress
 from upgrader.plan import make_plan
-from upgrader.plan.step import Plan
+from upgrader.plan.step import Options, Plan
 from upgrader.report import document, text
 from upgrader.report.console import ConsoleObserver
 from upgrader.transport.base import Transport
 
 
-def show_plan(settings: Settings, part: str, stage: str, output: str) -> None:
+def show_plan(settings: Settings, part: str, stage: str, output: str, options: Options) -> None:
     """Print the plan; no node is asked anything."""
-    plan = make_plan(read_cloud(settings.transport()), part, stage, formulas_digest())
+    plan = make_plan(read_cloud(settings.transport()), part, stage, formulas_digest(), options)
     click.echo(document.render(document.plan_document(plan)) if output == "json" else text.plan_text(plan))
 
 
-def start(settings: Settings, part: str, stage: str, restart: bool, output: str) -> None:
+def start(settings: Settings, part: str, stage: str, restart: bool, output: str, options: Options) -> None:
     """Plan and run a stage, one run per cloud at a time."""
     transport = settings.transport()
-    plan = make_plan(read_cloud(transport), part, stage, formulas_digest())
+    plan = make_plan(read_cloud(transport), part, stage, formulas_digest(), options)
     archive, who = settings.archive, operator()
     with archive.lock(plan.cloud, who):
         last = archive.last(plan.cloud)

@@ -6,14 +6,38 @@ migrations come before the final ``db sync`` because migration 345 does.
 
 from __future__ import annotations
 
-from upgrader.model.cloud import UPGRADE, Cloud
-from upgrader.plan.step import Call, Step
+from upgrader.model.cloud import BACKUP, UPGRADE, Cloud
+from upgrader.plan.step import Call, Options, Step
 
 MINUTE = 60
+SERVER_GROUP_FINDINGS = ("server-groups", "group-specs")
+REPAIR = (
+    "nova-repair-server-groups",
+    "nova: get server-group members without request spec past nova bug 1830747",
+    "repair_server_groups",
+)
 
 
-def schema_steps(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
-    """The ten steps on the upgrade node; each reads the database first and is skipped when it is already there."""
+def source_versions(cloud: Cloud) -> dict[str, int]:
+    """Schema version that each of nova's source databases must have before anything starts."""
+    main, api = cloud.services[0].source_databases
+    path = cloud.path
+    return {name: path.version("nova", role, path.source) for name, role in ((main, "main"), (api, "api"))}
+
+
+def preflight_call(cloud: Cloud, options: Options) -> Call:
+    """The questions to the live databases, asked from the backup node, which has the account and the road to them."""
+    main, api = cloud.services[0].source_databases
+    repaired = list(SERVER_GROUP_FINDINGS) if options.repair_server_groups else []
+    args = {"main": main, "api": api, "versions": source_versions(cloud), "repaired": repaired}
+    return Call("module", "upgrader_preflight.nova", cloud.role(BACKUP)[:1], args, 30 * MINUTE)
+
+
+def schema_steps(cloud: Cloud, needs: tuple[str, ...], repair_server_groups: bool = False) -> tuple[Step, ...]:
+    """The ten steps on the upgrade node; each reads the database first and is skipped when it is already there.
+
+    The server-group repair, where it was asked for, comes before the first online migrations, which die without it.
+    """
     newton, path = cloud.path.through[0], cloud.path
     api_newton, main_newton = path.version("nova", "api", newton), path.version("nova", "main", newton)
     rows: tuple[tuple[str, str, str, dict[str, object], int], ...] = (
@@ -46,6 +70,8 @@ def schema_steps(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
         ),
         ("nova-online", "nova: online data migrations, last time", "online_data_migrations", {}, 360),
     )
+    if repair_server_groups:
+        rows = (*rows[:2], (*REPAIR, {}, 360), *rows[2:])
     steps: list[Step] = []
     for identity, title, function, args, minutes in rows:
         call = Call("module", f"upgrader_nova.{function}", cloud.role(UPGRADE)[:1], args, minutes * MINUTE)

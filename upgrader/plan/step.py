@@ -54,6 +54,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Options:
+    """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest."""
+
+    repair_server_groups: bool = False
+
+
+@dataclass(frozen=True)
 class Stage:
     """A named run of steps between two human decisions."""
 

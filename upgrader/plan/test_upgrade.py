@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from upgrader.model.cloud import BACKUP, DATABASE, UPGRADE, Cloud
 from upgrader.plan.binding import RUN_ID, reply_of
-from upgrader.plan.nova import MINUTE, schema_steps
-from upgrader.plan.step import GATE, VERIFY, Call, Stage, Step
+from upgrader.plan.nova import MINUTE, preflight_call, schema_steps, source_versions
+from upgrader.plan.step import GATE, VERIFY, Call, Options, Stage, Step
 
 NAME = "test-upgrade"
 
 
-def test_upgrade(cloud: Cloud, formulas_digest: str) -> Stage:
+def test_upgrade(cloud: Cloud, formulas_digest: str, options: Options) -> Stage:
     """The rehearsal for ``cloud``; ``formulas_digest`` ties the plan to the code that the nodes must run."""
-    steps = (*_gate(cloud, formulas_digest), *_copy(cloud), *_nova(cloud), *_verify(cloud))
+    steps = (*_gate(cloud, formulas_digest, options), *_copy(cloud), *_nova(cloud, options), *_verify(cloud))
     return Stage(NAME, "prove the upgrade on a copy of the databases", steps)
 
 
 test_upgrade.__test__ = False  # type: ignore[attr-defined]  # the name is the stage's, not a test's
 
 
-def _gate(cloud: Cloud, formulas_digest: str) -> tuple[Step, ...]:
+def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, ...]:
     everybody, backup = cloud.all_nodes, cloud.role(BACKUP)[:1]
     database, upgrade = cloud.role(DATABASE), cloud.role(UPGRADE)[:1]
-    versions = {
-        clone[0]: cloud.path.version("nova", role, cloud.path.source)
-        for clone, role in zip(cloud.services[0].clones, ("main", "api"), strict=True)
-    }
+    versions = source_versions(cloud)
     return (
         Step(
             "nodes-answer", "every node of the plan answers", Call("module", "test.ping", everybody, timeout=60), GATE
@@ -52,6 +49,12 @@ def _gate(cloud: Cloud, formulas_digest: str) -> tuple[Step, ...]:
             "source-versions",
             f"source databases are at {cloud.path.source.capitalize()}'s schema versions",
             Call("module", "upgrader_clone.check_source", backup, {"versions": versions}),
+            GATE,
+        ),
+        Step(
+            "preflight",
+            "nothing in the source databases would stop the upgrade",
+            preflight_call(cloud, options),
             GATE,
         ),
         Step(
@@ -124,7 +127,7 @@ def _copy(cloud: Cloud) -> tuple[Step, ...]:
     )
 
 
-def _nova(cloud: Cloud) -> tuple[Step, ...]:
+def _nova(cloud: Cloud, options: Options) -> tuple[Step, ...]:
     upgrade = cloud.role(UPGRADE)[:1]
     return (
         Step(
@@ -133,7 +136,7 @@ def _nova(cloud: Cloud) -> tuple[Step, ...]:
             _apply("nova.configured", upgrade),
             needs=("clone-fill",),
         ),
-        *schema_steps(cloud, needs=("nova-configure",)),
+        *schema_steps(cloud, ("nova-configure",), options.repair_server_groups),
         Step("nova-api", "nova: start the API on the clones", _apply("nova.running", upgrade), needs=("nova-online",)),
     )
 
@@ -150,6 +153,13 @@ def _verify(cloud: Cloud) -> tuple[Step, ...]:
             needs=("nova-online",),
         ),
         Step(
+            "verify-nova-status",
+            "verify: what Ocata's own nova-status says",
+            Call("module", "upgrader_nova.status", upgrade, timeout=10 * MINUTE),
+            VERIFY,
+            needs=("nova-online",),
+        ),
+        Step(
             "verify-api",
             "verify: flavors, servers and services as the API of the copy lists them",
             Call("module", "upgrader_nova.verify_api", upgrade, expected, 10 * MINUTE),
@@ -160,7 +170,7 @@ def _verify(cloud: Cloud) -> tuple[Step, ...]:
             "scratch-removed",
             "remove the scratch copy of the backup",
             Call("module", "upgrader_store.remove_scratch", backup, {"receipt": RUN_ID}, 5 * MINUTE),
-            needs=("verify-rows", "verify-api"),
+            needs=("verify-rows", "verify-nova-status", "verify-api"),
         ),
     )
 

@@ -35,9 +35,7 @@ class ConsoleObserver:
             self._stop_status()
             self._finished(event)
         elif isinstance(event, StepPassed):
-            self._print(
-                f"{_count(event.number, event.total)} [dim]{escape(event.step.id)}: {escape(event.why)}[/dim]"
-            )
+            self._print(f"{_count(event.number, event.total)} [dim]{escape(event.step.id)}: {escape(event.why)}[/dim]")
         elif isinstance(event, RunStarted):
             self._run_started(event)
         elif isinstance(event, RunFinished):
@@ -85,6 +83,8 @@ class ConsoleObserver:
         self._print(
             f"{head}{mark} in {duration(event.seconds)}{escape(_said_by(event.step, event.replies) if event.ok else '')}"
         )
+        for line in _warnings(event.replies):
+            self._print(f"        [yellow]warning[/yellow]: {escape(line)}")
 
     def _print(self, line: str) -> None:
         """Broken between words on a terminal; one line stays one line in a file or a pipe."""
@@ -98,6 +98,13 @@ class ConsoleObserver:
 
 def _count(number: int, total: int) -> str:
     return escape(f"[{number:>2}/{total}]")
+
+
+def _warnings(replies: Mapping[str, Reply]) -> list[str]:
+    """What checks found that does not stop the run but that an operator should read."""
+    values = [reply.value for reply in replies.values() if isinstance(reply.value, Mapping)]
+    found = [finding for value in values for finding in value.get("findings") or [] if isinstance(finding, Mapping)]
+    return [f"{f['subject']}: {f['what']}; {f['remedy']}" for f in found if f.get("severity") == "warning"]
 
 
 def _said_by(step: Step, replies: Mapping[str, Reply]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from upgrader.journal.progress import RunProgress
@@ -13,6 +13,17 @@ from upgrader.plan.step import Plan
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Schema ``upgrader.plan/1``."""
     return {"schema": "upgrader.plan/1", "digest": plan.digest, "plan": json.loads(plan.to_json())}
+
+
+def preflight_document(cloud: str, findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Schema ``upgrader.preflight/1``."""
+    refused = any(finding.get("severity") == "blocker" for finding in findings)
+    return {
+        "schema": "upgrader.preflight/1",
+        "cloud": cloud,
+        "refused": refused,
+        "findings": [dict(f) for f in findings],
+    }
 
 
 def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> dict[str, Any]:

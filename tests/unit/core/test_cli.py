@@ -58,7 +58,7 @@ def test_whole_stage_ends_with_one_sentence_and_zero(command: Command) -> None:
     ran = command(*STAGE)
     assert ran.code == 0
     assert ran.out.count("\n") == 1
-    assert "finished, all 30 steps done" in ran.out
+    assert "finished, all 32 steps done" in ran.out
     assert "backup-create" not in ran.out
     assert "physical backup of all databases" in ran.err
 
@@ -186,7 +186,7 @@ def test_status_says_in_one_sentence_where_the_run_is(command: Command, salt: Sa
     salt.die_after = "upgrader_nova.db_sync"
     command(*STAGE)
     ran = command("status")
-    assert "17 of 30 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
+    assert "18 of 32 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
     assert json.loads(command("status", "-o", "json").out)["stopped_at"] == "nova-db-newton"
 
 

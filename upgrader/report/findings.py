@@ -1,0 +1,32 @@
+"""Findings as a table for stdout that stays readable on 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+WIDTHS = {"severity": 8, "subject": 13, "what": 30, "remedy": 23}
+SEVERITIES = ("blocker", "warning", "info")
+
+
+def findings_text(found: Sequence[Mapping[str, Any]]) -> str:
+    """One row a finding, wrapped; then how many of each kind."""
+    if not found:
+        return "no finding: nothing in the source databases stands in the way"
+    rows = [[_wrapped(str(finding.get(key, "")), width) for key, width in WIDTHS.items()] for finding in found]
+    # Plain text only: tabulate would take a cell like "10" for a number and turn it around.
+    return f"{tabulate(rows, list(WIDTHS), tablefmt='grid', disable_numparse=True)}\n{counted(found)}"
+
+
+def counted(found: Sequence[Mapping[str, Any]]) -> str:
+    """``2 blockers, 1 warning``."""
+    counts = [(sum(finding.get("severity") == severity for finding in found), severity) for severity in SEVERITIES]
+    plural = {"info": "info"}
+    return ", ".join(f"{n} {s if n == 1 else plural.get(s, s + 's')}" for n, s in counts if n)
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False)) or text
