@@ -26,10 +26,10 @@ def modules_current(expected):
 
         salt 'upg01*' upgrader_node.modules_current expected=<hash>
     """
-    return check_modules(os.path.join(__opts__["cachedir"], "extmods"), expected, __opts__["id"])
+    return _check_modules(os.path.join(__opts__["cachedir"], "extmods"), expected, __opts__["id"])
 
 
-def check_modules(root, expected, node):
+def _check_modules(root, expected, node):
     """Pure part of ``modules_current``."""
     found = upgrader_sources.digest(root)
     if found != expected:
@@ -66,10 +66,10 @@ def nova_installed(release="15.1"):
         salt 'upg01*' upgrader_node.nova_installed
     """
     controller = upgrader_pillar.value(__pillar__, "nova:controller", {})
-    return check_nova(controller.get("engine", "pkg"), controller.get("venv", "/opt/ocata"), release)
+    return _check_nova(controller.get("engine", "pkg"), controller.get("venv", "/opt/ocata"), release)
 
 
-def check_nova(engine, venv, release):
+def _check_nova(engine, venv, release):
     """Pure part of ``nova_installed``: which interpreter, which version, which remedy."""
     folder = os.path.join(venv, "bin") if engine == "venv" else "/usr/bin"
     python, manage = (

@@ -105,11 +105,11 @@ def prove(receipt, databases, timeout=14400):
         salt 'cfg01*' upgrader_store.prove receipt=20170801T101500Z-1a2b databases='[nova, nova_api]'
     """
     store, started = _store(), time.time()
-    with exclusively(store):
+    with _exclusively(store):
         document = verify(receipt)
         _remove_other_copies(store, receipt)
-        folder = prepare(store, document, timeout)
-        with scratch_server(folder) as connection:
+        folder = _prepare(store, document, timeout)
+        with _scratch_server(folder) as connection:
             _check_tables(connection, databases)
             counts = upgrader_database.table_counts(connection, databases)
         folder_of_backup = upgrader_receipt.folder(store, receipt)
@@ -137,11 +137,11 @@ def prepared(receipt, timeout=14400):
     document = _receipt(store, receipt)
     if not document.get("proven"):
         raise CommandExecutionError("backup {} was never proven: run upgrader_store.prove first".format(receipt))
-    folder = scratch_folder(store, receipt)
+    folder = _scratch_folder(store, receipt)
     if os.path.exists(os.path.join(folder, PREPARED)):
         return folder
-    with exclusively(store):
-        return prepare(store, verify(receipt), timeout)
+    with _exclusively(store):
+        return _prepare(store, verify(receipt), timeout)
 
 
 def remove_scratch(receipt):
@@ -154,8 +154,8 @@ def remove_scratch(receipt):
         salt 'cfg01*' upgrader_store.remove_scratch receipt=20170801T101500Z-1a2b
     """
     store = _store()
-    folder = scratch_folder(store, receipt)
-    with exclusively(store):
+    folder = _scratch_folder(store, receipt)
+    with _exclusively(store):
         if not os.path.isdir(folder):
             return {"comment": "no scratch copy", "changed": False}
         upgrader_scratch.stop(folder)
@@ -163,7 +163,7 @@ def remove_scratch(receipt):
     return {"comment": "removed {}".format(folder), "changed": True}
 
 
-def scratch_folder(store, receipt):
+def _scratch_folder(store, receipt):
     """Where the prepared copy of a backup is."""
     try:
         return os.path.join(store, SCRATCH, os.path.basename(upgrader_receipt.folder(store, receipt)))
@@ -171,9 +171,9 @@ def scratch_folder(store, receipt):
         raise CommandExecutionError(str(error)) from None
 
 
-def prepare(store, document, timeout):
+def _prepare(store, document, timeout):
     """Unpack and prepare an archive once; a copy that a crash left half-made has no mark and is made anew."""
-    folder = scratch_folder(store, document["id"])
+    folder = _scratch_folder(store, document["id"])
     mark = os.path.join(folder, PREPARED)
     if os.path.exists(mark):
         return folder
@@ -212,7 +212,7 @@ def _remove_other_copies(store, receipt):
             shutil.rmtree(os.path.join(copies, name))
 
 
-def scratch_server(folder):
+def _scratch_server(folder):
     """A running server on a prepared copy, as a context; gives a connection to it."""
 
     def connect(socket):
@@ -242,7 +242,7 @@ def _check_tables(connection, databases):
 
 
 @contextlib.contextmanager
-def exclusively(store):
+def _exclusively(store):
     """One restoration at a time in this store."""
     try:
         with upgrader_lock.exclusively(os.path.join(_existing(store), ".lock"), "the backup store"):

@@ -120,7 +120,7 @@ def test_every_function_that_a_plan_names_exists_in_the_formulas() -> None:
 def test_every_public_salt_function_has_a_cli_example() -> None:
     for path in sources(FORMULAS / "_modules"):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and "__salt__" in ast.unparse(node):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                 assert "CLI Example" in (ast.get_docstring(node) or ""), f"{path.name}:{node.name}"
 
 
