@@ -59,20 +59,30 @@ def judge_worker(outcome: upgrader_nova_manage.Outcome) -> Bulk:
     if "specs" not in found:
         return _slow("the {0} gave no result ({1})".format(WORKER, upgrader_nova_manage.last_words(outcome)))
     left = {str(reason): int(count) for reason, count in found["left"].items()}
-    said = "{0} request spec(s) and {1} keypair record(s) made in bulk by nova's own objects".format(found["specs"], found["keypairs"])
+    said = "{0} request spec(s) and {1} keypair record(s) made in bulk by nova's own objects".format(
+        found["specs"], found["keypairs"]
+    )
     if left:
-        said += "; left to nova-manage: " + ", ".join("{0} {1}".format(count, reason) for reason, count in sorted(left.items()))
+        said += "; left to nova-manage: " + ", ".join(
+            "{0} {1}".format(count, reason) for reason, count in sorted(left.items())
+        )
     if outcome.exit_code != 0:
         last = upgrader_nova_manage.last_words(outcome)
-        said += "; the rest is left to nova-manage because {0} worker process(es) died ({1})".format(found["died"], last)
-    return Bulk({"request specs": found["specs"], "keypair records": found["keypairs"]}, left, said, found["memory"] // 1024)
+        said += "; the rest is left to nova-manage because {0} worker process(es) died ({1})".format(
+            found["died"], last
+        )
+    return Bulk(
+        {"request specs": found["specs"], "keypair records": found["keypairs"]}, left, said, found["memory"] // 1024
+    )
 
 
 def specs(session: typing.Any, keep_open: typing.Sequence[int], left: typing.Mapping[str, int], timeout: float) -> Bulk:
     """Make most of the missing request specs and keypair records. The caller holds the upgrade's locks."""
     todo = sum(left.get(word, 0) for word in _BY_WORKER)
     if todo < FEW:
-        return _slow("only {0} row(s) are to be made".format(todo) if todo else "no request spec or keypair record is to be made")
+        return _slow(
+            "only {0} row(s) are to be made".format(todo) if todo else "no request spec or keypair record is to be made"
+        )
     order = _order(session.target, max(2, os.cpu_count() or 1))
     argv = [session.python, upgrader_nova_worker.__file__]
     outcome = upgrader_nova_manage.run(argv, timeout, json.dumps(order), WORKER, session.target.secrets, keep_open)
@@ -81,7 +91,9 @@ def specs(session: typing.Any, keep_open: typing.Sequence[int], left: typing.Map
 
 def _order(target: typing.Any, processes: int) -> typing.Dict[str, typing.Any]:
     """No password in it: nova reads its own nova.conf, and the worker compares what it finds there with these places."""
-    places = {key: [url.host, url.port, url.database] for key, url in (("main", target.main_url), ("api", target.api_url))}
+    places = {
+        key: [url.host, url.port, url.database] for key, url in (("main", target.main_url), ("api", target.api_url))
+    }
     return dict(places, config_file=target.config_file, processes=processes)
 
 
@@ -105,7 +117,9 @@ def mappings(connection: typing.Any, main: str, api: str, cell_id: int) -> Bulk:
     unmapped = upgrader_nova_rows.mapping_counts(connection, main, api)["unmapped"]
     said = "{0} instance mapping(s) made in bulk".format(made)
     left = {"project that is missing or not plain text": unmapped} if unmapped else {}
-    return Bulk({"instance mappings": made}, left, said + ("; {0} left to nova-manage".format(unmapped) if unmapped else ""))
+    return Bulk(
+        {"instance mappings": made}, left, said + ("; {0} left to nova-manage".format(unmapped) if unmapped else "")
+    )
 
 
 def _range(connection: typing.Any, main: str, start: int) -> typing.Tuple[int, typing.Optional[int]]:

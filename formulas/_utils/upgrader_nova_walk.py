@@ -27,12 +27,17 @@ def _before_first_gap(connection: typing.Any, main: str, wanted: str, made: str)
     if first:
         if first[0][0] is None:
             return ""
-        before, values = "(i.created_at < %s OR (i.created_at = %s AND i.id < %s))", (first[0][0], first[0][0], first[0][1])
+        before, values = (
+            "(i.created_at < %s OR (i.created_at = %s AND i.id < %s))",
+            (first[0][0], first[0][0], first[0][1]),
+        )
     last = "SELECT i.uuid FROM {0} i WHERE {1} AND i.created_at IS NOT NULL AND {2} ORDER BY i.created_at DESC, i.id DESC LIMIT 1"
     return str(scalar(connection, last.format(table, wanted, before), values) or "")
 
 
-def _replace(connection: typing.Any, delete: typing.Tuple[str, typing.Any], insert: typing.Tuple[str, typing.Any]) -> None:
+def _replace(
+    connection: typing.Any, delete: typing.Tuple[str, typing.Any], insert: typing.Tuple[str, typing.Any]
+) -> None:
     """Old marker out, new one in, both or none: a killed minion leaves the old one."""
     rows(connection, "START TRANSACTION")
     try:
@@ -61,7 +66,9 @@ def park_mappings(connection: typing.Any, main: str, api: str) -> str:
     table, project = identifier(api) + ".instance_mappings", upgrader_nova_rows.MAP_MARKER_PROJECT
     wanted = _before_first_gap(connection, main, EVERY, table).replace("-", " ")
     if wanted != upgrader_nova_rows.map_marker(connection, api):
-        insert = "INSERT INTO {0} (created_at, instance_uuid, project_id) VALUES (UTC_TIMESTAMP(), %s, %s)".format(table)
+        insert = "INSERT INTO {0} (created_at, instance_uuid, project_id) VALUES (UTC_TIMESTAMP(), %s, %s)".format(
+            table
+        )
         delete = "DELETE FROM {0} WHERE project_id = %s".format(table)
         _replace(connection, (delete, (project,)), (insert if wanted else "", (wanted, project)))
     return wanted

@@ -62,7 +62,7 @@ class Bench:
             (root / directory).mkdir()
         self._caller: Any = None
         self._user()
-        self._source()
+        self.generate_source()
         self.configure()
         self.call("saltutil.sync_all")
         self._caller = None
@@ -90,7 +90,8 @@ class Bench:
             for schema in (MAIN, API, CELL0):
                 self.query(f"GRANT ALL ON {schema}.* TO nova_bench@{host}")
 
-    def _source(self) -> None:
+    def generate_source(self) -> None:
+        """The usual source databases and the stage ``mitaka`` made of them."""
         for schema in ("nova", "nova_api"):
             self._load(schema, gzip.decompress((DUMPS / f"{schema}.sql.gz").read_bytes()))
         populate(self.connection, instances=INSTANCES)

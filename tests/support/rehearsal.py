@@ -110,8 +110,8 @@ class Rehearsal:
 
     def contents(self, databases: Sequence[str] = CLONES) -> dict[str, str]:
         """A digest of every table's rows without what differs from run to run: times, row numbers, random ids."""
-        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
-            return {f"{d}.{t}": digest(cursor, d, t) for d in databases for t in tables(cursor, d)}
+        with contextlib.closing(self.connect()) as connection:
+            return contents_of(connection, databases)
 
     def scalar(self, statement: str) -> Any:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
@@ -133,7 +133,13 @@ def tables(cursor: Any, database: str) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def digest(cursor: Any, database: str, table: str) -> str:
+def contents_of(connection: Any, databases: Sequence[str] = CLONES) -> dict[str, str]:
+    """See ``Rehearsal.contents``."""
+    with connection.cursor() as cursor:
+        return {f"{d}.{t}": _digest(cursor, d, t) for d in databases for t in tables(cursor, d)}
+
+
+def _digest(cursor: Any, database: str, table: str) -> str:
     left_out = VOLATILE | RANDOM.get(table, set())
     cursor.execute(f"SELECT * FROM `{database}`.`{table}`")
     names = [column[0] for column in cursor.description]
