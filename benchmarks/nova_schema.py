@@ -72,15 +72,25 @@ def plain_extrapolated(bench: Bench, ours: Run, sample: float) -> Run:
     for step in large_cloud.fast_steps(bench)[:2]:
         step()
     with large_cloud.Memory() as memory:
-        keypairs = _rate(bench, sample, f"SELECT COUNT(*) FROM {MAIN}.instance_extra WHERE deleted = 0 AND keypairs IS NULL", _migrate)
-        bench.query(f"UPDATE {MAIN}.instance_extra SET keypairs = '' WHERE keypairs IS NULL")  # a throw-away copy: on to the next
+        keypairs = _rate(
+            bench,
+            sample,
+            f"SELECT COUNT(*) FROM {MAIN}.instance_extra WHERE deleted = 0 AND keypairs IS NULL",
+            _migrate,
+        )
+        bench.query(
+            f"UPDATE {MAIN}.instance_extra SET keypairs = '' WHERE keypairs IS NULL"
+        )  # a throw-away copy: on to the next
         specs = _rate(bench, sample, _LEFT.format(f"{API}.request_specs", "AND i.deleted = 0"), _migrate)
         for step in large_cloud.fast_steps(bench)[3:6]:
             step()
         cell = bench.query(f"SELECT uuid FROM {API}.cell_mappings WHERE name = 'cell1'")[0][0]
         words = ["cell_v2", "map_instances", "--cell_uuid", cell]
         mappings = _rate(bench, sample, _LEFT.format(f"{API}.instance_mappings", ""), words)
-    print(f"  plain, timed for {sample:.0f} s each: keypairs {keypairs:.0f} s, specs {specs:.0f} s, mappings {mappings:.0f} s in all", flush=True)
+    print(
+        f"  plain, timed for {sample:.0f} s each: keypairs {keypairs:.0f} s, specs {specs:.0f} s, mappings {mappings:.0f} s in all",
+        flush=True,
+    )
     long = {"online_data_migrations": keypairs + specs, "map_instances": mappings}
     return Run({name: long.get(name, ours.seconds[name]) for name in large_cloud.STEPS}, True, memory.peak)
 
@@ -137,7 +147,11 @@ def _compared(bench: Bench, ours: dict[str, str]) -> str:
 
 
 def machine() -> str:
-    model = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return f"{os.cpu_count()} cores ({model[0] if model else platform.machine()}), {memory:.0f} GB, MariaDB on the same node"
 
@@ -145,8 +159,20 @@ def machine() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("instances", type=int, nargs="+", help="sizes, e.g. 1000 10000 50000 200000")
-    parser.add_argument("--plain-up-to", type=int, default=10000, metavar="N", help="run the plain side to its end up to N instances (10000)")
-    parser.add_argument("--sample", type=float, default=60, metavar="SECONDS", help="how long to time each long plain command above that (60)")
+    parser.add_argument(
+        "--plain-up-to",
+        type=int,
+        default=10000,
+        metavar="N",
+        help="run the plain side to its end up to N instances (10000)",
+    )
+    parser.add_argument(
+        "--sample",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="how long to time each long plain command above that (60)",
+    )
     parser.add_argument("--fast-only", action="store_true", help="leave the plain side out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:

@@ -84,7 +84,7 @@ def specs(session: typing.Any, keep_open: typing.Sequence[int], left: typing.Map
             "only {0} row(s) are to be made".format(todo) if todo else "no request spec or keypair record is to be made"
         )
     order = _order(session.target, max(2, os.cpu_count() or 1))
-    argv = [session.python, upgrader_nova_worker.__file__]
+    argv = [session.python, "-B", upgrader_nova_worker.__file__]
     outcome = upgrader_nova_manage.run(argv, timeout, json.dumps(order), WORKER, session.target.secrets, keep_open)
     return judge_worker(outcome)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import upgrader_nova_records
 import upgrader_nova_worker
 from salt.exceptions import CommandExecutionError
 
@@ -66,12 +68,24 @@ def test_every_table_equals_what_nova_manage_alone_makes(large: Bench) -> None:
 
 def test_what_is_unusual_is_left_to_nova_and_told(newton: Bench) -> None:
     specless = [row[0] for row in newton.query(SPECLESS)]
-    newton.query(f"INSERT INTO {MAIN}.instance_extra (instance_uuid, deleted, keypairs) VALUES (%s, 0, 'x')", (specless[0],))
-    twice = f"SELECT instance_uuid, `key`, value, id FROM {MAIN}.instance_system_metadata WHERE instance_uuid = %s LIMIT 1"
-    newton.query(f"INSERT INTO {MAIN}.instance_system_metadata (instance_uuid, `key`, value, deleted) {twice}", (specless[-1],))
+    newton.query(
+        f"INSERT INTO {MAIN}.instance_extra (instance_uuid, deleted, keypairs) VALUES (%s, 0, 'x')", (specless[0],)
+    )
+    twice = (
+        f"SELECT instance_uuid, `key`, value, id FROM {MAIN}.instance_system_metadata WHERE instance_uuid = %s LIMIT 1"
+    )
+    newton.query(
+        f"INSERT INTO {MAIN}.instance_system_metadata (instance_uuid, `key`, value, deleted) {twice}", (specless[-1],)
+    )
     answer = newton.nova("online_data_migrations")
-    assert answer["bulk"]["left_to_nova"] == {"a key twice in its system metadata": 1, "not exactly one live row in instance_extra": 1}
-    assert "left to nova-manage: 1 a key twice in its system metadata, 1 not exactly one live row in instance_extra" in answer["comment"]
+    assert answer["bulk"]["left_to_nova"] == {
+        "a key twice in its system metadata": 1,
+        "not exactly one live row in instance_extra": 1,
+    }
+    assert (
+        "left to nova-manage: 1 a key twice in its system metadata, 1 not exactly one live row in instance_extra"
+        in answer["comment"]
+    )
     assert answer["migrated"]["migrate_instances_add_request_spec"] == 2
     assert newton.query(SPECLESS) == []
 
@@ -79,14 +93,19 @@ def test_what_is_unusual_is_left_to_nova_and_told(newton: Bench) -> None:
 def test_flavor_that_cannot_be_read_is_left_to_nova_whose_word_counts(newton: Bench) -> None:
     broken = newton.query(SPECLESS)[3][0]
     newton.query(f"UPDATE {MAIN}.instance_extra SET flavor = 'no json' WHERE instance_uuid = %s", (broken,))
-    with pytest.raises(CommandExecutionError, match=r"migrate_instances_add_request_spec raised an exception.*1 instances without request spec"):
+    with pytest.raises(
+        CommandExecutionError,
+        match=r"migrate_instances_add_request_spec raised an exception.*1 instances without request spec",
+    ):
         newton.nova("online_data_migrations")
     assert [row[0] for row in newton.query(SPECLESS)] == [broken]
 
 
 def test_server_group_member_without_spec_is_left_to_nova(newton: Bench) -> None:
     member = newton.query(SPECLESS)[5][0]
-    newton.query(f"INSERT INTO {MAIN}.instance_group_member (instance_id, group_id, deleted) VALUES (%s, 1, 0)", (member,))
+    newton.query(
+        f"INSERT INTO {MAIN}.instance_group_member (instance_id, group_id, deleted) VALUES (%s, 1, 0)", (member,)
+    )
     with pytest.raises(CommandExecutionError, match=r"server-group repair"):
         newton.nova("online_data_migrations")
     others = f"SELECT COUNT(*) FROM {API}.request_specs WHERE instance_uuid <> '{member}'"
@@ -101,14 +120,15 @@ def order(large: Bench) -> dict[str, Any]:
 
 
 def refused(worker: Path, order: dict[str, Any]) -> str:
-    argv = [str(VENV / "bin" / "python"), str(worker)]
+    argv = [str(VENV / "bin" / "python"), "-B", str(worker)]
     done = subprocess.run(argv, input=json.dumps(order), capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 3, done.stderr
     return str(json.loads(done.stdout)["refused"])
 
 
 def test_worker_refuses_another_nova(tmp_path: Path, order: dict[str, Any]) -> None:
-    other = tmp_path / "worker_that_knows_another_release.py"
+    other = tmp_path / WORKER.name
+    shutil.copy(upgrader_nova_records.__file__, tmp_path)
     other.write_text(WORKER.read_text().replace(r"^15\.1\.", r"^14\."))
     assert refused(other, order) == "the installed nova is 15.1.5, the fast path knows 15.1 only"
 
@@ -119,7 +139,7 @@ def test_worker_refuses_databases_that_the_driver_has_not_judged(large: Bench, o
 
 
 def test_killed_worker_leaves_whole_rows_and_the_next_run_completes_them(newton: Bench, order: dict[str, Any]) -> None:
-    argv = [str(VENV / "bin" / "python"), str(WORKER)]
+    argv = [str(VENV / "bin" / "python"), "-B", str(WORKER)]
     worker = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, text=True)
     assert worker.stdin is not None
     worker.stdin.write(json.dumps(order))
@@ -143,9 +163,9 @@ def test_mappings_after_a_killed_map_instances_are_completed(newton: Bench) -> N
     newton.query(f"DELETE FROM {API}.instance_mappings WHERE project_id <> 'INSTANCE_MIGRATION_MARKER' LIMIT 3")
     answer = newton.nova("map_instances")
     assert answer["bulk"]["made"] == {"instance mappings": INSTANCES - 67} and answer["batches"] == 1
-    assert newton.query(f"SELECT COUNT(*), COUNT(DISTINCT instance_uuid), SUM(cell_id = {cell[0]}) FROM {API}.instance_mappings") == [
-        (INSTANCES, INSTANCES, INSTANCES)
-    ]
+    assert newton.query(
+        f"SELECT COUNT(*), COUNT(DISTINCT instance_uuid), SUM(cell_id = {cell[0]}) FROM {API}.instance_mappings"
+    ) == [(INSTANCES, INSTANCES, INSTANCES)]
     assert newton.nova("map_instances")["changed"] is False
 
 
@@ -153,5 +173,10 @@ def test_plain_nova_manage_alone_is_used_when_asked(newton: Bench) -> None:
     newton.query(f"UPDATE {MAIN}.instances SET deleted = id WHERE id % 20 > 0")
     newton.query(f"UPDATE {MAIN}.instance_extra SET deleted = id WHERE id % 20 > 0")
     answer = newton.nova("online_data_migrations", fast=False)
-    assert answer["bulk"] == {"made": {}, "left_to_nova": {}, "said": "plain nova-manage, as asked", "worker_memory_mb": 0}
+    assert answer["bulk"] == {
+        "made": {},
+        "left_to_nova": {},
+        "said": "plain nova-manage, as asked",
+        "worker_memory_mb": 0,
+    }
     assert answer["migrated"]["migrate_instances_add_request_spec"] > 0

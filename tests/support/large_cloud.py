@@ -39,7 +39,9 @@ def clone(bench: Bench) -> None:
     bench.configure()
     for source, copy in (("nova", MAIN), ("nova_api", API)):
         _fresh(bench, copy)
-        dump = subprocess.Popen(["mariadb-dump", "--socket", str(SOCKET), "--single-transaction", source], stdout=subprocess.PIPE)
+        dump = subprocess.Popen(
+            ["mariadb-dump", "--socket", str(SOCKET), "--single-transaction", source], stdout=subprocess.PIPE
+        )
         subprocess.run(["mariadb", "--socket", str(SOCKET), copy], stdin=dump.stdout, check=True)
         if dump.wait() != 0:
             raise RuntimeError(f"mariadb-dump of {source} exited {dump.returncode}")
@@ -89,7 +91,9 @@ def plain_steps(bench: Bench) -> list[Callable[[], Any]]:
 
 
 def cell_uuid(bench: Bench) -> str:
-    command(bench, "cell_v2", "list_cells")  # the runbook reads it from there; a start of nova-manage is part of the price
+    command(
+        bench, "cell_v2", "list_cells"
+    )  # the runbook reads it from there; a start of nova-manage is part of the price
     return str(bench.query(f"SELECT uuid FROM {API}.cell_mappings WHERE name = 'cell1'")[0][0])
 
 
