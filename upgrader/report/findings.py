@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-WIDTHS = {"severity": 8, "subject": 13, "what": 30, "remedy": 23}
+WIDTHS = {"severity": 8, "subject": 13, "what": 26, "remedy": 20}
 SEVERITIES = ("blocker", "warning", "info")
 
 

@@ -1,0 +1,235 @@
+"""What is lost half way: clients killed while the server alters a table, killed minions, a server that goes away, two at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+from salt.exceptions import CommandExecutionError
+
+from tests.functional.bench import API, INSTANCES, MAIN, SOCKET, Bench
+
+pytestmark = pytest.mark.heavy
+ALTERING = (
+    f"SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{MAIN}' AND UPPER(LTRIM(info)) LIKE 'ALTER%'"
+)
+SPECS, MAPPED = (
+    f"SELECT COUNT(*) FROM {API}.request_specs",
+    f"SELECT COUNT(*) FROM {API}.instance_mappings WHERE cell_id IS NOT NULL",
+)
+SALT_CALL = Path(sys.executable).with_name("salt-call")
+
+
+def until(seen: Callable[[], Any], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, f"never seen: {what}"
+        time.sleep(0.002)
+
+
+class Minion:
+    """A whole minion process with one call of the driver in it, as salt-call --local runs it, that can be killed."""
+
+    def __init__(self, bench: Bench, function: str, **arguments: Any) -> None:
+        bench._stage, bench._caller = "", None
+        bench._opts()
+        words = [f"{name}={json.dumps(value)}" for name, value in arguments.items()]
+        argv = [
+            str(SALT_CALL),
+            "--local",
+            "--config-dir",
+            str(bench.root / "minion"),
+            "--out",
+            "json",
+            f"upgrader_nova.{function}",
+            *words,
+        ]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def novas(self) -> list[int]:
+        """The nova-manage processes of this minion, by walking its children."""
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                try:
+                    waiting += [int(child) for child in task.read_text().split()]
+                except OSError:
+                    continue
+            if pid != self.process.pid and "nova-manage" in _command_line(pid):
+                found.append(pid)
+        return found
+
+    def kill(self, with_nova: bool) -> None:
+        """SIGKILL, nova-manage first where it is to die too; else it stays behind as an orphan."""
+        novas = self.novas()
+        assert novas, "no nova-manage was running any more"
+        for pid in [*(novas if with_nova else []), self.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def answer(self) -> Any:
+        out, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0, out
+        return json.loads(out[out.index("{") :])["local"]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+@pytest.fixture
+def slow_alters(mitaka: Bench) -> Iterator[Bench]:
+    """The server alters tables by copying them, as old ones do, and instance_extra is large enough to see it at work."""
+    mitaka.query(f"UPDATE {MAIN}.instance_extra SET flavor = REPEAT('x', 2000) WHERE deleted <> 0")
+    columns = "instance_uuid, flavor, deleted"
+    many = " CROSS JOIN ".join(f"(SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4) t{n}" for n in range(6))
+    mitaka.query(f"INSERT INTO {MAIN}.instance_extra ({columns}) SELECT instance_uuid, REPEAT('x', 900), 1 FROM"
+                 f" (SELECT instance_uuid FROM {MAIN}.instance_extra LIMIT 15) e CROSS JOIN {many}")  # fmt: skip
+    mitaka.query("SET GLOBAL alter_algorithm = 'COPY'")
+    yield mitaka
+    mitaka.query("SET GLOBAL alter_algorithm = 'DEFAULT'")
+    mitaka._stage = ""
+
+
+def test_alter_of_a_killed_client_is_waited_for_and_the_next_run_ends_right(slow_alters: Bench) -> None:
+    minion = Minion(slow_alters, "db_sync", version=334)
+    until(lambda: slow_alters.number(ALTERING + " AND info LIKE '%instance_extra%'"), "ALTER TABLE instance_extra")
+    minion.kill(with_nova=True)
+    assert slow_alters.number(ALTERING) == 1, "the server was to go on without its client"
+    sentence = failure(slow_alters, "db_sync", version=334, patience=0)
+    assert "still carries out 'ALTER TABLE instance_extra" in sentence
+    assert slow_alters.number(ALTERING) == 1, "the window was to be open still"
+    assert slow_alters.nova("db_sync", version=334, patience=120)["after"]["main"] == 334
+    assert slow_alters.number(ALTERING) == 0
+    assert slow_alters.query(f"SHOW COLUMNS FROM {MAIN}.instance_extra LIKE 'keypairs'")
+
+
+def test_minion_and_online_migration_killed_are_taken_up_again(newton: Bench) -> None:
+    before = newton.number(SPECS)
+    minion = Minion(newton, "online_data_migrations", fast=False)
+    until(lambda: newton.number(SPECS) > before, "a first request spec")
+    minion.kill(with_nova=True)
+    assert any(newton.nova("remaining").values())
+    newton.nova("online_data_migrations", fast=False)
+    assert not any(newton.nova("remaining").values())
+    assert newton.number(SPECS) == newton.number(f"SELECT COUNT(DISTINCT instance_uuid) FROM {API}.request_specs")
+
+
+def test_orphaned_map_instances_is_waited_for_and_all_are_mapped(migrated: Bench) -> None:
+    migrated.nova("map_cell0")
+    migrated.nova("create_cell")
+    minion = Minion(migrated, "map_instances", fast=False, max_count=2000)
+    until(lambda: migrated.number(MAPPED) > 0, "a first mapping")
+    minion.kill(with_nova=False)
+    assert migrated.nova("map_instances", fast=False)["after"] == {
+        "instances": INSTANCES,
+        "unmapped": 0,
+        "without cell": 0,
+        "markers": 0,
+    }
+
+
+def test_killed_map_instances_is_done_to_the_last_row_by_the_next(migrated: Bench) -> None:
+    migrated.nova("map_cell0")
+    migrated.nova("create_cell")
+    minion = Minion(migrated, "map_instances", fast=False, max_count=2000)
+    until(lambda: migrated.number(MAPPED) > 0, "a first mapping")
+    minion.kill(with_nova=True)
+    assert migrated.number(MAPPED) < INSTANCES
+    answer = migrated.nova("map_instances", fast=False)
+    assert answer["after"]["unmapped"] == 0 and migrated.number(MAPPED) == INSTANCES
+
+
+def test_server_that_goes_away_is_a_failure_and_the_step_ends_right_when_it_is_back(newton: Bench) -> None:
+    before = newton.number(SPECS)
+    minion = Minion(newton, "online_data_migrations", fast=False)
+    until(lambda: newton.number(SPECS) > before, "a first request spec")
+    try:
+        subprocess.run(["systemctl", "stop", "mariadb"], check=True, timeout=60)
+        assert "cannot be reached" in failure(newton, "versions")
+        out, _ = minion.process.communicate(timeout=150)
+        assert minion.process.returncode != 0
+        assert "Traceback" not in out and (
+            "the database failed" in out or "raised an exception" in out or "exit code" in out
+        ), out
+    finally:
+        subprocess.run(["systemctl", "start", "mariadb"], check=True, timeout=60)
+        newton.connection = pymysql.connect(unix_socket=str(SOCKET), user="root", charset="utf8mb4", autocommit=True)
+        newton.query("SET GLOBAL innodb_flush_log_at_trx_commit = 0")
+    newton.nova("online_data_migrations", fast=False)
+    assert not any(newton.nova("remaining").values())
+
+
+def test_second_of_two_upgrades_is_refused_and_told_who_holds_the_lock(mitaka: Bench) -> None:
+    reader = pymysql.connect(unix_socket=str(SOCKET), user="root")
+    with reader.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM {MAIN}.instance_extra")  # an open transaction keeps the ALTER waiting
+    minion = Minion(mitaka, "db_sync", version=334)
+    until(lambda: mitaka.number(ALTERING), "the first upgrade at its ALTER")
+    holder = mitaka.number(f"SELECT IS_USED_LOCK('upgrader.nova.{MAIN}')")
+    sentence = failure(mitaka, "api_db_sync", version=20)
+    assert f"another upgrade of {MAIN} is at work: database connection {holder} holds the lock" in sentence
+    assert mitaka.versions()["api"] == 7
+    reader.rollback()
+    reader.close()
+    assert minion.answer()["after"]["main"] == 334
+    assert mitaka.nova("api_db_sync", version=20)["after"] == 20
+
+
+@pytest.mark.parametrize("late", [21, 22])
+def test_late_newton_counts_as_newton_and_is_never_downgraded(mitaka: Bench, late: int) -> None:
+    assert mitaka.manage("api_db", "sync", "--version", str(late)).returncode == 0
+    answer = mitaka.nova("api_db_sync", version=20)
+    assert (
+        answer["changed"] is False
+        and answer["after"] == late
+        and "Newton's releases end at 20 to 22" in answer["comment"]
+    )
+    plain = mitaka.manage("api_db", "sync", "--version", "20")
+    assert plain.returncode == 1 and "downgrade" in plain.stdout
+
+
+def test_trap_7_online_migrations_below_newton_exit_0_and_are_refused_by_us(mitaka: Bench) -> None:
+    mitaka.nova("api_db_sync", version=20)
+    assert mitaka.manage("db", "sync", "--version", "329").returncode == 0
+    plain = mitaka.manage("db", "online_data_migrations", "--max-count", "2000")
+    assert plain.returncode == 0 and plain.stdout.count("Error attempting to run <function") == 3
+    assert f"{MAIN} is at 329; at least 334 is needed" in failure(mitaka, "online_data_migrations")
+
+
+def test_trap_9_an_empty_database_is_not_written_to_by_asking_its_version(mitaka: Bench) -> None:
+    mitaka.query(f"DROP DATABASE {API}")
+    mitaka.query(f"CREATE DATABASE {API} CHARACTER SET utf8")
+    assert mitaka.versions()["api"] is None
+    tables = f"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{API}'"
+    assert mitaka.number(tables) == 0
+    assert mitaka.manage("api_db", "version").stdout.strip() == "0" and mitaka.number(tables) == 1
+
+
+def test_trap_15_plain_commands_on_a_finished_copy_fail_and_ours_do_nothing(ocata: Bench) -> None:
+    for words in (("api_db", "sync", "--version", "20"), ("db", "sync", "--version", "334", "--local_cell")):
+        plain = ocata.manage(*words)
+        assert plain.returncode == 1 and "downgrade" in plain.stdout
+    for function, version in (("api_db_sync", 20), ("db_sync", 334)):
+        answer = ocata.nova(function, version=version)
+        assert answer["changed"] is False and "downgrade" not in answer["comment"]
+    assert ocata.versions() == {"api": 31, "main": 347, "cell0": 347}
+
+
+def failure(bench: Bench, function: str, **arguments: object) -> str:
+    with pytest.raises(CommandExecutionError) as caught:
+        bench.nova(function, **arguments)
+    return str(caught.value)

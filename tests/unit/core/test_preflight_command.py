@@ -1,0 +1,161 @@
+"""``upgrader preflight``: a table for 80 columns or one document, exit code 3 for a blocker, no journal, no change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.clouds import lab_pillar
+from tests.support.salt_in_memory import SaltInMemory
+from tests.unit.core.test_cli import Command, command, salt  # noqa: F401  the fixtures
+from upgrader.model.cloud import cloud_from_pillar
+from upgrader.plan import make_plan
+from upgrader.plan.step import Options
+from upgrader.report.findings import counted, findings_text
+
+STAGE = ("control-plane", "--stage", "test-upgrade")
+BLOCKER = {
+    "id": "compute-node-uuids", "severity": "blocker", "subject": "compute nodes", "count": 3, "rows": ["1 cmp001"],
+    "what": "3 live compute nodes without uuid (1 cmp001, 2 cmp002, 3 cmp003); db sync to Newton stops at migration 330",
+    "remedy": "only Mitaka's own 'nova-manage db online_data_migrations' can repair it",
+}  # fmt: skip
+WARNING = {
+    **BLOCKER,
+    "id": "services-down",
+    "severity": "warning",
+    "subject": "services",
+    "what": "1 live services are down",
+}
+
+
+def answering(salt: SaltInMemory, found: list[dict[str, Any]]) -> None:  # noqa: F811
+    good = salt.answer
+    reply = {"return": {"comment": "asked", "findings": found}, "retcode": 0}
+    salt.answer = lambda call, node: reply if call.function == "upgrader_preflight.nova" else good(call, node)
+
+
+def test_no_finding_is_zero_and_leaves_no_journal(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:  # noqa: F811
+    answering(salt, [])
+    ran = command("preflight")
+    assert ran.code == 0
+    assert "no finding" in ran.out
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_it_asks_the_backup_node_only_and_with_modules_of_this_version(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [])
+    command("preflight")
+    assert salt.submitted == [
+        "saltutil.sync_all", "upgrader_node.modules_current", "upgrader_node.pillar_current", "upgrader_preflight.nova",
+    ]  # fmt: skip
+    assert {node for call, _ in salt.jobs.values() for node in call.nodes} == {"cfg01.lab.local"}
+
+
+def test_blocker_is_three_with_the_table_on_stdout(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [BLOCKER, WARNING])
+    ran = command("preflight")
+    assert ran.code == 3
+    assert "1 blocker, 1 warning: the upgrade of cloud lab must not start" in ran.err
+    assert "migration" in ran.out and "330" in ran.out
+
+
+def test_warnings_alone_are_zero(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [WARNING])
+    assert command("preflight").code == 0
+
+
+def test_json_is_one_document_with_every_finding(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [BLOCKER, WARNING])
+    ran = command("preflight", "-o", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 3
+    assert document == {
+        "schema": "upgrader.preflight/1",
+        "cloud": "lab",
+        "refused": True,
+        "findings": [BLOCKER, WARNING],
+    }
+
+
+def test_silent_node_is_three_and_named(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    salt.running.add(("cfg01.lab.local", "dead"))
+    salt.answer = lambda call, node: None
+    ran = command("preflight")
+    assert ran.code == 3
+    assert "cfg01.lab.local does not answer" in ran.err
+
+
+def test_salt_that_is_down_is_five(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    salt.unreachable = True
+    assert command("preflight").code == 5
+
+
+def test_database_that_refuses_the_account_is_three(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    good = salt.answer
+    bad = {
+        "return": "ERROR: database at dbs01:3306 refuses user upgrader (error 1045): correct the password",
+        "retcode": 1,
+    }
+    salt.answer = lambda call, node: bad if call.function == "upgrader_preflight.nova" else good(call, node)
+    ran = command("preflight")
+    assert ran.code == 3
+    assert "cfg01.lab.local: database at dbs01:3306 refuses user upgrader" in ran.err
+
+
+def test_an_answer_without_findings_is_no_pass(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    good = salt.answer
+    salt.answer = lambda call, node: (
+        {"return": {}, "retcode": 0} if call.function == "upgrader_preflight.nova" else good(call, node)
+    )
+    assert command("preflight").code == 3
+
+
+def test_blocker_stops_the_stage_before_the_backup_and_names_every_remedy(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [BLOCKER, {**BLOCKER, "what": "2 live aggregates", "remedy": "mend them"}, WARNING])
+    ran = command(*STAGE)
+    assert ran.code == 3
+    assert "at step preflight, which failed" in ran.err
+    assert "2 live aggregates; mend them" in ran.err and "migration 330" in ran.err
+    assert "upgrader_backup.create" not in salt.submitted
+
+
+def test_warning_is_shown_and_the_stage_goes_on(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [WARNING])
+    ran = command(*STAGE)
+    assert ran.code == 0
+    assert "warning: services: 1 live services are down" in ran.err
+
+
+def test_repair_is_a_step_of_its_own_with_a_digest_of_its_own(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    plain, repairing = command("plan", *STAGE), command("plan", *STAGE, "--repair-server-groups")
+    assert "nova-repair-server-groups" not in plain.out
+    assert "nova-repair-server-groups" in repairing.out
+    assert command(*STAGE, "--repair-server-groups").code == 0
+    assert (
+        salt.submitted.index("upgrader_nova.repair_server_groups")
+        == salt.submitted.index("upgrader_nova.online_data_migrations") - 1
+    )
+
+
+def test_plan_with_repair_tells_the_preflight_what_it_repairs() -> None:
+    cloud = cloud_from_pillar(lab_pillar(), "cfg01.lab.local")
+    plans = [
+        make_plan(cloud, "control-plane", "test-upgrade", "f", options)
+        for options in (Options(), Options(repair_server_groups=True))
+    ]
+    assert plans[0].digest != plans[1].digest
+    asked = [next(step.call.args["repaired"] for step in plan.steps() if step.id == "preflight") for plan in plans]
+    assert asked == [[], ["server-groups", "group-specs"]]
+
+
+@pytest.mark.parametrize("words", [2, 60])
+def test_table_stays_within_80_columns(words: int) -> None:
+    long = {**BLOCKER, "what": "word " * words, "remedy": "nova_api.instance_group_member " * words}
+    assert max(len(line) for line in findings_text([long, WARNING]).splitlines()) <= 80
+
+
+def test_counts_are_worded() -> None:
+    assert counted([BLOCKER, BLOCKER, WARNING, {**BLOCKER, "severity": "info"}]) == "2 blockers, 1 warning, 1 info"
