@@ -52,7 +52,7 @@ def _ask(connection: typing.Any, question: Question, main: str, api: str) -> typ
     count, first = _read(connection, sql, question.reads) if question.reads else _select(connection, sql)
     if not count:
         return []
-    what = "{0} {1} ({2}); {3}".format(count, question.what, _listed(first, count), question.fails)
+    what = "{0} {1}; {2}".format(count, question.what, question.fails)
     if question.milliseconds:
         what += ", about {0}".format(_lasting(count * question.milliseconds / 1000))
     return [_finding(question.id, question.severity, question.subject, what, question.remedy, count, first)]
@@ -109,13 +109,8 @@ def _finding(
     }
 
 
-def _listed(first: typing.Sequence[str], count: int) -> str:
-    more = "" if count <= len(first) else " and {0} more".format(count - len(first))
-    return ", ".join(first) + more
-
-
 def _lasting(seconds: float) -> str:
-    return "{0:.0f} s".format(seconds) if seconds < 120 else "{0:.0f} min".format(seconds / 60)
+    return "{0:.0f} s".format(max(1, seconds)) if seconds < 120 else "{0:.0f} min".format(seconds / 60)
 
 
 def summary(found: typing.Sequence[Finding]) -> str:

@@ -18,8 +18,8 @@ from upgrader.report.findings import counted, findings_text
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
 BLOCKER = {
-    "id": "compute-node-uuids", "severity": "blocker", "subject": "compute nodes", "count": 3, "rows": ["1 cmp001"],
-    "what": "3 live compute nodes without uuid (1 cmp001, 2 cmp002, 3 cmp003); db sync to Newton stops at migration 330",
+    "id": "compute-node-uuids", "severity": "blocker", "subject": "compute nodes", "count": 12, "rows": ["1 cmp001"],
+    "what": "3 live compute nodes without uuid; db sync to Newton stops at migration 330",
     "remedy": "only Mitaka's own 'nova-manage db online_data_migrations' can repair it",
 }  # fmt: skip
 WARNING = {
@@ -60,6 +60,7 @@ def test_blocker_is_three_with_the_table_on_stdout(command: Command, salt: SaltI
     assert ran.code == 3
     assert "1 blocker, 1 warning: the upgrade of cloud lab must not start" in ran.err
     assert "migration" in ran.out and "330" in ran.out
+    assert "compute-node-uuids: 1 cmp001 and 11 more" in ran.out
 
 
 def test_warnings_alone_are_zero(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
