@@ -154,19 +154,22 @@ class Specs(object):
             "SELECT i.uuid, i.project_id, i.availability_zone, e.flavor, e.numa_topology, e.pci_requests, e.deleted"
             " FROM {0}.instances i LEFT JOIN {0}.instance_extra e ON e.instance_uuid = i.uuid WHERE i.id IN ({1})"
         ).format(quoted(self._schema), marks(ids))
-        found = self._main.rows(statement, ids)
+        found, told = self._main.rows(statement, ids), set()  # type: typing.Any, typing.Set[typing.Any]
         extras = collections.Counter(row[0] for row in found)
         grouped, metadata = self._grouped(list(extras)), self._metadata(list(extras))
         for row in found:
             image = metadata.get(row[0], {})
             if row[0] in grouped:
-                left["member of a server group"] += 1
+                reason = "member of a server group"
             elif extras[row[0]] > 1 or row[6] != 0:
-                left["not exactly one live row in instance_extra"] += 1 if extras.pop(row[0], 0) else 0
+                reason = "not exactly one live row in instance_extra"
             elif image is None:
-                left["a key twice in its system metadata"] += 1
+                reason = "a key twice in its system metadata"
             else:
                 yield row, image
+                continue
+            left[reason] += 1 if row[0] not in told else 0
+            told.add(row[0])
 
     def _grouped(self, uuids):
         # type: (typing.Sequence[typing.Any]) -> typing.Set[typing.Any]
