@@ -14,6 +14,7 @@ from upgrader.lab.node import Node
 
 FRESH = (*STAGE, "--restart")
 MODEL = Path("srv/salt/reclass")
+ACCOUNTS = MODEL / "classes/mysql/client/database_upgrade/nova.yml"
 REAL_TOOL = "/usr/bin/mariadb-backup"
 
 
@@ -66,13 +67,15 @@ def test_unknown_stage(rehearsal: Rehearsal) -> None:
 
 
 def test_unreachable_database(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "classes/mysql/client/database_upgrade/nova.yml", "port: 3306", "port: 3399"):
+    with changed(rehearsal.cfg.root / ACCOUNTS, "port: 3306", "port: 3399"):
         refused(rehearsal, 3, "database at dbs01.lab.local:3399 cannot be reached", "mysql:client:server:upgrade:admin")
 
 
 def test_wrong_password(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "classes/mysql/client/database_upgrade/nova.yml", "password: ${_param:mysql_upgrade_admin_password}", "password: wrong"):
-        refused(rehearsal, 3, "database at dbs01.lab.local:3306 refuses user upgrader (error 1045)", "correct the password")
+    with changed(rehearsal.cfg.root / ACCOUNTS, "password: ${_param:mysql_upgrade_admin_password}", "password: wrong"):
+        refused(
+            rehearsal, 3, "database at dbs01.lab.local:3306 refuses user upgrader (error 1045)", "correct the password"
+        )
 
 
 def test_minion_that_does_not_answer(rehearsal: Rehearsal) -> None:
