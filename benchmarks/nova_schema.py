@@ -3,10 +3,9 @@
 Runs on the lab's bench node: ``upgrader lab --name bench3 up --topology bench``, then
 ``upgrader lab --name bench3 exec bench01 -- env PYTHONPATH=/src /opt/salt/bin/python -m benchmarks.nova_schema 1000 10000``.
 
-Above ``--plain-up-to`` instances the plain side is not run to its end: its three long commands are timed for ``--sample``
-seconds each, what they did is counted in the database, and the rest is multiplied out. The other seven commands are the
-same on both sides and their times are taken from the fast run. Such a figure is marked with ~. It leaves out that plain
-map_instances sorts the whole table anew for each batch of 50, so at large sizes it is too kind to the plain side.
+Above ``--plain-up-to`` instances the plain side is not run to its end: three long parts of it are timed for ``--sample``
+seconds each, what they did is counted in the database, and the rest is multiplied out. The other eight commands are the
+same on both sides and their times are taken from the fast run. Such a figure is marked with ~.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def plain(bench: Bench) -> Run:
 
 
 def plain_extrapolated(bench: Bench, ours: Run, sample: float) -> Run:
-    """Seconds per row of the three long commands, each measured alone, times their rows."""
+    """Seconds per row of the three long parts, each measured alone, times their rows."""
     for step in large_cloud.fast_steps(bench)[:2]:
         step()
     with large_cloud.Memory() as memory:

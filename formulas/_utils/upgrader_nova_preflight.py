@@ -52,7 +52,7 @@ def _ask(connection: typing.Any, question: Question, main: str, api: str) -> typ
     count, first = _read(connection, sql, question.reads) if question.reads else _select(connection, sql)
     if not count:
         return []
-    what = "{0} {1}; {2}".format(count, question.what, question.fails)
+    what = "{0}: {1}; {2}".format(question.what, count, question.fails)
     if question.milliseconds:
         what += ", about {0}".format(_lasting(count * question.milliseconds / 1000))
     return [_finding(question.id, question.severity, question.subject, what, question.remedy, count, first)]

@@ -177,3 +177,28 @@ def test_a_database_that_is_not_there_is_named(live: Bench) -> None:
         f"{name} is not there or empty, and the upgrade starts from {version}"
         for name, version in (("nova_x", 319), ("nova_x_api", 7))
     ]
+
+
+# Rows that preflight calls blockers, planted in a copy at Newton: nova-manage must really come to grief over each.
+FIRST = "(SELECT uuid FROM nova_upgrade.instances WHERE deleted = 0 ORDER BY created_at LIMIT 1)"
+GRIEF = {
+    "flavor-null": f"UPDATE nova_upgrade.instance_extra SET flavor = NULL WHERE instance_uuid = {FIRST}",
+    "extra-gone": f"DELETE FROM nova_upgrade.instance_extra WHERE instance_uuid = {FIRST}",
+    "spec-id-null": "REPLACE INTO nova_upgrade_api.request_specs (instance_uuid, spec)"
+    f' VALUES ({FIRST}, REPLACE((SELECT s.spec FROM nova_upgrade_api.request_specs s LIMIT 1), \'"id": \', \'"id": null, "was": \'))',
+    "spec-garbage": f"REPLACE INTO nova_upgrade_api.request_specs (instance_uuid, spec) VALUES ({FIRST}, '{{')",
+    "orphaned-extra": PLANTED["orphaned-extras"][1].replace("nova.", "nova_upgrade."),
+    "aggregates-double": PLANTED["aggregates-double"][0].replace("nova.", "nova_upgrade."),
+    "flavor-nameless": PLANTED["flavors-double"][0].replace("nova.", "nova_upgrade."),
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("plant", GRIEF)
+def test_what_preflight_calls_a_blocker_really_stops_nova(newton: Bench, plant: str) -> None:
+    newton.query("SET foreign_key_checks = 0")
+    newton.query(GRIEF[plant])
+    newton.query("SET foreign_key_checks = 1")
+    with pytest.raises(CommandExecutionError) as caught:
+        newton.nova("online_data_migrations", fast=False)
+    assert "left: " in str(caught.value)
