@@ -28,10 +28,12 @@ class Bulk(typing.NamedTuple):
     left: typing.Dict[str, int]
     said: str
     memory_mb: int = 0
+    seconds: float = 0.0
 
     def answer(self) -> typing.Dict[str, typing.Any]:
         """For the step's answer, which goes to the journal."""
-        return {"made": self.made, "left_to_nova": self.left, "said": self.said, "worker_memory_mb": self.memory_mb}
+        found = {"made": self.made, "left_to_nova": self.left, "said": self.said}  # type: typing.Dict[str, typing.Any]
+        return dict(found, seconds=round(self.seconds, 1), worker_memory_mb=self.memory_mb)
 
 
 NOT_ASKED = Bulk({}, {}, "plain nova-manage, as asked")
@@ -72,7 +74,11 @@ def judge_worker(outcome: upgrader_nova_manage.Outcome) -> Bulk:
             found["died"], last
         )
     return Bulk(
-        {"request specs": found["specs"], "keypair records": found["keypairs"]}, left, said, found["memory"] // 1024
+        {"request specs": found["specs"], "keypair records": found["keypairs"]},
+        left,
+        said,
+        found["memory"] // 1024,
+        outcome.seconds,
     )
 
 

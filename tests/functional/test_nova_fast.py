@@ -173,10 +173,5 @@ def test_plain_nova_manage_alone_is_used_when_asked(newton: Bench) -> None:
     newton.query(f"UPDATE {MAIN}.instances SET deleted = id WHERE id % 20 > 0")
     newton.query(f"UPDATE {MAIN}.instance_extra SET deleted = id WHERE id % 20 > 0")
     answer = newton.nova("online_data_migrations", fast=False)
-    assert answer["bulk"] == {
-        "made": {},
-        "left_to_nova": {},
-        "said": "plain nova-manage, as asked",
-        "worker_memory_mb": 0,
-    }
+    assert answer["bulk"]["made"] == {} and answer["bulk"]["said"] == "plain nova-manage, as asked"
     assert answer["migrated"]["migrate_instances_add_request_spec"] > 0
