@@ -5,6 +5,8 @@ In a checkout they are siblings of this package; an installed wheel carries them
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -18,3 +20,7 @@ def _shipped(inside: str, beside: str) -> Path:
 
 FORMULAS = _shipped("_formulas", "formulas")
 RECLASS_CLASSES = _shipped("_reclass_classes", "reclass_classes")
+
+# An installed package has formulas/_utils as top-level modules; `python -m upgrader` in a bare checkout finds them here.
+if importlib.util.find_spec("upgrader_sources") is None:
+    sys.path.append(str(FORMULAS / "_utils"))

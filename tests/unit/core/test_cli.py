@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +35,10 @@ Command = Callable[..., Ran]
 @pytest.fixture
 def salt(monkeypatch: pytest.MonkeyPatch) -> SaltInMemory:
     salt = SaltInMemory(pillar=lab_pillar())
-    salt.answer = lambda call, node: {"return": {"a": {"result": True}} if call.kind == "state" else {"counts": {}}, "retcode": 0}
+    salt.answer = lambda call, node: {
+        "return": {"a": {"result": True}} if call.kind == "state" else {"counts": {}},
+        "retcode": 0,
+    }
     monkeypatch.setattr(cli_settings.Settings, "transport", lambda self: salt)
     monkeypatch.setattr(base.Patience, "__init__", lambda self: object.__setattr__(self, "__dict__", FAST))
     return salt
@@ -43,7 +48,9 @@ FAST = {"tick": 0.0, "probe_every": 0.0, "silence": 0.05, "grace": 0.01}
 
 
 @pytest.fixture
-def command(salt: SaltInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(
+    salt: SaltInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
     def run(*words: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["upgrader", "--state-dir", str(tmp_path), *words])
         with pytest.raises(SystemExit) as ended:
@@ -90,7 +97,9 @@ def test_unknown_stage_is_usage(command: Command) -> None:
     assert "'tset-upgrade' is not 'test-upgrade'" in ran.err
 
 
-def test_missing_pillar_key_is_refused_before_a_run_exists(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:
+def test_missing_pillar_key_is_refused_before_a_run_exists(
+    command: Command, salt: SaltInMemory, tmp_path: Path
+) -> None:
     del salt.pillar["upg01.lab.local"]["nova"]["controller"]["database"]["password"]
     ran = command(*STAGE)
     assert ran.code == 3
@@ -101,7 +110,9 @@ def test_missing_pillar_key_is_refused_before_a_run_exists(command: Command, sal
 def test_failing_gate_is_three_and_says_what_to_do(command: Command, salt: SaltInMemory) -> None:
     good = salt.answer
     bad = {"return": "ERROR: dbs01 runs other Salt modules: sync them", "retcode": 1}
-    salt.answer = lambda call, node: bad if call.function == "upgrader_node.modules_current" and node.startswith("dbs") else good(call, node)
+    salt.answer = lambda call, node: (
+        bad if call.function == "upgrader_node.modules_current" and node.startswith("dbs") else good(call, node)
+    )
     ran = command(*STAGE)
     assert ran.code == 3
     assert "at step modules-current, which failed" in ran.err
@@ -110,7 +121,9 @@ def test_failing_gate_is_three_and_says_what_to_do(command: Command, salt: SaltI
 
 def test_failing_step_is_one_and_resume_finishes(command: Command, salt: SaltInMemory) -> None:
     good = salt.answer
-    salt.answer = lambda call, node: {"return": "ERROR: no", "retcode": 1} if call.function == "upgrader_clone.fill" else good(call, node)
+    salt.answer = lambda call, node: (
+        {"return": "ERROR: no", "retcode": 1} if call.function == "upgrader_clone.fill" else good(call, node)
+    )
     assert command(*STAGE).code == 1
     salt.answer = good
     ran = command("resume")
@@ -148,7 +161,9 @@ def test_restart_is_refused_while_an_old_job_still_works_on_a_node(command: Comm
 
 def test_new_run_is_refused_while_one_stands_half_way(command: Command, salt: SaltInMemory) -> None:
     good = salt.answer
-    salt.answer = lambda call, node: {"return": "ERROR: no", "retcode": 1} if call.function == "upgrader_clone.fill" else good(call, node)
+    salt.answer = lambda call, node: (
+        {"return": "ERROR: no", "retcode": 1} if call.function == "upgrader_clone.fill" else good(call, node)
+    )
     command(*STAGE)
     ran = command(*STAGE)
     assert ran.code == 4
@@ -203,7 +218,9 @@ def test_resume_of_a_finished_run_is_refused(command: Command) -> None:
     assert "nothing to resume" in ran.err
 
 
-def test_resume_with_other_formulas_is_refused(command: Command, salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resume_with_other_formulas_is_refused(
+    command: Command, salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     salt.die_after = "upgrader_nova.db_sync"
     command(*STAGE)
     monkeypatch.setattr("upgrader.cli.runs.formulas_digest", lambda: "0" * 64)
@@ -214,7 +231,9 @@ def test_resume_with_other_formulas_is_refused(command: Command, salt: SaltInMem
 
 def test_stamp_passes_over_a_step(command: Command, salt: SaltInMemory) -> None:
     good = salt.answer
-    salt.answer = lambda call, node: {"return": "ERROR: no", "retcode": 1} if call.function == "upgrader_clone.fill" else good(call, node)
+    salt.answer = lambda call, node: (
+        {"return": "ERROR: no", "retcode": 1} if call.function == "upgrader_clone.fill" else good(call, node)
+    )
     command(*STAGE)
     assert command("stamp", "clone-fill", "--reason", "loaded by hand").code == 0
     assert command("resume").code == 0
@@ -228,12 +247,19 @@ def test_history_lists_runs_and_speaks_json(command: Command) -> None:
     assert len(json.loads(command("history", "-o", "json").out)["runs"]) == 2
 
 
-def test_unexpected_error_is_one_sentence_and_no_traceback(command: Command, salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_is_one_sentence_and_no_traceback(
+    command: Command, salt: SaltInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("upgrader.cli.runs.make_plan", lambda *a: 1 / 0)
     ran = command(*STAGE)
     assert ran.code == 1
     assert "Traceback" not in ran.err + ran.out
     assert "internal error (ZeroDivisionError)" in ran.err
+    report = next(tmp_path.glob("upgrader-crash-*"))
+    assert str(report) in ran.err
+    assert "ZeroDivisionError" in report.read_text()
+    assert report.stat().st_mode & 0o777 == 0o600
 
 
 def test_no_secret_of_the_pillar_reaches_journal_or_screen(command: Command, tmp_path: Path) -> None:
@@ -271,8 +297,24 @@ def test_run_is_found_by_the_beginning_of_its_id(command: Command) -> None:
     assert command("status", "nonsense").code == 2
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["control-plane", "--help"], ["plan", "--help"], ["resume", "-h"], ["--version"]])
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], ["control-plane", "--help"], ["plan", "--help"], ["resume", "-h"], ["--version"]]
+)
 def test_help_is_help(command: Command, words: list[str]) -> None:
     ran = command(*words)
     assert ran.code in (0, 2)
     assert "upgrader" in (ran.out + ran.err).lower()
+
+
+def test_module_runs_in_a_bare_checkout(tmp_path: Path) -> None:
+    """Nothing of the project installed, only its dependencies: the shared files are found all the same."""
+    question = "import upgrader.cli.settings as s; print(s.formulas_digest())"
+    root = Path(__file__).parents[3]
+    isolated = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(root)!r}); sys.path[:] = [p for p in sys.path if '_utils' not in p]; {question}",
+    ]
+    ran = subprocess.run(isolated, capture_output=True, text=True, cwd=tmp_path, env={}, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.strip()) == 64

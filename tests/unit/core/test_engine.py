@@ -137,7 +137,9 @@ def test_resume_runs_a_step_that_was_never_published(run: Run) -> None:
 
 
 def test_silent_node_is_a_failed_reply(run: Run) -> None:
-    run.salt.answer = lambda call, node: None if node == "n2" and call.function == "do.one" else {"return": 1, "retcode": 0}
+    run.salt.answer = lambda call, node: (
+        None if node == "n2" and call.function == "do.one" else {"return": 1, "retcode": 0}
+    )
     run.salt.running.add(("n2", "dead"))
     outcome = run.start()
     assert not outcome.ok
@@ -184,7 +186,9 @@ def test_lost_step_whose_check_finds_it_done_is_not_run_again(tmp_path: Path) ->
 
 
 def test_call_that_outlasts_its_timeout_is_said_to_run_on(run: Run) -> None:
-    run.salt.answer = lambda call, node: None if call.function == "do.one" and node == "n1" else {"return": 1, "retcode": 0}
+    run.salt.answer = lambda call, node: (
+        None if call.function == "do.one" and node == "n1" else {"return": 1, "retcode": 0}
+    )
     run.salt.still_running = lambda jid, nodes: dict.fromkeys(nodes, True)  # type: ignore[method-assign]
     outcome = run.start()
     assert "did not finish do.one within 60 s; job" in outcome.reason

@@ -41,7 +41,9 @@ def test_all_missing_keys_are_named_at_once() -> None:
     pillar = lab_pillar()
     remove(pillar[UPG], "nova:controller:database:host")
     remove(pillar[DBS], "xtrabackup:client:target:host")
-    with pytest.raises(Refused, match=r"xtrabackup:client:target:host.*nova:controller:database:host|nova:controller.*xtrabackup"):
+    with pytest.raises(
+        Refused, match=r"xtrabackup:client:target:host.*nova:controller:database:host|nova:controller.*xtrabackup"
+    ):
         cloud_from_pillar(pillar, CFG)
 
 

@@ -61,7 +61,9 @@ def test_plan_of_another_version_is_refused(plan: Plan) -> None:
         plan_from_json(json.dumps(raw))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"plan_schema": 1}', '{"plan_schema": 1, "cloud": "x", "stages": [{}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"plan_schema": 1}', '{"plan_schema": 1, "cloud": "x", "stages": [{}]}']
+)
 def test_garbage_is_no_plan(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         plan_from_json(text)
@@ -85,7 +87,9 @@ def test_plan_that_cannot_run_is_refused(steps: tuple[Step, ...], complaint: str
 
 
 def test_references_are_replaced_by_run_and_replies() -> None:
-    call = Call("module", "f", ("a",), {"receipt": RUN_ID, "deep": [{"counts": reply_of("prove", "counts")}], "plain": 3})
+    call = Call(
+        "module", "f", ("a",), {"receipt": RUN_ID, "deep": [{"counts": reply_of("prove", "counts")}], "plain": 3}
+    )
     bound = bind(call, "run-1", {"prove": {"counts": {"nova": 1}}})
     assert bound.args == {"receipt": "run-1", "deep": [{"counts": {"nova": 1}}], "plain": 3}
 

@@ -23,7 +23,9 @@ def follower(answers: Iterator[Any]) -> tuple[ProgressFollower, Clock, SaltInMem
 
 
 def test_pace_since_the_first_answer_gives_the_time_left() -> None:
-    follow, clock, _ = follower(iter([{"what": "rows", "done": 0, "total": 100}, {"what": "rows", "done": 25, "total": 100}]))
+    follow, clock, _ = follower(
+        iter([{"what": "rows", "done": 0, "total": 100}, {"what": "rows", "done": 25, "total": 100}])
+    )
     seen = []
     for _ in range(5):
         seen.append(follow.look())
@@ -62,6 +64,9 @@ def test_progress_reads_like_a_sentence(progress: Progress, text: str) -> None:
     assert progress_text(progress) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (9.96, "10.0 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.96, "10.0 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")],
+)
 def test_durations_are_worded(seconds: float, text: str) -> None:
     assert duration(seconds) == text

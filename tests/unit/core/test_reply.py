@@ -17,8 +17,14 @@ STATE = Call("state", "state.apply", ("n",), {"mods": "nova"})
     ("answer", "sentence"),
     [
         ({"return": "ERROR: no /etc/nova/nova.conf", "retcode": 1, "success": False}, "no /etc/nova/nova.conf"),
-        ({"return": "'upgrader_nova.db_sync' is not available.", "retcode": 254, "success": False}, "'upgrader_nova.db_sync' is not available."),
-        ({"return": "Traceback (most recent call last):\n  File x\nKeyError: 'a'", "retcode": 1, "success": False}, "KeyError: 'a'"),
+        (
+            {"return": "'upgrader_nova.db_sync' is not available.", "retcode": 254, "success": False},
+            "'upgrader_nova.db_sync' is not available.",
+        ),
+        (
+            {"return": "Traceback (most recent call last):\n  File x\nKeyError: 'a'", "retcode": 1, "success": False},
+            "KeyError: 'a'",
+        ),
         ({"return": "Error running 'upgrader_nova.db_sync': at 319", "retcode": 1}, "at 319"),
         ({"return": "", "retcode": 1}, "the function failed without a word"),
         ({"return": None, "success": False}, "the function failed without a word"),
@@ -58,7 +64,9 @@ def test_states_that_did_not_run_for_want_of_another_are_not_the_cause() -> None
 
 
 def test_state_reply_names_what_changed_but_not_its_content() -> None:
-    value = {"a": {"__id__": "conf", "result": True, "comment": "", "changes": {"diff": "-password=old"}, "__run_num__": 0}}
+    value = {
+        "a": {"__id__": "conf", "result": True, "comment": "", "changes": {"diff": "-password=old"}, "__run_num__": 0}
+    }
     reply = judge(STATE, "n", {"return": value, "retcode": 0})
     assert reply.ok
     assert reply.changes == {"conf": ["diff"]}

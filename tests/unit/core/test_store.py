@@ -54,7 +54,9 @@ def test_finished_backup_is_never_overwritten(tmp_path: Path) -> None:
     assert b"is there already" in answer.stderr
 
 
-@pytest.mark.parametrize("words", ["", "receive", "receive ../etc/passwd", "cat r1", "receive r1 r2", "receive .hidden", "sh -c id"])
+@pytest.mark.parametrize(
+    "words", ["", "receive", "receive ../etc/passwd", "cat r1", "receive r1 r2", "receive .hidden", "sh -c id"]
+)
 def test_key_can_do_nothing_else(tmp_path: Path, words: str) -> None:
     answer = ask(tmp_path, words, b"x")
     assert answer.returncode == 1
