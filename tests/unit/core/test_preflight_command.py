@@ -154,7 +154,12 @@ def test_plan_with_repair_tells_the_preflight_what_it_repairs() -> None:
 
 @pytest.mark.parametrize("words", [2, 60])
 def test_table_stays_within_80_columns(words: int) -> None:
-    long = {**BLOCKER, "what": "word " * words, "remedy": "nova_api.instance_group_member " * words}
+    long = {
+        **BLOCKER,
+        "subject": "x" * 40,
+        "what": "x" * words * 9,
+        "remedy": "nova_api.instance_group_member " * words,
+    }
     assert max(len(line) for line in findings_text([long, WARNING]).splitlines()) <= 80
 
 
