@@ -50,7 +50,9 @@ def pillar_current(timeout=60):
         salt '*' upgrader_node.pillar_current
     """
     if not __salt__["saltutil.refresh_pillar"](wait=True, timeout=timeout):
-        raise CommandExecutionError("{} did not get its pillar within {} s: see the Salt master's log".format(__opts__["id"], timeout))
+        raise CommandExecutionError(
+            "{} did not get its pillar within {} s: see the Salt master's log".format(__opts__["id"], timeout)
+        )
     return {"comment": "pillar taken anew"}
 
 

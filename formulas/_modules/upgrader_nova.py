@@ -63,7 +63,9 @@ def _target(controller, allow_production):
             text = conf.read()
     except FileNotFoundError:
         raise CommandExecutionError(
-            "{0} does not exist; nova-manage would silently work on an SQLite file of its own: apply state nova.configured first".format(path)
+            "{0} does not exist; nova-manage would silently work on an SQLite file of its own: apply state nova.configured first".format(
+                path
+            )
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise CommandExecutionError("{0} cannot be read: {1}".format(path, error)) from None
@@ -84,7 +86,9 @@ def _connect(url):
         if code in (1044, 1045):
             raise CommandExecutionError(
                 "database server {0}:{1} refuses user {2} (error {3}); the password in nova.conf and pillar"
-                " nova:controller:database:password is wrong or the user is missing".format(url.host, url.port, url.user, code)
+                " nova:controller:database:password is wrong or the user is missing".format(
+                    url.host, url.port, url.user, code
+                )
             ) from None
         raise CommandExecutionError(
             "database server {0}:{1} cannot be reached (error {2}); start it or correct nova:controller:database:host".format(
@@ -96,12 +100,18 @@ def _connect(url):
 
 def _nova_manage(controller):
     """The nova-manage of this node and the Python that runs it."""
-    script = os.path.join(controller["venv"], "bin", "nova-manage") if controller.get("engine") == "venv" else "/usr/bin/nova-manage"
+    script = (
+        os.path.join(controller["venv"], "bin", "nova-manage")
+        if controller.get("engine") == "venv"
+        else "/usr/bin/nova-manage"
+    )
     try:
         with open(script, encoding="utf-8") as opened:
             return script, upgrader_nova_manage.interpreter(script, opened.readline())
     except (OSError, ValueError) as error:
-        raise CommandExecutionError("nova-manage cannot be used: {0}; install Ocata's nova or correct nova:controller:venv".format(error)) from None
+        raise CommandExecutionError(
+            "nova-manage cannot be used: {0}; install Ocata's nova or correct nova:controller:venv".format(error)
+        ) from None
 
 
 @contextlib.contextmanager
@@ -117,14 +127,18 @@ def _session(pillar, opts, allow_production=False, patience=HOUR):
             for schema in (target.main, target.api):
                 if not upgrader_database.schema_exists(connection, schema):
                     raise CommandExecutionError(
-                        "database {0} does not exist or is not granted to {1}; create the clones first".format(schema, target.main_url.user)
+                        "database {0} does not exist or is not granted to {1}; create the clones first".format(
+                            schema, target.main_url.user
+                        )
                     )
             lock_file = os.path.join(opts["cachedir"], "upgrader-nova-{0}.lock".format(target.main))
             yield upgrader_nova_driver.Session(target, connection, script, python, lock_file, patience)
     except upgrader_nova_target.NovaError as error:
         raise CommandExecutionError(upgrader_database.redact(str(error), secrets)) from None
     except pymysql.err.MySQLError as error:
-        raise CommandExecutionError("the database failed: {0}".format(upgrader_database.redact(str(error), secrets))) from None
+        raise CommandExecutionError(
+            "the database failed: {0}".format(upgrader_database.redact(str(error), secrets))
+        ) from None
 
 
 def versions(allow_production=False):
@@ -235,10 +249,14 @@ def status(timeout=HOUR, allow_production=False):
         argv = [script, "--config-file", session.target.config_file, "upgrade", "check"]
         if not os.path.exists(script):
             raise CommandExecutionError("no {0}: install Ocata's nova (15.1.5) whole".format(script))
-        outcome = upgrader_nova_manage.run(argv, timeout, shown="nova-status upgrade check", secrets=session.target.secrets)
+        outcome = upgrader_nova_manage.run(
+            argv, timeout, shown="nova-status upgrade check", secrets=session.target.secrets
+        )
         checks = upgrader_nova_status.checks(outcome)
         found = upgrader_nova_status.findings(checks, bool(controller.get("placement")))
-        return _judged(found, {"checks": [dict(check._asdict()) for check in checks]}, upgrader_nova_status.summary(checks))
+        return _judged(
+            found, {"checks": [dict(check._asdict()) for check in checks]}, upgrader_nova_status.summary(checks)
+        )
 
 
 def map_cell0(timeout=HOUR, allow_production=False, patience=HOUR):
@@ -360,7 +378,9 @@ def findings(expected=None, allow_production=False):
 def _findings(session, expected):
     target, connection = session.target, session.connection
     main, api = target.main, target.api
-    found = upgrader_nova_findings.check_versions(session.versions(), {"api": OCATA_API, "main": OCATA_MAIN, "cell0": OCATA_MAIN})
+    found = upgrader_nova_findings.check_versions(
+        session.versions(), {"api": OCATA_API, "main": OCATA_MAIN, "cell0": OCATA_MAIN}
+    )
     if found:
         return found
     mapped = upgrader_nova_cells.assert_isolated(session)

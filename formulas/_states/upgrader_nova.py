@@ -67,7 +67,9 @@ def online_data_migrations_done(name, max_count=2000):
         return "" if any(salt["upgrader_nova.remaining"]().values()) else "no row is left to migrate"
 
     planned = "would run online_data_migrations in batches of {0}".format(max_count)
-    return _state(name, __opts__["test"], __salt__, settled, planned, "online_data_migrations", {"max_count": max_count})
+    return _state(
+        name, __opts__["test"], __salt__, settled, planned, "online_data_migrations", {"max_count": max_count}
+    )
 
 
 def cell0_mapped(name):
@@ -86,7 +88,9 @@ def cell_present(name, cell="cell1"):
         found = sorted(set(salt["upgrader_nova.cells"]()["cells"]) - {"cell0"})
         return "{0} is there".format(cell) if found == [cell] else ""
 
-    return _state(name, __opts__["test"], __salt__, settled, "would create {0}".format(cell), "create_cell", {"name": cell})
+    return _state(
+        name, __opts__["test"], __salt__, settled, "would create {0}".format(cell), "create_cell", {"name": cell}
+    )
 
 
 def hosts_discovered(name, cell="cell1"):
@@ -95,7 +99,9 @@ def hosts_discovered(name, cell="cell1"):
     def settled(salt):
         return "all compute hosts are mapped" if salt["upgrader_nova.cells"]()["unmapped_hosts"] == [] else ""
 
-    return _state(name, __opts__["test"], __salt__, settled, "would map the compute hosts", "discover_hosts", {"cell": cell})
+    return _state(
+        name, __opts__["test"], __salt__, settled, "would map the compute hosts", "discover_hosts", {"cell": cell}
+    )
 
 
 def instances_mapped(name, cell="cell1", max_count=2000):
@@ -107,7 +113,9 @@ def instances_mapped(name, cell="cell1", max_count=2000):
         return "all {0} instances are mapped".format(counts["instances"]) if done else ""
 
     planned = "would map the instances to {0}".format(cell)
-    return _state(name, __opts__["test"], __salt__, settled, planned, "map_instances", {"cell": cell, "max_count": max_count})
+    return _state(
+        name, __opts__["test"], __salt__, settled, planned, "map_instances", {"cell": cell, "max_count": max_count}
+    )
 
 
 def isolated(name):

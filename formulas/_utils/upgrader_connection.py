@@ -26,7 +26,7 @@ def connect(
     user: str = "root",
     password: str = "",
     timeout: int = 5,
-    **more: typing.Any
+    **more: typing.Any,
 ) -> typing.Any:
     """A DB-API connection to a MariaDB or MySQL server, autocommit on.
 

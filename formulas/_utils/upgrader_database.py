@@ -39,7 +39,13 @@ class DatabaseUrl(typing.NamedTuple):
         """The URL with every part quoted, so that any password survives any parser. A secret: never log it."""
         query = "?" + self.query if self.query else ""
         return "{0}://{1}:{2}@{3}:{4}/{5}{6}".format(
-            self.driver, quote(self.user, safe=""), quote(self.password, safe=""), self.host, self.port, self.database, query
+            self.driver,
+            quote(self.user, safe=""),
+            quote(self.password, safe=""),
+            self.host,
+            self.port,
+            self.database,
+            query,
         )
 
     def place(self) -> typing.Tuple[str, int, str, str]:
@@ -98,14 +104,14 @@ def scalar(connection: typing.Any, statement: str, values: typing.Sequence[typin
 
 def schema_exists(connection: typing.Any, schema: str) -> bool:
     """Whether the connection's user can see the schema: a missing grant looks the same as a missing schema."""
-    return bool(scalar(connection, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = %s", (schema,)))
+    return bool(
+        scalar(connection, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = %s", (schema,))
+    )
 
 
 def table_names(connection: typing.Any, schema: str) -> typing.List[str]:
     """Base tables of a schema, sorted."""
-    statement = (
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_type = 'BASE TABLE' ORDER BY table_name"
-    )
+    statement = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_type = 'BASE TABLE' ORDER BY table_name"
     return [row[0] for row in rows(connection, statement, (schema,))]
 
 

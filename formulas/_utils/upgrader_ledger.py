@@ -21,7 +21,6 @@ class Clone(typing.NamedTuple):
     filled: bool
 
 
-
 def read(cursor: typing.Any) -> typing.Dict[str, Clone]:
     """The clones the ledger knows, by name. Makes the ledger when the server has none yet."""
     for statement in CREATE:

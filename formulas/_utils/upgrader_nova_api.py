@@ -21,7 +21,9 @@ def get(url: str, timeout: float) -> typing.Dict[str, typing.Any]:
         with _DIRECT.open(request, timeout=timeout) as reply:
             return dict(json.loads(reply.read().decode("utf-8")))
     except urllib.error.HTTPError as error:
-        raise NovaError("GET {0} answered {1} {2}; see the journal of nova-api on this node".format(url, error.code, error.reason)) from None
+        raise NovaError(
+            "GET {0} answered {1} {2}; see the journal of nova-api on this node".format(url, error.code, error.reason)
+        ) from None
     except (OSError, ValueError) as error:
         raise NovaError("GET {0} had no usable answer: {1}".format(url, getattr(error, "reason", error))) from None
 
@@ -35,7 +37,9 @@ def wait(url: str, patience: float) -> None:
             return
         except NovaError as error:
             if time.monotonic() >= deadline:
-                raise NovaError("nova-api does not answer within {0:.0f} s, last seen: {1}".format(patience, error)) from None
+                raise NovaError(
+                    "nova-api does not answer within {0:.0f} s, last seen: {1}".format(patience, error)
+                ) from None
         time.sleep(POLL)
 
 

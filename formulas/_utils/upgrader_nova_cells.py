@@ -22,7 +22,10 @@ CELL0_TRANSPORT = "none:///"
 def shown(cell: Cell) -> str:
     """A cell as an operator may see it."""
     return "{0} ({1}, database {2}, queue {3})".format(
-        cell.name or "nameless cell", cell.uuid, upgrader_database.redact(cell.database_connection), upgrader_database.redact(cell.transport_url)
+        cell.name or "nameless cell",
+        cell.uuid,
+        upgrader_database.redact(cell.database_connection),
+        upgrader_database.redact(cell.transport_url),
     )
 
 
@@ -76,10 +79,16 @@ def map_cell0(session: Session, timeout: float) -> Answer:
         if before:
             upgrader_nova_rows.repair_cell(session.connection, target.api, before[0].id, wanted)
         else:
-            demand(judgement.judge_exit(nova.run(["cell_v2", "map_cell0", "--database_connection", wanted], timeout, secret=True)))
+            demand(
+                judgement.judge_exit(
+                    nova.run(["cell_v2", "map_cell0", "--database_connection", wanted], timeout, secret=True)
+                )
+            )
     after = [cell for cell in assert_isolated(session) if cell.uuid == CELL0_UUID]
     if len(after) != 1 or after[0].database_connection != wanted or after[0].transport_url != CELL0_TRANSPORT:
-        raise NovaError("map_cell0 exited 0 but {0}.cell_mappings has no cell0 that names {1}".format(target.api, target.cell0))
+        raise NovaError(
+            "map_cell0 exited 0 but {0}.cell_mappings has no cell0 that names {1}".format(target.api, target.cell0)
+        )
     did = "the URL of cell0 was written anew, quoted" if before else "cell0 is mapped to {0}".format(target.cell0)
     return answer(target.cell0 if before else None, target.cell0, True, did)
 
@@ -93,7 +102,9 @@ def the_cell(session: Session, name: str) -> Cell:
     others = _others(assert_isolated(session))
     if len(others) != 1 or others[0].name != name:
         found = "; ".join(shown(cell) for cell in others) or "none"
-        raise NovaError("exactly one cell, {0}, is expected beside cell0 in {1}; found: {2}".format(name, session.target.api, found))
+        raise NovaError(
+            "exactly one cell, {0}, is expected beside cell0 in {1}; found: {2}".format(name, session.target.api, found)
+        )
     return others[0]
 
 
@@ -152,12 +163,18 @@ def _map_batches(session: Session, nova: typing.Any, cell: Cell, max_count: int,
     target, connection = session.target, session.connection
     seen = set()  # type: typing.Set[str]
     for number in range(1, bound + 1):
-        outcome = nova.run(["cell_v2", "map_instances", "--cell_uuid", cell.uuid, "--max-count", str(max_count)], timeout)
+        outcome = nova.run(
+            ["cell_v2", "map_instances", "--cell_uuid", cell.uuid, "--max-count", str(max_count)], timeout
+        )
         demand(judgement.judge_exit(outcome, (0, 1)))
         if outcome.exit_code == 0:
             return number
         marker = upgrader_nova_rows.map_marker(connection, target.api)
         if not marker or marker in seen:
-            raise NovaError("map_instances exits 1 for more to do, but its marker in {0} does not move ({1!r})".format(target.api, marker))
+            raise NovaError(
+                "map_instances exits 1 for more to do, but its marker in {0} does not move ({1!r})".format(
+                    target.api, marker
+                )
+            )
         seen.add(marker)
     raise NovaError("map_instances has not finished after {0} batches of {1}".format(bound, max_count))

@@ -87,8 +87,16 @@ def exclusively(session: Session) -> typing.Iterator[Exclusive]:
         )
     try:
         with open(session.lock_file, "a") as lock:
-            _until(lambda: _orphan(lock, session.lock_file), session.patience, "wait for it or end it, then run the step again")
-            _until(lambda: _ddl(session), session.patience, "wait until SHOW PROCESSLIST is free of it, then run the step again")
+            _until(
+                lambda: _orphan(lock, session.lock_file),
+                session.patience,
+                "wait for it or end it, then run the step again",
+            )
+            _until(
+                lambda: _ddl(session),
+                session.patience,
+                "wait until SHOW PROCESSLIST is free of it, then run the step again",
+            )
             yield Exclusive(session, lock.fileno())
     finally:
         upgrader_database.scalar(connection, "SELECT RELEASE_LOCK(%s)", (name,))
@@ -106,7 +114,9 @@ def _ddl(session: Session) -> str:
     found = upgrader_database.running_ddl(session.connection, session.target.schemas)
     if not found:
         return ""
-    return "the database server still carries out {0!r} for connection {1}, {2} s so far".format(found[0][2], found[0][0], found[0][1])
+    return "the database server still carries out {0!r} for connection {1}, {2} s so far".format(
+        found[0][2], found[0][0], found[0][1]
+    )
 
 
 def answer(before: typing.Any, after: typing.Any, changed: bool, comment: str, **more: typing.Any) -> Answer:
@@ -143,7 +153,9 @@ def main_sync_needed(versions: typing.Mapping[str, typing.Optional[int]], wanted
 def db_sync(session: Session, wanted: int, timeout: float) -> Answer:
     """``db sync --version wanted`` when the main schema, or a mapped cell0, is lower; both are proven afterwards."""
     target, before = session.target, session.versions()
-    mapped = any(cell.uuid == upgrader_nova_rows.CELL0_UUID for cell in upgrader_nova_rows.cells(session.connection, target.api))
+    mapped = any(
+        cell.uuid == upgrader_nova_rows.CELL0_UUID for cell in upgrader_nova_rows.cells(session.connection, target.api)
+    )
     if not main_sync_needed(before, wanted, mapped):
         return answer(before, before, False, judgement.already(target.main, before["main"], wanted))
     with_cell0 = mapped and judgement.sync_needed(before["cell0"], wanted)
@@ -178,11 +190,17 @@ def online_data_migrations(session: Session, newton: int, max_count: int, timeou
     bound = 8 + 4 * (1 + upgrader_nova_rows.live_instances(connection, target.main) // max_count)
     sums = {}  # type: typing.Dict[str, int]
     with exclusively(session) as nova:
-        bulk = upgrader_nova_bulk.specs(session, (nova.descriptor,), before, timeout) if fast else upgrader_nova_bulk.NOT_ASKED
+        bulk = (
+            upgrader_nova_bulk.specs(session, (nova.descriptor,), before, timeout)
+            if fast
+            else upgrader_nova_bulk.NOT_ASKED
+        )
         batches = _batches(session, nova, max_count, timeout, bound, sums, fast)
     after = upgrader_nova_rows.unmigrated(connection, target.main, target.api)
     moved = sum(sums.values()) + sum(bulk.made.values())
-    comment = "nothing is left to migrate; {0} row(s) moved, {1} batch(es) of nova-manage; {2}".format(moved, batches, bulk.said)
+    comment = "nothing is left to migrate; {0} row(s) moved, {1} batch(es) of nova-manage; {2}".format(
+        moved, batches, bulk.said
+    )
     return answer(before, after, moved > 0, comment, migrated=sums, batches=batches, bulk=bulk.answer())
 
 
@@ -196,7 +214,13 @@ def _group_trouble(session: Session, outcome: upgrader_nova_manage.Outcome) -> t
 
 
 def _batches(
-    session: Session, nova: Exclusive, max_count: int, timeout: float, bound: int, sums: typing.Dict[str, int], fast: bool
+    session: Session,
+    nova: Exclusive,
+    max_count: int,
+    timeout: float,
+    bound: int,
+    sums: typing.Dict[str, int],
+    fast: bool,
 ) -> int:
     """Run batches; returns how many. ``sums`` collects the rows done by migration.
 
@@ -225,6 +249,12 @@ def _batches(
             rewound, marker = True, ""
             continue
         raise NovaError(
-            "online_data_migrations exits {0} and does nothing more, but is not done; left: {1}".format(outcome.exit_code, judgement.still(left))
+            "online_data_migrations exits {0} and does nothing more, but is not done; left: {1}".format(
+                outcome.exit_code, judgement.still(left)
+            )
         )
-    raise NovaError("online_data_migrations has not finished after {0} batches of {1}; left: {2}".format(bound, max_count, judgement.still(left)))
+    raise NovaError(
+        "online_data_migrations has not finished after {0} batches of {1}; left: {2}".format(
+            bound, max_count, judgement.still(left)
+        )
+    )

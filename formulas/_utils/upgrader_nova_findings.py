@@ -35,7 +35,9 @@ def source_names(main: str) -> typing.Dict[str, str]:
     return {main: source, main + "_api": source + "_api"}
 
 
-def check_versions(found: typing.Mapping[str, typing.Optional[int]], wanted: typing.Mapping[str, int]) -> typing.List[Finding]:
+def check_versions(
+    found: typing.Mapping[str, typing.Optional[int]], wanted: typing.Mapping[str, int]
+) -> typing.List[Finding]:
     """One finding for each schema that is not exactly where the target release has it."""
     return [
         finding(
@@ -48,14 +50,32 @@ def check_versions(found: typing.Mapping[str, typing.Optional[int]], wanted: typ
     ]
 
 
-def check_cells(names: typing.Sequence[str], mappings: typing.Mapping[str, int], hosts: typing.Sequence[str]) -> typing.List[Finding]:
+def check_cells(
+    names: typing.Sequence[str], mappings: typing.Mapping[str, int], hosts: typing.Sequence[str]
+) -> typing.List[Finding]:
     """Cells, host mappings and instance mappings."""
     found = []
     if sorted(names) != ["cell0", "cell1"]:
-        found.append(finding("cells", "are {0} instead of cell0 and cell1".format(", ".join(names) or "none"), "run map_cell0 and create_cell"))
+        found.append(
+            finding(
+                "cells",
+                "are {0} instead of cell0 and cell1".format(", ".join(names) or "none"),
+                "run map_cell0 and create_cell",
+            )
+        )
     if hosts:
-        found.append(finding("compute hosts", "{0} have no mapping: {1}".format(len(hosts), ", ".join(hosts[:10])), "run discover_hosts"))
-    for key, what in (("unmapped", "have no mapping"), ("without cell", "are mapped to no cell"), ("markers", "mark an unfinished walk")):
+        found.append(
+            finding(
+                "compute hosts",
+                "{0} have no mapping: {1}".format(len(hosts), ", ".join(hosts[:10])),
+                "run discover_hosts",
+            )
+        )
+    for key, what in (
+        ("unmapped", "have no mapping"),
+        ("without cell", "are mapped to no cell"),
+        ("markers", "mark an unfinished walk"),
+    ):
         if mappings[key]:
             found.append(finding("instances", "{0} {1}".format(mappings[key], what), "run map_instances"))
     return found
@@ -69,7 +89,13 @@ def check_rows(left: typing.Mapping[str, int], broken_groups: int) -> typing.Lis
         if count
     ]
     if broken_groups:
-        found.append(finding("request specs", "{0} name a server group without uuid".format(broken_groups), "run the server-group repair"))
+        found.append(
+            finding(
+                "request specs",
+                "{0} name a server group without uuid".format(broken_groups),
+                "run the server-group repair",
+            )
+        )
     return found
 
 
@@ -81,12 +107,24 @@ def compare_counts(main: str, expected: Counts, actual: Counts, own_services: in
     found = []
     for clone, source in sorted(source_names(main).items()):
         if source not in expected:
-            found.append(finding(source, "is not among the snapshot's counts ({0})".format(", ".join(sorted(expected))), "take the counts again"))
+            found.append(
+                finding(
+                    source,
+                    "is not among the snapshot's counts ({0})".format(", ".join(sorted(expected))),
+                    "take the counts again",
+                )
+            )
             continue
         for table, counts in sorted(expected[source].items()):
             now = actual.get(clone, {}).get(table)
             if now is None:
-                found.append(finding("{0}.{1}".format(clone, table), "is gone; the snapshot has it", "fill the clone again and repeat the upgrade"))
+                found.append(
+                    finding(
+                        "{0}.{1}".format(clone, table),
+                        "is gone; the snapshot has it",
+                        "fill the clone again and repeat the upgrade",
+                    )
+                )
             else:
                 found.extend(_compare(clone, table, counts, now, main, expected[source], actual, own_services))
     return found
@@ -130,13 +168,21 @@ def _compare_api(name: str, table: str, total: int, now: int) -> typing.List[Fin
 
 
 def _differs(subject: str, what: str, wanted: typing.Optional[int], found: typing.Optional[int]) -> Finding:
-    return finding(subject, "has {0} {1}, the snapshot says {2}".format(found, what, wanted), "look at the table before anybody uses this copy")
+    return finding(
+        subject,
+        "has {0} {1}, the snapshot says {2}".format(found, what, wanted),
+        "look at the table before anybody uses this copy",
+    )
 
 
 def compare_api(listed: typing.Mapping[str, int], wanted: typing.Mapping[str, int]) -> typing.List[Finding]:
     """What nova-api lists against what the snapshot and the copy say it must list."""
     return [
-        finding("nova-api {0}".format(kind), "lists {0}, expected {1}".format(listed.get(kind), count), "compare the API's list with the database")
+        finding(
+            "nova-api {0}".format(kind),
+            "lists {0}, expected {1}".format(listed.get(kind), count),
+            "compare the API's list with the database",
+        )
         for kind, count in sorted(wanted.items())
         if listed.get(kind) != count
     ]

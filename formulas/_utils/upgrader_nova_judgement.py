@@ -34,7 +34,11 @@ def already(what: str, current: typing.Optional[int], wanted: int) -> str:
     """Why nothing was run."""
     if current == wanted:
         return "{0} is already at {1}".format(what, wanted)
-    newton = " (Newton's releases end at 20 to 22)" if wanted == NEWTON_API[0] and NEWTON_API[0] < (current or 0) <= NEWTON_API[1] else ""
+    newton = (
+        " (Newton's releases end at 20 to 22)"
+        if wanted == NEWTON_API[0] and NEWTON_API[0] < (current or 0) <= NEWTON_API[1]
+        else ""
+    )
     return "{0} is at {1}, past {2}{3}; nothing to do".format(what, current, wanted, newton)
 
 
@@ -57,7 +61,9 @@ def judge_sync(what: str, outcome: Outcome, after: typing.Optional[int], wanted:
     """``db sync`` or ``api_db sync``: clean exit, no crash in the output, and the version in the database."""
     if outcome.exit_code != 0 or upgrader_nova_manage.crash(outcome):
         last = upgrader_nova_manage.last_words(outcome)
-        return False, "{0} stays at {1} instead of {2}; {3}{4}".format(what, after, wanted, failure(outcome), _remedy(last))
+        return False, "{0} stays at {1} instead of {2}; {3}{4}".format(
+            what, after, wanted, failure(outcome), _remedy(last)
+        )
     if after is None or after < wanted:
         return False, "{0} is at {1} instead of {2}, though '{3}' exited 0".format(what, after, wanted, outcome.command)
     return True, "{0} is at {1}".format(what, after)
@@ -67,11 +73,16 @@ def judge_cell0_sync(outcome: Outcome, cell0: str, after: typing.Optional[int], 
     """The part of ``db sync`` that nova swallows (trap 8): text and cell0's own version both count."""
     reason = upgrader_nova_manage.cell0_error(outcome)
     if reason:
-        return False, "cell0 was not synced although the command exited {0}: {1}; create {2} and grant it to nova's user".format(
-            outcome.exit_code, reason, cell0
+        return (
+            False,
+            "cell0 was not synced although the command exited {0}: {1}; create {2} and grant it to nova's user".format(
+                outcome.exit_code, reason, cell0
+            ),
         )
     if after is None or after < wanted:
-        return False, "cell0 database {0} is at {1} instead of {2}, though '{3}' said nothing".format(cell0, after, wanted, outcome.command)
+        return False, "cell0 database {0} is at {1} instead of {2}, though '{3}' said nothing".format(
+            cell0, after, wanted, outcome.command
+        )
     return True, "{0} is at {1}".format(cell0, after)
 
 
@@ -90,8 +101,11 @@ def judge_batch(outcome: Outcome, left: typing.Mapping[str, int], grouped: int, 
                 "; server-group members stop it (nova bug 1830747): {0} live member(s) without request spec,"
                 " {1} spec(s) with a group that has no uuid; they need the server-group repair"
             ).format(grouped, broken)
-        return False, "online migration {0} raised an exception that nova does not log (exit code {1}); left: {2}{3}".format(
-            ", ".join(failed), outcome.exit_code, still(left), cause
+        return (
+            False,
+            "online migration {0} raised an exception that nova does not log (exit code {1}); left: {2}{3}".format(
+                ", ".join(failed), outcome.exit_code, still(left), cause
+            ),
         )
     if outcome.exit_code not in (0, 1) or upgrader_nova_manage.crash(outcome):
         return False, "{0}; left: {1}".format(failure(outcome), still(left))

@@ -15,9 +15,7 @@ import typing
 import upgrader_database
 
 # Runs the real nova-manage with arguments that come on stdin: what holds a password must not stand in /proc/*/cmdline.
-ARGUMENTS_FROM_STDIN = (
-    "import json, sys; sys.argv = [str(word) for word in json.load(sys.stdin)]; from nova.cmd.manage import main; sys.exit(main())"
-)
+ARGUMENTS_FROM_STDIN = "import json, sys; sys.argv = [str(word) for word in json.load(sys.stdin)]; from nova.cmd.manage import main; sys.exit(main())"
 CRASH = "An error has occurred:"
 CELL0_UNREACHABLE = "ERROR: Could not access cell0."
 CELL0_THERE = "Cell0 is already setup"
@@ -27,7 +25,9 @@ TIMED_OUT = -1
 _FAILED_MIGRATION = re.compile(r"Error attempting to run <function (\w+) at ")
 _MATCHED = re.compile(r"^(\d+) rows matched query (\w+), (\d+) migrated", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^\|\s*(\w+)\s*\|\s*(\d+)\s*\|\s*(\d+)\s*\|\s*$", re.MULTILINE)
-_EXCEPTION = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|NotFound|Exists|Invalid\w*|Failed|Entry)\w*)(?:: .*)?$")
+_EXCEPTION = re.compile(
+    r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|NotFound|Exists|Invalid\w*|Failed|Entry)\w*)(?:: .*)?$"
+)
 
 
 class Outcome(typing.NamedTuple):
@@ -50,7 +50,13 @@ class Migrated(typing.NamedTuple):
 
 def clean_environment() -> typing.Dict[str, str]:
     """What nova-manage needs and nothing of ours: no OS_* credentials, no PYTHONPATH of Salt's own Python."""
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "HOME": "/var/lib/nova", "PYTHONUNBUFFERED": "1"}
+    return {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/var/lib/nova",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def run(

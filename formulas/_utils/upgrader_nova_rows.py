@@ -9,7 +9,12 @@ CELL0_UUID = "00000000-0000-0000-0000-000000000000"
 SPEC_MARKER_UUID = "00000000-0000-0000-0000-000000000000"
 MAP_MARKER_PROJECT = "INSTANCE_MIGRATION_MARKER"
 # Main-database tables whose live rows migration 345 forbids, with nova's word for them.
-MOVED_OUT = (("instance_types", "flavors"), ("key_pairs", "keypairs"), ("aggregates", "aggregates"), ("instance_groups", "instance groups"))
+MOVED_OUT = (
+    ("instance_types", "flavors"),
+    ("key_pairs", "keypairs"),
+    ("aggregates", "aggregates"),
+    ("instance_groups", "instance groups"),
+)
 
 
 class Cell(typing.NamedTuple):
@@ -27,7 +32,11 @@ class Cell(typing.NamedTuple):
 
 def versions(connection: typing.Any, main: str, api: str, cell0: str) -> typing.Dict[str, typing.Optional[int]]:
     """Schema versions of the three databases; None for one that is empty, missing or not granted."""
-    return {"api": schema_version(connection, api), "main": schema_version(connection, main), "cell0": schema_version(connection, cell0)}
+    return {
+        "api": schema_version(connection, api),
+        "main": schema_version(connection, main),
+        "cell0": schema_version(connection, cell0),
+    }
 
 
 def cells(connection: typing.Any, api: str) -> typing.List[Cell]:
@@ -36,7 +45,9 @@ def cells(connection: typing.Any, api: str) -> typing.List[Cell]:
         return []
     columns = "id, uuid, COALESCE(name, ''), COALESCE(transport_url, ''), COALESCE(database_connection, '')"
     statement = "SELECT " + columns + " FROM {0}.cell_mappings ORDER BY id"
-    return [Cell(int(row[0]), row[1], row[2], row[3], row[4]) for row in rows(connection, statement.format(identifier(api)))]
+    return [
+        Cell(int(row[0]), row[1], row[2], row[3], row[4]) for row in rows(connection, statement.format(identifier(api)))
+    ]
 
 
 def repair_cell(connection: typing.Any, api: str, cell_id: int, database_connection: str) -> None:
@@ -60,10 +71,16 @@ def unmigrated(connection: typing.Any, main: str, api: str) -> typing.Dict[str, 
     """
     left = {}  # type: typing.Dict[str, int]
     for table, word in MOVED_OUT:
-        left[word] = int(scalar(connection, "SELECT COUNT(*) FROM {0}.{1} WHERE deleted = 0".format(identifier(main), identifier(table))))
+        left[word] = int(
+            scalar(
+                connection, "SELECT COUNT(*) FROM {0}.{1} WHERE deleted = 0".format(identifier(main), identifier(table))
+            )
+        )
     left["instances without request spec"] = int(scalar(connection, "SELECT COUNT(*)" + _specless(main, api)))
     if "keypairs" in column_names(connection, main, "instance_extra"):
-        statement = "SELECT COUNT(*) FROM {0}.instance_extra WHERE deleted = 0 AND keypairs IS NULL".format(identifier(main))
+        statement = "SELECT COUNT(*) FROM {0}.instance_extra WHERE deleted = 0 AND keypairs IS NULL".format(
+            identifier(main)
+        )
         left["instances without keypair record"] = int(scalar(connection, statement))
     if "instance_uuid" in column_names(connection, api, "build_requests"):
         statement = "SELECT COUNT(*) FROM {0}.build_requests WHERE instance_uuid IS NULL".format(identifier(api))
@@ -89,8 +106,8 @@ def broken_group_specs(connection: typing.Any, api: str) -> int:
     """Request specs whose server group has no uuid: nova bug 1830747 wrote them and cannot read them back."""
     statement = (
         "SELECT COUNT(*) FROM {0}.request_specs WHERE instance_uuid <> %s AND JSON_VALID(spec)"
-        " AND JSON_EXTRACT(spec, '$.\"nova_object.data\".instance_group.\"nova_object.data\"') IS NOT NULL"
-        " AND JSON_EXTRACT(spec, '$.\"nova_object.data\".instance_group.\"nova_object.data\".uuid') IS NULL"
+        ' AND JSON_EXTRACT(spec, \'$."nova_object.data".instance_group."nova_object.data"\') IS NOT NULL'
+        ' AND JSON_EXTRACT(spec, \'$."nova_object.data".instance_group."nova_object.data".uuid\') IS NULL'
     )
     return int(scalar(connection, statement.format(identifier(api)), (SPEC_MARKER_UUID,)))
 
@@ -112,7 +129,11 @@ def spec_marker(connection: typing.Any, api: str) -> str:
 
 def forget_spec_marker(connection: typing.Any, api: str) -> None:
     """Let nova walk the instances from the first one again. The marker is nova's bookkeeping; nothing else is lost."""
-    rows(connection, "DELETE FROM {0}.request_specs WHERE instance_uuid = %s".format(identifier(api)), (SPEC_MARKER_UUID,))
+    rows(
+        connection,
+        "DELETE FROM {0}.request_specs WHERE instance_uuid = %s".format(identifier(api)),
+        (SPEC_MARKER_UUID,),
+    )
 
 
 def unmapped_hosts(connection: typing.Any, main: str, api: str) -> typing.List[str]:
@@ -126,7 +147,9 @@ def unmapped_hosts(connection: typing.Any, main: str, api: str) -> typing.List[s
 
 def host_counts(connection: typing.Any, main: str, api: str, cell_id: int) -> typing.Dict[str, int]:
     """Distinct live compute hosts, host mappings in all, and how many of those lead to another cell."""
-    hosts = "SELECT COUNT(DISTINCT host) FROM {0}.compute_nodes WHERE deleted = 0 AND host IS NOT NULL".format(identifier(main))
+    hosts = "SELECT COUNT(DISTINCT host) FROM {0}.compute_nodes WHERE deleted = 0 AND host IS NOT NULL".format(
+        identifier(main)
+    )
     mapped = "SELECT COUNT(*), COALESCE(SUM(cell_id <> %s), 0) FROM {0}.host_mappings".format(identifier(api))
     total, elsewhere = rows(connection, mapped, (cell_id,))[0]
     return {"hosts": int(scalar(connection, hosts)), "mapped": int(total), "elsewhere": int(elsewhere)}
@@ -152,8 +175,6 @@ def map_marker(connection: typing.Any, api: str) -> str:
     return str(scalar(connection, statement, (MAP_MARKER_PROJECT,)) or "")
 
 
-
-
 def services_of(connection: typing.Any, main: str, hosts: typing.Sequence[str]) -> int:
     """Rows of services that the given hosts put there: what the copy's own nova-api adds when it starts."""
     marks = ", ".join(["%s"] * len(hosts))
@@ -164,8 +185,14 @@ def services_of(connection: typing.Any, main: str, hosts: typing.Sequence[str]) 
 def listable(connection: typing.Any, main: str, api: str, own_host: str) -> typing.Dict[str, int]:
     """What nova-api must list of these databases, and the live rows that it hides on purpose (``hidden ...``)."""
     listed = "`binary` NOT IN ('nova-osapi_compute', 'nova-ec2', 'nova-metadata')"
-    instances = "SELECT COUNT(*), COALESCE(SUM(vm_state = 'soft-delete'), 0) FROM {0}.instances WHERE deleted = 0".format(identifier(main))
-    services = "SELECT COALESCE(SUM({1}), 0), COALESCE(SUM(NOT {1}), 0) FROM {0}.services WHERE deleted = 0 AND host <> %s"
+    instances = (
+        "SELECT COUNT(*), COALESCE(SUM(vm_state = 'soft-delete'), 0) FROM {0}.instances WHERE deleted = 0".format(
+            identifier(main)
+        )
+    )
+    services = (
+        "SELECT COALESCE(SUM({1}), 0), COALESCE(SUM(NOT {1}), 0) FROM {0}.services WHERE deleted = 0 AND host <> %s"
+    )
     live, hidden = rows(connection, instances)[0]
     shown, unlisted = rows(connection, services.format(identifier(main), listed), (own_host,))[0]
     flavors = "SELECT COUNT(*) FROM {0}.flavors".format(identifier(api))

@@ -34,7 +34,9 @@ class Transport(typing.NamedTuple):
         return "Transport({0})".format(self.shown())
 
     def shown(self) -> str:
-        places = ",".join("{0}:***@{1}:{2}".format(user, host, port) for user, (host, port) in zip(self.users, self.hosts))
+        places = ",".join(
+            "{0}:***@{1}:{2}".format(user, host, port) for user, (host, port) in zip(self.users, self.hosts)
+        )
         return "{0}://{1}/{2}".format(self.driver, places, self.virtual_host)
 
     def place(self) -> typing.Tuple[str, typing.Tuple[typing.Tuple[str, int], ...], str]:
@@ -136,7 +138,11 @@ def queue_hosts(queue: typing.Mapping[str, typing.Any]) -> typing.Tuple[typing.T
 
 
 def read_target(
-    conf_text: str, config_file: str, controller: typing.Mapping[str, typing.Any], hostname: str, allow_production: bool = False
+    conf_text: str,
+    config_file: str,
+    controller: typing.Mapping[str, typing.Any],
+    hostname: str,
+    allow_production: bool = False,
 ) -> Target:
     """The target, after asserting that nova.conf and pillar name the same one and that it is a copy.
 
@@ -157,16 +163,30 @@ def read_target(
     text = conf["DEFAULT"].get("transport_url", "")
     transport = _transport(text, config_file, _wanted(controller, "message_queue"))
     host = conf["DEFAULT"].get("host") or hostname
-    own = (host, conf["DEFAULT"].get("osapi_compute_listen", "0.0.0.0"), conf["DEFAULT"].get("metadata_listen", "0.0.0.0"))
-    return Target(name, name + "_api", name + "_cell0", main_url, api_url, main_text, transport, text, config_file, host, own)
+    own = (
+        host,
+        conf["DEFAULT"].get("osapi_compute_listen", "0.0.0.0"),
+        conf["DEFAULT"].get("metadata_listen", "0.0.0.0"),
+    )
+    return Target(
+        name, name + "_api", name + "_cell0", main_url, api_url, main_text, transport, text, config_file, host, own
+    )
 
 
 def _connection(
-    conf: typing.Mapping[str, typing.Mapping[str, str]], path: str, section: str, name: str, place: typing.Tuple[str, int]
+    conf: typing.Mapping[str, typing.Mapping[str, str]],
+    path: str,
+    section: str,
+    name: str,
+    place: typing.Tuple[str, int],
 ) -> typing.Tuple[upgrader_database.DatabaseUrl, str]:
     text = conf.get(section, {}).get("connection", "")
     if not text:
-        raise NovaError("{0} has no [{1}]/connection; without it nova-manage would make an SQLite file; apply state nova".format(path, section))
+        raise NovaError(
+            "{0} has no [{1}]/connection; without it nova-manage would make an SQLite file; apply state nova".format(
+                path, section
+            )
+        )
     try:
         url = upgrader_database.parse_url(text)
     except ValueError as error:
@@ -186,7 +206,9 @@ def _connection(
 
 def _transport(text: str, path: str, queue: typing.Mapping[str, typing.Any]) -> Transport:
     if not text:
-        raise NovaError("{0} has no [DEFAULT]/transport_url; a cell cannot be created without it; apply state nova".format(path))
+        raise NovaError(
+            "{0} has no [DEFAULT]/transport_url; a cell cannot be created without it; apply state nova".format(path)
+        )
     try:
         transport = parse_transport(text)
     except ValueError as error:

@@ -50,7 +50,9 @@ def describe(member: Ended) -> str:
     return "{} {}: {}".format(member.program, how, last[0][-300:])
 
 
-def run(commands: Commands, stdin: typing.Any = None, stdout: typing.Any = None, timeout: float = 3600) -> typing.List[Ended]:
+def run(
+    commands: Commands, stdin: typing.Any = None, stdout: typing.Any = None, timeout: float = 3600
+) -> typing.List[Ended]:
     """Run ``commands`` (argument lists) connected by pipes; returns a list of Ended, one a member, whatever they ended with.
 
     :param stdin: file object for the first member, default nothing
@@ -135,7 +137,9 @@ def _pass_on(source: typing.Any, sink: typing.Any) -> typing.Tuple[int, str]:
     return passed, digest.hexdigest()
 
 
-def _reap(commands: Commands, members: typing.List[typing.Any], words: typing.List[typing.Any], timeout: float) -> typing.List[Ended]:
+def _reap(
+    commands: Commands, members: typing.List[typing.Any], words: typing.List[typing.Any], timeout: float
+) -> typing.List[Ended]:
     deadline = time.monotonic() + timeout
     ended = []
     for command, member, said in zip(commands, members, words):

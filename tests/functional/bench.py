@@ -30,7 +30,16 @@ INSTANCES = 60
 MAIN, API, CELL0 = "nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0"
 READ_ONLY = {
     f"upgrader_nova.{function}"
-    for function in ("versions", "remaining", "cells", "findings", "verify", "assert_isolated", "api_counts", "verify_api")
+    for function in (
+        "versions",
+        "remaining",
+        "cells",
+        "findings",
+        "verify",
+        "assert_isolated",
+        "api_counts",
+        "verify_api",
+    )
 } | {"state.show_sls", "sys.doc", "saltutil.sync_all"}
 STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("api_db_sync", {"version": 20}),
@@ -117,8 +126,21 @@ class Bench:
 
     def controller(self, **changes: Any) -> dict[str, Any]:
         """Pillar nova:controller as the lab gives it; ``database`` and others can be replaced."""
-        database = {"engine": "mysql", "host": self.host, "port": self.port, "name": MAIN, "user": "nova_bench", "password": PASSWORD}
-        queue = {"engine": "rabbitmq", "host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUEUE_PASSWORD}
+        database = {
+            "engine": "mysql",
+            "host": self.host,
+            "port": self.port,
+            "name": MAIN,
+            "user": "nova_bench",
+            "password": PASSWORD,
+        }
+        queue = {
+            "engine": "rabbitmq",
+            "host": "127.0.0.1",
+            "port": 5672,
+            "user": "openstack",
+            "password": QUEUE_PASSWORD,
+        }
         queue["virtual_host"] = "/openstack"
         usual = {
             "enabled": True, "version": "ocata", "engine": "venv", "venv": str(VENV), "config_file": str(self.conf), "database": database,

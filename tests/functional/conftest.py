@@ -26,7 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     for needed in (SOCKET, VENV / "bin" / "nova-manage", DUMPS / "nova.sql.gz", DUMPS / "nova_api.sql.gz"):
         if not needed.exists():
-            pytest.fail(f"{needed} is missing: functional tests run on the lab's bench node ('upgrader lab up --topology bench')")
+            pytest.fail(
+                f"{needed} is missing: functional tests run on the lab's bench node ('upgrader lab up --topology bench')"
+            )
     if shutil.which("mariadb") is None:
         pytest.fail("the mariadb client is missing: functional tests run on the lab's bench node")
     made = Bench(tmp_path_factory.mktemp("bench"))

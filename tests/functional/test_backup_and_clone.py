@@ -46,7 +46,9 @@ class Node:
         target = {"host": "localhost", "host_key": " ".join(host[:2]), "private_key": key.read_text()}
         public = " ".join(key.with_suffix(".pub").read_text().split()[:2])
         return {
-            "mysql": {"client": {"server": {"upgrade": {"admin": admin, "database": {n: {"users": users} for n in NAMES}}}}},
+            "mysql": {
+                "client": {"server": {"upgrade": {"admin": admin, "database": {n: {"users": users} for n in NAMES}}}}
+            },
             "xtrabackup": {
                 "server": {"backup_dir": str(self.store), "key": {"bench": {"enabled": True, "key": public}}},
                 "client": {"target": target},
@@ -144,7 +146,9 @@ def test_same_backup_is_not_taken_twice(node: Node, backup: str) -> None:
 def test_counts_are_those_of_the_source(node: Node, backup: str) -> None:
     counts = json.loads((node.store / backup / "counts.json").read_text())
     assert counts["nova"]["instances"]["total"] == node.bench.number("SELECT COUNT(*) FROM nova.instances") > 0
-    assert counts["nova"]["instances"]["live"] == node.bench.number("SELECT COUNT(*) FROM nova.instances WHERE deleted = 0")
+    assert counts["nova"]["instances"]["live"] == node.bench.number(
+        "SELECT COUNT(*) FROM nova.instances WHERE deleted = 0"
+    )
 
 
 def test_clones_hold_what_the_backup_holds(node: Node, backup: str) -> None:
@@ -152,7 +156,9 @@ def test_clones_hold_what_the_backup_holds(node: Node, backup: str) -> None:
     node.call("upgrader_clone.fill", receipt=backup, clones=CLONES)
     for clone, source in CLONES.items():
         for table in ("instances", "flavors", "request_specs", "migrate_version"):
-            if node.bench.number(f"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='{source}' AND table_name='{table}'"):
+            if node.bench.number(
+                f"SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='{source}' AND table_name='{table}'"
+            ):
                 sums = [node.bench.query(f"CHECKSUM TABLE {database}.{table}")[0][1] for database in (clone, source)]
                 assert sums[0] == sums[1]
     assert node.call("upgrader_clone.fill", receipt=backup, clones=CLONES)["changed"] is False
@@ -168,18 +174,24 @@ def test_account_of_the_clones_can_use_them_and_nothing_else(node: Node, backup:
 
 def test_database_that_is_not_ours_is_never_dropped(node: Node, backup: str) -> None:
     node.bench.query("CREATE DATABASE somebodys_upgrade")
-    node.pillar["mysql"]["client"]["server"]["upgrade"]["database"]["somebodys_upgrade"] = {"users": [{"name": "x", "password": "y"}]}
+    node.pillar["mysql"]["client"]["server"]["upgrade"]["database"]["somebodys_upgrade"] = {
+        "users": [{"name": "x", "password": "y"}]
+    }
     node.write()
     try:
         with pytest.raises(CommandExecutionError, match="somebodys_upgrade is there and was not made by upgrader"):
             node.call("upgrader_clone.create", run=backup, names=["somebodys_upgrade"])
-        assert node.bench.query("SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'somebodys_upgrade'")
+        assert node.bench.query(
+            "SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'somebodys_upgrade'"
+        )
     finally:
         node.bench.query("DROP DATABASE somebodys_upgrade")
 
 
 def test_production_name_is_no_clones_name(node: Node, backup: str) -> None:
-    node.pillar["mysql"]["client"]["server"]["upgrade"]["database"]["nova"] = {"users": [{"name": "x", "password": "y"}]}
+    node.pillar["mysql"]["client"]["server"]["upgrade"]["database"]["nova"] = {
+        "users": [{"name": "x", "password": "y"}]
+    }
     node.write()
     with pytest.raises(CommandExecutionError, match="nova is no clone's name"):
         node.call("upgrader_clone.create", run=backup, names=["nova"])
@@ -211,7 +223,10 @@ def test_backup_without_the_wanted_database_is_refused(node: Node, backup: str) 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
-    [({"password": "wrong"}, r"refuses user shop_admin \(error 1045\)"), ({"port": 3399}, r"cannot be reached \(error 2003\)")],
+    [
+        ({"password": "wrong"}, r"refuses user shop_admin \(error 1045\)"),
+        ({"port": 3399}, r"cannot be reached \(error 2003\)"),
+    ],
 )
 def test_admin_that_cannot_log_in_gets_one_sentence(node: Node, change: dict[str, Any], complaint: str) -> None:
     admin = node.pillar["mysql"]["client"]["server"]["upgrade"]["admin"]

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.heavy
 def api(ocata: Bench) -> Iterator[Bench]:
     ocata.call("state.apply", "nova.configured")
     log = open(ocata.root / "nova-api.log", "wb")  # noqa: SIM115 - it lives as long as the process
-    process = subprocess.Popen([str(VENV / "bin" / "nova-api-os-compute"), "--config-file", str(ocata.conf)], stdout=log, stderr=log)
+    process = subprocess.Popen(
+        [str(VENV / "bin" / "nova-api-os-compute"), "--config-file", str(ocata.conf)], stdout=log, stderr=log
+    )
     yield ocata
     process.terminate()
     process.wait(timeout=30)
@@ -35,7 +37,9 @@ def test_api_lists_what_the_source_holds(api: Bench) -> None:
     assert answer["listed"]["servers"] == live["instances"]["live"]
     assert answer["listed"]["flavors"] == live["instance_types"]["live"] == 8
     assert answer["listed"]["services"] == 4 + 3 * 3
-    assert api.nova("verify", expected=expected)["findings"] == [], "nova-api's own service row is not counted as a difference"
+    assert api.nova("verify", expected=expected)["findings"] == [], (
+        "nova-api's own service row is not counted as a difference"
+    )
     base = "http://127.0.0.1:18774/v2.1"
     by_sevens = upgrader_nova_api.count_pages(base, "/servers?all_tenants=1", "servers", 30, page=7)
     assert by_sevens == answer["listed"]["servers"]
@@ -78,10 +82,15 @@ def test_formulas_start_check_and_stop_the_api_under_systemd(ocata: Bench) -> No
 def test_a_copy_that_leads_elsewhere_keeps_the_api_from_starting(ocata: Bench) -> None:
     conf = Path("/etc/nova/nova.conf")
     ocata.configure(config_file=str(conf))
-    ocata.query(f"UPDATE {API}.cell_mappings SET database_connection = 'mysql+pymysql://nova:x@dbs01/nova' WHERE name = 'cell1'")
+    ocata.query(
+        f"UPDATE {API}.cell_mappings SET database_connection = 'mysql+pymysql://nova:x@dbs01/nova' WHERE name = 'cell1'"
+    )
     try:
         states = {state["__id__"]: state for state in ocata.call("state.apply", "nova.running").values()}
         assert states["nova_isolated"]["result"] is False and states["nova_api"]["result"] is False
-        assert subprocess.run(["systemctl", "is-active", "nova-api"], capture_output=True, text=True).stdout.strip() != "active"
+        assert (
+            subprocess.run(["systemctl", "is-active", "nova-api"], capture_output=True, text=True).stdout.strip()
+            != "active"
+        )
     finally:
         conf.unlink(missing_ok=True)

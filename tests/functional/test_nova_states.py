@@ -38,7 +38,9 @@ def test_every_sls_renders_and_shows_no_password(bench: Bench, sls: str) -> None
 
 def test_every_function_of_the_contract_is_loaded_and_documented(bench: Bench) -> None:
     documented = bench.call("sys.doc", "upgrader_nova")
-    assert {f"upgrader_nova.{function}" for function in FUNCTIONS} <= {name for name, text in documented.items() if "CLI Example" in text}
+    assert {f"upgrader_nova.{function}" for function in FUNCTIONS} <= {
+        name for name, text in documented.items() if "CLI Example" in text
+    }
 
 
 def test_nova_conf_holds_passwords_that_oslo_reads_back(bench: Bench) -> None:
@@ -52,7 +54,9 @@ def test_nova_conf_holds_passwords_that_oslo_reads_back(bench: Bench) -> None:
         "c = cfg.ConfigOpts(); c.register_opts([cfg.StrOpt('connection')], 'database'); c(['--config-file', sys.argv[1]])\n"
         "u = make_url(c.database.connection); t = m.TransportURL.parse(c); print(u.password); print(t.hosts[0].password); print(t.virtual_host)"
     )
-    read = subprocess.run([str(VENV / "bin" / "python"), "-c", reader, str(bench.conf)], capture_output=True, text=True, check=True)
+    read = subprocess.run(
+        [str(VENV / "bin" / "python"), "-c", reader, str(bench.conf)], capture_output=True, text=True, check=True
+    )
     assert read.stdout.split() == [PASSWORD, QUEUE_PASSWORD, "/openstack"]
 
 
@@ -75,7 +79,10 @@ def test_failed_step_fails_its_state_and_holds_the_next_ones_back(mitaka: Bench)
     states = apply(mitaka, "nova.upgrade")
     assert states["nova_api_db_newton"]["result"] is True
     assert states["nova_db_newton"]["result"] is False and "only Mitaka's own" in states["nova_db_newton"]["comment"]
-    assert states["nova_online_newton"]["result"] is False and mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
+    assert (
+        states["nova_online_newton"]["result"] is False
+        and mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
+    )
 
 
 @pytest.mark.heavy

@@ -81,13 +81,17 @@ def test_verify_names_a_lost_row(ocata: Bench) -> None:
 def test_verify_names_a_flavor_that_did_not_arrive(ocata: Bench) -> None:
     expected = source_counts(ocata)
     ocata.query(f"DELETE FROM {API}.flavor_projects LIMIT 1")
-    assert f"{API}.flavor_projects has 1 rows moved from instance_type_projects, the snapshot says 2" in failing_verify(ocata, expected=expected)
+    assert f"{API}.flavor_projects has 1 rows moved from instance_type_projects, the snapshot says 2" in failing_verify(
+        ocata, expected=expected
+    )
 
 
 def test_verify_names_unmapped_instance_host_and_missing_spec(ocata: Bench) -> None:
     ocata.query(f"DELETE FROM {API}.instance_mappings LIMIT 2")
     ocata.query(f"DELETE FROM {API}.host_mappings WHERE host = 'cmp001'")
-    ocata.query(f"DELETE FROM {API}.request_specs WHERE instance_uuid IN (SELECT uuid FROM {MAIN}.instances WHERE deleted = 0)")
+    ocata.query(
+        f"DELETE FROM {API}.request_specs WHERE instance_uuid IN (SELECT uuid FROM {MAIN}.instances WHERE deleted = 0)"
+    )
     found = {item["subject"]: item["what"] for item in ocata.nova("findings")}
     assert found["instances"] == "2 have no mapping"
     assert found["compute hosts"] == "1 have no mapping: cmp001"
@@ -96,15 +100,22 @@ def test_verify_names_unmapped_instance_host_and_missing_spec(ocata: Bench) -> N
 
 def test_verify_before_the_upgrade_names_all_three_versions(mitaka: Bench) -> None:
     sentence = failing_verify(mitaka)
-    assert all(words in sentence for words in ("3 finding(s)", "is at 7 instead of 31", "is at 319 instead of 347", "is at None instead of 347"))
+    assert all(
+        words in sentence
+        for words in ("3 finding(s)", "is at 7 instead of 31", "is at 319 instead of 347", "is at None instead of 347")
+    )
 
 
 def test_cell_mapping_to_production_is_refused_before_anything_uses_it(ocata: Bench) -> None:
-    ocata.query(f"UPDATE {API}.cell_mappings SET database_connection = 'mysql+pymysql://nova:s3cret@dbs01/nova' WHERE name = 'cell1'")
+    ocata.query(
+        f"UPDATE {API}.cell_mappings SET database_connection = 'mysql+pymysql://nova:s3cret@dbs01/nova' WHERE name = 'cell1'"
+    )
     with pytest.raises(CommandExecutionError, match="does not belong to nova_upgrade") as caught:
         ocata.nova("assert_isolated")
     assert "s3cret" not in str(caught.value) and "dbs01/nova" in str(caught.value)
     ocata.restore("ocata")
-    ocata.query(f"UPDATE {API}.cell_mappings SET transport_url = 'rabbit://nova:s3cret@msg01:5672/openstack' WHERE name = 'cell1'")
+    ocata.query(
+        f"UPDATE {API}.cell_mappings SET transport_url = 'rabbit://nova:s3cret@msg01:5672/openstack' WHERE name = 'cell1'"
+    )
     with pytest.raises(CommandExecutionError, match="msg01"):
         ocata.nova("assert_isolated")

@@ -39,12 +39,16 @@ def test_trap_1_a_raising_online_migration_is_a_failure_though_nova_exits_0(newt
 
 
 def test_trap_2_server_group_members_without_spec_are_named_as_the_cause(newton: Bench) -> None:
-    newton.query(f"DELETE FROM {API}.request_specs WHERE instance_uuid IN (SELECT instance_id FROM {MAIN}.instance_group_member)")
+    newton.query(
+        f"DELETE FROM {API}.request_specs WHERE instance_uuid IN (SELECT instance_id FROM {MAIN}.instance_group_member)"
+    )
     assert "server-group members stop it (nova bug 1830747)" in failure(newton, "online_data_migrations")
 
 
 def test_trap_3_a_run_of_instances_with_specs_does_not_stop_us(newton: Bench) -> None:
-    newest = newton.query(f"SELECT uuid FROM {MAIN}.instances WHERE deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 12")
+    newest = newton.query(
+        f"SELECT uuid FROM {MAIN}.instances WHERE deleted = 0 ORDER BY created_at DESC, id DESC LIMIT 12"
+    )
     assert newton.nova("online_data_migrations")["changed"]
     newton.query(f"DELETE FROM {API}.request_specs WHERE instance_uuid IN %s", (tuple(row[0] for row in newest[:3]),))
     newton.query(f"DELETE FROM {API}.request_specs WHERE instance_uuid = '00000000-0000-0000-0000-000000000000'")
@@ -69,7 +73,9 @@ def test_rows_that_match_for_ever_but_never_move_end_the_loop(newton: Bench) -> 
     newton.query(
         f"INSERT INTO {API}.flavors (name, memory_mb, vcpus, swap, flavorid, is_public, disabled) VALUES ('m1.tiny', 1, 1, 0, '1', 1, 0)"
     )
-    assert "does nothing more, but is not done; left: 1 flavors" in failure(newton, "online_data_migrations", max_count=20)
+    assert "does nothing more, but is not done; left: 1 flavors" in failure(
+        newton, "online_data_migrations", max_count=20
+    )
 
 
 def test_trap_4_api_sync_without_cells_fails_with_the_order_to_keep(migrated: Bench) -> None:
@@ -88,7 +94,11 @@ def test_trap_5_missing_mitaka_migrations_are_said_to_need_mitakas_code(mitaka: 
 
 def test_trap_6_final_sync_before_online_migrations_fails_and_can_be_repeated(newton: Bench) -> None:
     sentence = failure(newton, "db_sync", version=347)
-    assert "stays at 344" in sentence and "8 unmigrated flavors" in sentence and sentence.endswith("run online_data_migrations to its end first")
+    assert (
+        "stays at 344" in sentence
+        and "8 unmigrated flavors" in sentence
+        and sentence.endswith("run online_data_migrations to its end first")
+    )
 
 
 def test_trap_8_missing_cell0_database_is_found_before_main_is_touched(migrated: Bench) -> None:
@@ -130,9 +140,13 @@ def test_trap_14_a_crash_and_more_to_do_are_told_apart_though_both_exit_1(migrat
     import upgrader_nova_judgement
     import upgrader_nova_manage
 
-    crashed = migrated.manage("cell_v2", "map_instances", "--cell_uuid", "11111111-2222-3333-4444-555555555555", "--max-count", "9")
+    crashed = migrated.manage(
+        "cell_v2", "map_instances", "--cell_uuid", "11111111-2222-3333-4444-555555555555", "--max-count", "9"
+    )
     assert crashed.returncode == 1
-    outcome = upgrader_nova_manage.Outcome("nova-manage cell_v2 map_instances", crashed.returncode, crashed.stdout, crashed.stderr, 1.0)
+    outcome = upgrader_nova_manage.Outcome(
+        "nova-manage cell_v2 map_instances", crashed.returncode, crashed.stdout, crashed.stderr, 1.0
+    )
     ok, sentence = upgrader_nova_judgement.judge_exit(outcome, (0, 1))
     assert not ok and "CellMappingNotFound: Cell 11111111-2222-3333-4444-555555555555 has no mapping." in sentence
 
@@ -143,7 +157,10 @@ def test_trap_14_an_interrupted_mapping_is_resumed_at_its_marker(migrated: Bench
     assert migrated.manage("cell_v2", "map_instances", "--cell_uuid", uuid, "--max-count", "20").returncode == 1
     assert migrated.nova("cells")["instances"]["markers"] == 1
     answer = migrated.nova("map_instances", max_count=30, fast=False)
-    assert answer["after"] == {"instances": INSTANCES, "unmapped": 0, "without cell": 0, "markers": 0} and answer["batches"] == 2
+    assert (
+        answer["after"] == {"instances": INSTANCES, "unmapped": 0, "without cell": 0, "markers": 0}
+        and answer["batches"] == 2
+    )
 
 
 def test_trap_14_mappings_without_a_cell_are_a_failure(ocata: Bench) -> None:
@@ -200,7 +217,15 @@ def test_a_nova_manage_that_does_not_end_is_stopped(mitaka: Bench) -> None:
 
 
 def test_a_killed_online_migration_is_finished_by_running_it_again(newton: Bench) -> None:
-    script = [str(VENV / "bin" / "nova-manage"), "--config-file", str(newton.conf), "db", "online_data_migrations", "--max-count", "2000"]
+    script = [
+        str(VENV / "bin" / "nova-manage"),
+        "--config-file",
+        str(newton.conf),
+        "db",
+        "online_data_migrations",
+        "--max-count",
+        "2000",
+    ]
     before = newton.number(f"SELECT COUNT(*) FROM {API}.request_specs")
     process = subprocess.Popen(script, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -80,7 +80,13 @@ def test_wrong_password(rehearsal: Rehearsal) -> None:
 
 def test_minion_that_does_not_answer(rehearsal: Rehearsal) -> None:
     with stopped(rehearsal.upg, "salt-minion"):
-        refused(rehearsal, 3, "at step nodes-answer", "upg01.lab.local does not answer", "is the machine up and salt-minion running")
+        refused(
+            rehearsal,
+            3,
+            "at step nodes-answer",
+            "upg01.lab.local does not answer",
+            "is the machine up and salt-minion running",
+        )
 
 
 def test_master_that_is_down(rehearsal: Rehearsal) -> None:
@@ -102,12 +108,16 @@ def test_stale_modules(rehearsal: Rehearsal) -> None:
 
 
 def test_missing_pillar_key(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "classes/nova/control/upgrade.yml", "name: nova_upgrade", "nothing: nova_upgrade"):
+    with changed(
+        rehearsal.cfg.root / MODEL / "classes/nova/control/upgrade.yml", "name: nova_upgrade", "nothing: nova_upgrade"
+    ):
         refused(rehearsal, 3, "upg01.lab.local lacks pillar key nova:controller:database:name")
 
 
 def test_model_that_does_not_render(rehearsal: Rehearsal) -> None:
-    with changed(rehearsal.cfg.root / MODEL / "nodes/upg01.lab.local.yml", "cluster.lab.common", "cluster.lab.nonsense"):
+    with changed(
+        rehearsal.cfg.root / MODEL / "nodes/upg01.lab.local.yml", "cluster.lab.common", "cluster.lab.nonsense"
+    ):
         refused(rehearsal, 3, "pillar of", "cluster.lab.nonsense")
 
 
@@ -124,8 +134,10 @@ def test_clone_name_that_somebody_else_uses(rehearsal: Rehearsal) -> None:
     with rehearsal.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE IF NOT EXISTS upgrader CHARACTER SET utf8")
         cursor.execute("DROP DATABASE IF EXISTS nova_upgrade_cell0")
-        cursor.execute("CREATE TABLE IF NOT EXISTS upgrader.clones (name VARCHAR(64) NOT NULL PRIMARY KEY, run VARCHAR(80) NOT NULL, "
-                       "filled TINYINT NOT NULL DEFAULT 0, created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)")
+        cursor.execute(
+            "CREATE TABLE IF NOT EXISTS upgrader.clones (name VARCHAR(64) NOT NULL PRIMARY KEY, run VARCHAR(80) NOT NULL, "
+            "filled TINYINT NOT NULL DEFAULT 0, created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+        )
         cursor.execute("DELETE FROM upgrader.clones WHERE name = 'nova_upgrade_cell0'")
         cursor.execute("CREATE DATABASE nova_upgrade_cell0")
         cursor.execute("CREATE TABLE nova_upgrade_cell0.precious (x INT)")

@@ -9,7 +9,15 @@ import pytest
 from tests.support.rehearsal import CLONES, SOURCES, STAGE, Rehearsal, Watcher
 from upgrader.lab import Lab
 
-LONG = {"backup-create", "backup-prove", "clone-fill", "nova-online-newton", "nova-map-instances", "nova-db", "nova-api"}
+LONG = {
+    "backup-create",
+    "backup-prove",
+    "clone-fill",
+    "nova-online-newton",
+    "nova-map-instances",
+    "nova-db",
+    "nova-api",
+}
 VERSIONS = {"nova_upgrade_api": 31, "nova_upgrade": 347, "nova_upgrade_cell0": 347}
 
 
@@ -25,7 +33,9 @@ def secrets(lab: Lab) -> list[str]:
 
     held = json.loads((lab.folder / "passwords.json").read_text())
     plain = [value for key, value in held.items() if not key.endswith("public")]
-    return sorted({s for value in plain for s in (value.strip(), quote(value, safe=""), value.strip().splitlines()[-2:][0])})
+    return sorted(
+        {s for value in plain for s in (value.strip(), quote(value, safe=""), value.strip().splitlines()[-2:][0])}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +44,13 @@ def undisturbed(rehearsal: Rehearsal, secrets: list[str]) -> dict[str, object]:
     before = rehearsal.checksums()
     with Watcher(secrets) as watcher:
         ran = rehearsal.run(*STAGE, "-o", "json")
-    return {"ran": ran, "before": before, "after": rehearsal.checksums(), "contents": rehearsal.contents(), "watcher": watcher}
+    return {
+        "ran": ran,
+        "before": before,
+        "after": rehearsal.checksums(),
+        "contents": rehearsal.contents(),
+        "watcher": watcher,
+    }
 
 
 def test_rehearsal_ends_at_ocata(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:
@@ -64,13 +80,19 @@ def test_no_instance_and_no_host_is_left_behind(rehearsal: Rehearsal, undisturbe
         "SELECT COUNT(DISTINCT c.host) FROM nova_upgrade.compute_nodes c LEFT JOIN nova_upgrade_api.host_mappings m "
         "ON m.host = c.host WHERE c.deleted = 0 AND m.id IS NULL"
     )
-    assert rehearsal.scalar("SELECT COUNT(*) FROM nova_upgrade.instances") == rehearsal.scalar("SELECT COUNT(*) FROM nova.instances") > 0
+    assert (
+        rehearsal.scalar("SELECT COUNT(*) FROM nova_upgrade.instances")
+        == rehearsal.scalar("SELECT COUNT(*) FROM nova.instances")
+        > 0
+    )
     assert [rehearsal.scalar(query) for query in (unmapped, unspecified, hosts)] == [0, 0, 0]
 
 
 def test_cells_name_the_clones_only(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:
     with rehearsal.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT name, database_connection, transport_url FROM nova_upgrade_api.cell_mappings ORDER BY id")
+        cursor.execute(
+            "SELECT name, database_connection, transport_url FROM nova_upgrade_api.cell_mappings ORDER BY id"
+        )
         rows = cursor.fetchall()
     assert [row[0] for row in rows] == ["cell0", "cell1"]
     assert [row[1].rsplit("/", 1)[1].split("?")[0] for row in rows] == ["nova_upgrade_cell0", "nova_upgrade"]
@@ -95,7 +117,9 @@ def test_no_secret_in_journal_logs_or_output(
                 if path.is_file() and not path.is_symlink():
                     texts[f"{node.name}:{path}"] = path.read_bytes()
     assert any("jobs" in name for name in texts)
-    leaks = [f"{name}: {secret[:3]}..." for name, text in texts.items() for secret in secrets if secret.encode() in text]
+    leaks = [
+        f"{name}: {secret[:3]}..." for name, text in texts.items() for secret in secrets if secret.encode() in text
+    ]
     assert leaks == []
 
 
@@ -103,7 +127,9 @@ def test_account_of_the_clones_opens_nothing_else(rehearsal: Rehearsal, undistur
     with rehearsal.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW GRANTS FOR nova_upgrade@'%'")
         grants = [row[0] for row in cursor.fetchall()]
-    granted = {grant.split(" ON ")[1].split(" TO ")[0].replace("\\", "") for grant in grants if "GRANT USAGE" not in grant}
+    granted = {
+        grant.split(" ON ")[1].split(" TO ")[0].replace("\\", "") for grant in grants if "GRANT USAGE" not in grant
+    }
     assert granted == {f"`{name}`.*" for name in CLONES}
 
 
@@ -114,7 +140,9 @@ def test_second_run_of_the_whole_stage_is_clean(rehearsal: Rehearsal, undisturbe
     assert rehearsal.checksums() == undisturbed["before"]
 
 
-def test_command_killed_in_every_step_ends_like_an_undisturbed_run(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:
+def test_command_killed_in_every_step_ends_like_an_undisturbed_run(
+    rehearsal: Rehearsal, undisturbed: dict[str, object]
+) -> None:
     """SIGKILL once in each step, after its intent is written or while its job runs, and resume each time."""
     steps = [step["id"] for step in json.loads(undisturbed["ran"].stdout)["steps"]]  # type: ignore[attr-defined]
     words: tuple[str, ...] = STAGE

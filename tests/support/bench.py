@@ -19,9 +19,20 @@ NEWEST, OTHERS = "/opt/salt", ("/opt/salt-3006", "/opt/salt-3007")
 def run_on(node: Node, salt: str, words: Sequence[str]) -> int:
     """pytest under one Salt's Python; its output goes where ours goes."""
     print(f"functional tests under {salt}", flush=True)
-    command = [f"{salt}/bin/python", "-m", "pytest", "-p", "no:cacheprovider", "--show-capture=no", "/src/tests/functional", *words]
+    command = [
+        f"{salt}/bin/python",
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--show-capture=no",
+        "/src/tests/functional",
+        *words,
+    ]
     inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/src", *command]
-    return subprocess.run(node.command(inside), env=node_environment(), stdin=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run(
+        node.command(inside), env=node_environment(), stdin=subprocess.DEVNULL, check=False
+    ).returncode
 
 
 def main(words: Sequence[str]) -> int:

@@ -19,23 +19,45 @@ LAB: dict[str, dict[str, Any]] = {
             "client": {
                 "server": {
                     "upgrade": {
-                        "admin": {"host": "dbs01.lab.local", "port": 3306, "user": "upgrader", "password": "secret-admin"},
-                        "database": {**_users("nova_upgrade"), **_users("nova_upgrade_api"), **_users("nova_upgrade_cell0")},
+                        "admin": {
+                            "host": "dbs01.lab.local",
+                            "port": 3306,
+                            "user": "upgrader",
+                            "password": "secret-admin",
+                        },
+                        "database": {
+                            **_users("nova_upgrade"),
+                            **_users("nova_upgrade_api"),
+                            **_users("nova_upgrade_cell0"),
+                        },
                     }
                 }
             }
         },
-        "xtrabackup": {"server": {"enabled": True, "backup_dir": "/srv/backup/upgrader", "key": {"dbs01": {"key": "ssh-ed25519 AAAA"}}}},
+        "xtrabackup": {
+            "server": {
+                "enabled": True,
+                "backup_dir": "/srv/backup/upgrader",
+                "key": {"dbs01": {"key": "ssh-ed25519 AAAA"}},
+            }
+        },
     },
     "dbs01.lab.local": {
         "xtrabackup": {
-            "client": {"target": {"host": "cfg01.lab.local", "host_key": "ssh-ed25519 BBBB", "private_key": "secret-key"}}
+            "client": {
+                "target": {"host": "cfg01.lab.local", "host_key": "ssh-ed25519 BBBB", "private_key": "secret-key"}
+            }
         }
     },
     "upg01.lab.local": {
         "nova": {
             "controller": {
-                "database": {"host": "dbs01.lab.local", "name": "nova_upgrade", "user": "nova_upgrade", "password": "secret-clone"},
+                "database": {
+                    "host": "dbs01.lab.local",
+                    "name": "nova_upgrade",
+                    "user": "nova_upgrade",
+                    "password": "secret-clone",
+                },
                 "message_queue": {"host": "upg01.lab.local", "user": "openstack", "password": "secret-queue"},
             }
         }

@@ -42,7 +42,13 @@ class Rehearsal:
         """The command on the Salt master, to its end."""
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
         return subprocess.run(
-            self.command(*words), capture_output=True, text=True, env=environment, timeout=timeout, stdin=subprocess.DEVNULL, check=False
+            self.command(*words),
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
 
     def journals(self) -> list[Path]:
@@ -59,7 +65,11 @@ class Rehearsal:
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
         self._before = self.journals()[-1:], len(self.journal())
         process = subprocess.Popen(
-            self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            self.command(*words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
         )
         try:
             yield process
@@ -129,7 +139,9 @@ def _checksum(cursor: Any, database: str, table: str) -> str:
 
 
 def tables(cursor: Any, database: str) -> list[str]:
-    cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name", (database,))
+    cursor.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name", (database,)
+    )
     return [row[0] for row in cursor.fetchall()]
 
 

@@ -19,7 +19,9 @@ class SaltInMemory:
     """
 
     def __init__(self, answer: Answer | None = None, pillar: Mapping[str, dict[str, Any]] | None = None) -> None:
-        self.answer: Answer = answer or (lambda call, node: {"return": {"comment": "fine"}, "retcode": 0, "success": True})
+        self.answer: Answer = answer or (
+            lambda call, node: {"return": {"comment": "fine"}, "retcode": 0, "success": True}
+        )
         self.pillar = dict(pillar or {})
         self.jobs: dict[str, tuple[Call, dict[str, Mapping[str, Any]]]] = {}
         self.submitted: list[str] = []

@@ -55,7 +55,9 @@ def test_only_reports_and_commands_print(path: Path) -> None:
     assert not [f for f in called if isinstance(f, ast.Name) and f.id == "print"]
 
 
-@pytest.mark.parametrize("path", [p for p in sources(PACKAGE) if p.name not in ("main.py", "__main__.py", "cli.py")], ids=str)
+@pytest.mark.parametrize(
+    "path", [p for p in sources(PACKAGE) if p.name not in ("main.py", "__main__.py", "cli.py")], ids=str
+)
 def test_only_the_command_exits(path: Path) -> None:
     called = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     assert not {"sys.exit", "os._exit", "exit", "quit"} & set(called)
@@ -141,6 +143,8 @@ def test_readme_quick_start_is_two_commands_of_one_line() -> None:
 def test_ci_runs_the_readme_test_command_and_nothing_else() -> None:
     section = (ROOT / "README.md").read_text().split("## Quick start", 1)[1].split("\n## ", 1)[0]
     command = re.findall(r"```\w*\n(.*?)```", section, re.DOTALL)[1].strip()
-    script = [line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.strip() and not line.startswith("#")]
+    script = [
+        line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.strip() and not line.startswith("#")
+    ]
     assert script[-1] == f"exec {command}"
     assert len(script) <= 3

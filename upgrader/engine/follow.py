@@ -40,7 +40,9 @@ class ProgressFollower:
         for reply in self._transport.answers(self._call, self._jid).values():
             self._jid = None
             if reply.ok and isinstance(reply.value, Mapping) and isinstance(reply.value.get("done"), int):
-                self._last = self._paced(now, str(reply.value.get("what", "")), reply.value["done"], reply.value.get("total"))
+                self._last = self._paced(
+                    now, str(reply.value.get("what", "")), reply.value["done"], reply.value.get("total")
+                )
             return
 
     def _paced(self, now: float, what: str, done: int, total: int | None) -> Progress:

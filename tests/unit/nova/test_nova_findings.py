@@ -16,7 +16,11 @@ EXPECTED: Counts = {
         "services": {"total": 7, "live": 7},
         "migrate_version": {"total": 1, "live": None},
     },
-    "nova_api": {"flavors": {"total": 0, "live": None}, "request_specs": {"total": 25, "live": None}, "build_requests": {"total": 2, "live": None}},
+    "nova_api": {
+        "flavors": {"total": 0, "live": None},
+        "request_specs": {"total": 25, "live": None},
+        "build_requests": {"total": 2, "live": None},
+    },
 }
 AFTER: Counts = {
     "nova_upgrade": {
@@ -83,7 +87,10 @@ def test_cells_hosts_instances_and_rows_are_all_named_at_once() -> None:
     found = findings.check_cells(["cell1", "cell1"], {"unmapped": 3, "without cell": 1, "markers": 1}, ["cmp001"])
     assert [item["subject"] for item in found] == ["cells", "compute hosts", "instances", "instances", "instances"]
     assert findings.check_cells(["cell0", "cell1"], {"unmapped": 0, "without cell": 0, "markers": 0}, []) == []
-    assert [item["subject"] for item in findings.check_rows({"flavors": 2, "keypairs": 0}, 1)] == ["flavors", "request specs"]
+    assert [item["subject"] for item in findings.check_rows({"flavors": 2, "keypairs": 0}, 1)] == [
+        "flavors",
+        "request specs",
+    ]
     assert all(item["remedy"] for item in found)
 
 

@@ -14,7 +14,13 @@ NOTHING_LEFT = {"flavors": 0, "keypairs": 0, "instances without request spec": 0
 
 
 def said(name: str, exit_code: int = 0) -> Outcome:
-    return Outcome("nova-manage something", exit_code, (SAID / f"{name}.txt").read_text(), "CryptographyDeprecationWarning: x\n  y\n", 3.0)
+    return Outcome(
+        "nova-manage something",
+        exit_code,
+        (SAID / f"{name}.txt").read_text(),
+        "CryptographyDeprecationWarning: x\n  y\n",
+        3.0,
+    )
 
 
 def test_a_summary_table_is_read_by_migration() -> None:
@@ -44,7 +50,10 @@ def test_a_migration_that_raised_fails_the_batch_although_nova_exits_0() -> None
 
 
 def test_migrations_that_failed_before_334_are_all_named() -> None:
-    assert manage.failed_migrations(said("online-before-334")) == ["migrate_instance_keypairs", "migrate_keypairs_to_api_db"]
+    assert manage.failed_migrations(said("online-before-334")) == [
+        "migrate_instance_keypairs",
+        "migrate_keypairs_to_api_db",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +66,9 @@ def test_migrations_that_failed_before_334_are_all_named() -> None:
         ("wrong-password", 319, 334, "1045", ""),
     ],
 )
-def test_a_crashed_sync_names_exception_version_and_remedy(name: str, at: int, wanted: int, words: str, remedy: str) -> None:
+def test_a_crashed_sync_names_exception_version_and_remedy(
+    name: str, at: int, wanted: int, words: str, remedy: str
+) -> None:
     ok, sentence = judgement.judge_sync("nova_upgrade", said(name, 1), at, wanted)
     assert not ok and words in sentence and remedy in sentence and f"stays at {at} instead of {wanted}" in sentence
 
@@ -81,7 +92,9 @@ def test_a_swallowed_cell0_error_is_found_in_the_text() -> None:
 
 
 def test_a_silent_cell0_at_the_wrong_version_is_a_failure() -> None:
-    assert not judgement.judge_cell0_sync(Outcome("nova-manage db sync", 0, "", "", 1.0), "nova_upgrade_cell0", 215, 347)[0]
+    assert not judgement.judge_cell0_sync(
+        Outcome("nova-manage db sync", 0, "", "", 1.0), "nova_upgrade_cell0", 215, 347
+    )[0]
 
 
 def test_exit_1_of_map_instances_is_a_crash_only_with_a_traceback() -> None:
@@ -101,7 +114,10 @@ def test_a_command_that_was_stopped_says_after_how_long() -> None:
     assert not ok and "was stopped after 60 s" in sentence and "printed nothing" in sentence
 
 
-@pytest.mark.parametrize(("current", "wanted", "needed"), [(7, 20, True), (20, 20, False), (22, 20, False), (None, 20, True), (31, 20, False)])
+@pytest.mark.parametrize(
+    ("current", "wanted", "needed"),
+    [(7, 20, True), (20, 20, False), (22, 20, False), (None, 20, True), (31, 20, False)],
+)
 def test_a_sync_runs_only_upwards(current: int | None, wanted: int, needed: bool) -> None:
     assert judgement.sync_needed(current, wanted) is needed
 
@@ -131,7 +147,9 @@ def test_unmapped_hosts_fail_although_the_command_says_nothing() -> None:
 
 
 def test_the_interpreter_is_read_from_the_scripts_first_line() -> None:
-    assert manage.interpreter("/opt/ocata/bin/nova-manage", "#!/opt/ocata/bin/python2.7\n") == "/opt/ocata/bin/python2.7"
+    assert (
+        manage.interpreter("/opt/ocata/bin/nova-manage", "#!/opt/ocata/bin/python2.7\n") == "/opt/ocata/bin/python2.7"
+    )
     assert manage.interpreter("/usr/bin/nova-manage", "#!/usr/bin/env python2\n") == "python2"
     with pytest.raises(ValueError, match="does not start with"):
         manage.interpreter("/x", "\x7fELF")

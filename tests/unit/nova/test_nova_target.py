@@ -12,7 +12,13 @@ from upgrader_nova_target import NovaError, read_target
 PASSWORD = "p@s/s%w:d#$?"
 CONTROLLER = {
     "database": {"name": "nova_upgrade", "host": "dbs01.lab.local", "port": 3306, "user": "nova", "password": PASSWORD},
-    "message_queue": {"host": "upg01.lab.local", "port": 5672, "user": "openstack", "password": "x@y", "virtual_host": "/openstack"},
+    "message_queue": {
+        "host": "upg01.lab.local",
+        "port": 5672,
+        "user": "openstack",
+        "password": "x@y",
+        "virtual_host": "/openstack",
+    },
 }
 QUOTED = "p%40s%2Fs%25w%3Ad%23%24%3F"
 CONF = f"""
@@ -35,13 +41,22 @@ def read(conf: str = CONF, controller: object = CONTROLLER, **more: bool) -> tar
 def test_names_come_from_the_pillar_alone() -> None:
     found = read()
     assert found.schemas == ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
-    assert found.main_url.password == PASSWORD and found.cell0_url.text().endswith(f":{QUOTED}@dbs01.lab.local:3306/nova_upgrade_cell0")
+    assert found.main_url.password == PASSWORD and found.cell0_url.text().endswith(
+        f":{QUOTED}@dbs01.lab.local:3306/nova_upgrade_cell0"
+    )
     assert found.transport.virtual_host == "/openstack" and found.host == "upg01"
 
 
 def test_no_representation_shows_a_password() -> None:
     found = read()
-    for text in (repr(found), str(found), repr(found.main_url), found.main_url.shown(), repr(found.transport), f"{found.transport}"):
+    for text in (
+        repr(found),
+        str(found),
+        repr(found.main_url),
+        found.main_url.shown(),
+        repr(found.transport),
+        f"{found.transport}",
+    ):
         assert PASSWORD not in text and QUOTED not in text and "x@y" not in text and "x%40y" not in text
 
 
@@ -102,7 +117,12 @@ def test_the_unquoted_url_that_map_cell0_stores_is_read_as_sqlalchemy_does() -> 
 def test_passwords_are_hidden_in_any_text() -> None:
     said = (Path(__file__).parent / "said" / "list-cells-quoting.txt").read_text()
     hidden = database.redact(said)
-    assert "p@s/s" not in hidden and "p%40s" not in hidden and "rabbitpw" not in hidden and "nv:***@127.0.0.1:33307/neg_cell0" in hidden
+    assert (
+        "p@s/s" not in hidden
+        and "p%40s" not in hidden
+        and "rabbitpw" not in hidden
+        and "nv:***@127.0.0.1:33307/neg_cell0" in hidden
+    )
     assert database.redact("password is s3cr3t", ["s3cr3t"]) == "password is ***"
 
 

@@ -37,7 +37,13 @@ HOST_VCPUS, HOST_MEMORY_MB, HOST_DISK_GB = 96, 524288, 20000
 def dated(identity: int, *, deleted: datetime | None = None, created: datetime | None = None) -> dict[str, Any]:
     """The columns that every table of nova's main database has; a soft-deleted row names its own key."""
     made = created or TODAY - timedelta(days=740)
-    return {"created_at": made, "updated_at": None, "deleted_at": deleted, "id": identity, "deleted": identity if deleted else 0}
+    return {
+        "created_at": made,
+        "updated_at": None,
+        "deleted_at": deleted,
+        "id": identity,
+        "deleted": identity if deleted else 0,
+    }
 
 
 def before_instances(shape: Shape) -> dict[str, Rows]:
@@ -47,20 +53,34 @@ def before_instances(shape: Shape) -> dict[str, Rows]:
         "nova.instance_types": [_flavor(number) for number in range(len(FLAVORS))],
         "nova.instance_type_extra_specs": list(_extra_specs()),
         "nova.instance_type_projects": [
-            {**dated(n + 1), "instance_type_id": PRIVATE.id, "project_id": shape.projects[n]} for n in range(PRIVATE_PROJECTS)
+            {**dated(n + 1), "instance_type_id": PRIVATE.id, "project_id": shape.projects[n]}
+            for n in range(PRIVATE_PROJECTS)
         ],
         "nova.aggregates": [
             {**dated(n + 1, deleted=gone), "name": name, "uuid": uuid4(generator(shape.seed, "aggregate", n))}
-            for n, (name, gone) in enumerate((("az1", None), ("az2", None), ("ssd", None), ("old", TODAY - timedelta(days=300))))
+            for n, (name, gone) in enumerate(
+                (("az1", None), ("az2", None), ("ssd", None), ("old", TODAY - timedelta(days=300)))
+            )
         ],
         "nova.aggregate_metadata": [
             {**dated(n + 1), "aggregate_id": n + 1, "key": key, "value": value}
-            for n, (key, value) in enumerate((("availability_zone", "az1"), ("availability_zone", "az2"), ("ssd", "true")))
+            for n, (key, value) in enumerate(
+                (("availability_zone", "az1"), ("availability_zone", "az2"), ("ssd", "true"))
+            )
         ],
-        "nova.aggregate_hosts": [{**dated(n + 1), "host": host, "aggregate_id": number} for n, (number, host) in enumerate(_aggregated(shape))],
+        "nova.aggregate_hosts": [
+            {**dated(n + 1), "host": host, "aggregate_id": number}
+            for n, (number, host) in enumerate(_aggregated(shape))
+        ],
         "nova.key_pairs": list(_key_pairs(shape)),
         "nova.security_groups": [
-            {**dated(n + 1), "name": "default", "description": "default", "user_id": shape.users(project)[0], "project_id": project}
+            {
+                **dated(n + 1),
+                "name": "default",
+                "description": "default",
+                "user_id": shape.users(project)[0],
+                "project_id": project,
+            }
             for n, project in enumerate(shape.projects)
         ],
         **_groups(shape),
@@ -122,7 +142,15 @@ def _groups(shape: Shape) -> dict[str, Rows]:
         gone = TODAY - timedelta(days=90) if number == shape.groups else None
         project, user = group_owner(shape, number)
         uuid = shape.group_uuid(number)
-        groups.append({**dated(number + 1, deleted=gone), "user_id": user, "project_id": project, "uuid": uuid, "name": f"group-{number + 1}"})
+        groups.append(
+            {
+                **dated(number + 1, deleted=gone),
+                "user_id": user,
+                "project_id": project,
+                "uuid": uuid,
+                "name": f"group-{number + 1}",
+            }
+        )
         policies.append({**dated(number + 1, deleted=gone), "policy": policy(number), "group_id": number + 1})
     return {"nova.instance_groups": groups, "nova.instance_group_policy": policies}
 
@@ -138,11 +166,20 @@ class Usage:
     def add(self, instance: Instance) -> None:
         if instance.state not in (LIVE, ERROR):
             return
-        for resource, amount in (("instances", 1), ("cores", instance.flavor.vcpus), ("ram", instance.flavor.memory_mb)):
+        for resource, amount in (
+            ("instances", 1),
+            ("cores", instance.flavor.vcpus),
+            ("ram", instance.flavor.memory_mb),
+        ):
             self.user[instance.project, instance.user, resource] += amount
         if instance.state == LIVE:
             flavor = instance.flavor
-            for resource, amount in (("vms", 1), ("cores", flavor.vcpus), ("ram", flavor.memory_mb), ("disk", flavor.root_gb)):
+            for resource, amount in (
+                ("vms", 1),
+                ("cores", flavor.vcpus),
+                ("ram", flavor.memory_mb),
+                ("disk", flavor.root_gb),
+            ):
                 self.host[instance.host_number, resource] += amount
             if instance.vf:
                 self.vf[instance.vf] = instance.uuid
@@ -151,7 +188,15 @@ class Usage:
 def after_instances(shape: Shape, usage: Usage) -> dict[str, Rows]:
     """Tables that sum up the instances."""
     usages = [
-        {**dated(n), "project_id": project, "resource": resource, "in_use": amount, "reserved": 0, "until_refresh": None, "user_id": user}
+        {
+            **dated(n),
+            "project_id": project,
+            "resource": resource,
+            "in_use": amount,
+            "reserved": 0,
+            "until_refresh": None,
+            "user_id": user,
+        }
         for n, ((project, user, resource), amount) in enumerate(sorted(usage.user.items()), 1)
     ]
     limits = [(project, resource) for project in shape.projects for resource in ("instances", "cores", "ram")]
@@ -159,7 +204,8 @@ def after_instances(shape: Shape, usage: Usage) -> dict[str, Rows]:
         "nova.compute_nodes": [_compute_node(shape, n, usage) for n in range(1, shape.hosts + 1)],
         "nova.pci_devices": list(_pci_devices(shape, usage)),
         "nova.quotas": [
-            {**dated(n), "project_id": project, "resource": resource, "hard_limit": -1} for n, (project, resource) in enumerate(limits, 1)
+            {**dated(n), "project_id": project, "resource": resource, "hard_limit": -1}
+            for n, (project, resource) in enumerate(limits, 1)
         ],
         "nova.quota_usages": usages,
         "nova.reservations": [_reservation(shape, n, row) for n, row in enumerate(usages[:3], 1)],
@@ -178,8 +224,19 @@ def _reservation(shape: Shape, number: int, usage: dict[str, Any]) -> dict[str, 
 def _compute_node(shape: Shape, number: int, usage: Usage) -> dict[str, Any]:
     used = {resource: usage.host[number, resource] for resource in ("vms", "cores", "ram", "disk")}
     topology = {"cores": 24, "cells": 2, "threads": 2, "sockets": 1}
-    cpu = {"vendor": "Intel", "model": "Haswell-noTSX", "arch": "x86_64", "features": ["aes", "avx2"], "topology": topology}
-    stats = {"num_instances": str(used["vms"]), "num_vm_active": str(used["vms"]), "io_workload": "0", "num_task_None": str(used["vms"])}
+    cpu = {
+        "vendor": "Intel",
+        "model": "Haswell-noTSX",
+        "arch": "x86_64",
+        "features": ["aes", "avx2"],
+        "topology": topology,
+    }
+    stats = {
+        "num_instances": str(used["vms"]),
+        "num_vm_active": str(used["vms"]),
+        "io_workload": "0",
+        "num_task_None": str(used["vms"]),
+    }
     name = shape.host(number)
     return {
         **dated(number), "service_id": None, "vcpus": HOST_VCPUS, "memory_mb": HOST_MEMORY_MB, "local_gb": HOST_DISK_GB,

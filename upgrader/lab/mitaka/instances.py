@@ -26,7 +26,17 @@ from upgrader.lab.mitaka.shape import (
 )
 
 Tables = dict[str, list[dict[str, Any]]]
-STATES = (("active", 1), ("active", 1), ("active", 1), ("active", 1), ("active", 1), ("active", 1), ("stopped", 4), ("paused", 3), ("suspended", 4))
+STATES = (
+    ("active", 1),
+    ("active", 1),
+    ("active", 1),
+    ("active", 1),
+    ("active", 1),
+    ("active", 1),
+    ("stopped", 4),
+    ("paused", 3),
+    ("suspended", 4),
+)
 TABLES = (
     "nova.instances", "nova.instance_extra", "nova.instance_info_caches", "nova.instance_metadata",
     "nova.instance_system_metadata", "nova.block_device_mapping", "nova.security_group_instance_association",
@@ -104,7 +114,9 @@ def instance_tables(instance: Instance, ids: Ids) -> Tables:
     _actions(instance, ids, tables)
     if instance.shape.has_request_spec(instance.number):
         spec = {"created_at": instance.created, "updated_at": None, "id": ids.next("nova_api.request_specs")}
-        tables["nova_api.request_specs"].append({**spec, "instance_uuid": instance.uuid, "spec": _request_spec(instance)})
+        tables["nova_api.request_specs"].append(
+            {**spec, "instance_uuid": instance.uuid, "spec": _request_spec(instance)}
+        )
     return tables
 
 
@@ -144,7 +156,9 @@ def _attached(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
     number = instance.number
     network = uuid4(generator(instance.shape.seed, "network", instance.project))
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    info = notation.network_info(uuid4(rng), network, f"fa:16:3e:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}", address)
+    info = notation.network_info(
+        uuid4(rng), network, f"fa:16:3e:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}", address
+    )
     yield "nova.instance_info_caches", {"instance_uuid": uuid, "network_info": info if instance.host else "[]"}
     for key, value in {
         "image_base_image_ref": image.id, "image_container_format": "bare", "image_disk_format": "qcow2",
@@ -153,7 +167,10 @@ def _attached(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
     }.items():  # fmt: skip
         yield "nova.instance_system_metadata", {"instance_uuid": uuid, "key": key, "value": value}
     if rng.random() < 0.4:
-        yield "nova.instance_metadata", {"instance_uuid": uuid, "key": "role", "value": rng.choice(("web", "db", "büro", "ci"))}
+        yield (
+            "nova.instance_metadata",
+            {"instance_uuid": uuid, "key": "role", "value": rng.choice(("web", "db", "büro", "ci"))},
+        )
     yield "nova.block_device_mapping", _disk(uuid, "/dev/vda", "image", "local", 0, image_id=image.id)
     if instance.host and rng.random() < 0.25:
         yield "nova.block_device_mapping", _disk(uuid, "/dev/vdb", "volume", "volume", None, volume_id=uuid4(rng))
@@ -162,9 +179,19 @@ def _attached(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _disk(
-    uuid: str, device: str, source: str, destination: str, boot_index: int | None, image_id: str | None = None, volume_id: str | None = None
+    uuid: str,
+    device: str,
+    source: str,
+    destination: str,
+    boot_index: int | None,
+    image_id: str | None = None,
+    volume_id: str | None = None,
 ) -> dict[str, Any]:
-    connection = {"driver_volume_type": "rbd", "serial": volume_id, "data": {"name": f"volumes/volume-{volume_id}", "access_mode": "rw"}}
+    connection = {
+        "driver_volume_type": "rbd",
+        "serial": volume_id,
+        "data": {"name": f"volumes/volume-{volume_id}", "access_mode": "rw"},
+    }
     return {
         "device_name": device, "delete_on_termination": int(image_id is not None), "snapshot_id": None, "volume_id": volume_id,
         "volume_size": 10 if volume_id else None, "no_device": 0, "connection_info": json.dumps(connection) if volume_id else None,
@@ -178,7 +205,10 @@ def _rare(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
     uuid = instance.uuid
     if instance.state == ERROR:
         message = "No valid host was found. There are not enough hosts available."
-        yield "nova.instance_faults", {"instance_uuid": uuid, "code": 500, "message": message, "details": None, "host": "ctl01"}
+        yield (
+            "nova.instance_faults",
+            {"instance_uuid": uuid, "code": 500, "message": message, "details": None, "host": "ctl01"},
+        )
     if instance.state == LIVE and instance.number % 50 == 3:
         source = instance.shape.host(instance.host_number % instance.shape.hosts + 1)
         yield "nova.migrations", {

@@ -11,7 +11,9 @@ from upgrader.lab.mitaka.shape import TODAY, Flavor, Image
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def nova_object(name: str, version: str, fields: Mapping[str, Any], changes: Iterable[str] | None = None) -> dict[str, Any]:
+def nova_object(
+    name: str, version: str, fields: Mapping[str, Any], changes: Iterable[str] | None = None
+) -> dict[str, Any]:
     """One versioned object as ``obj_to_primitive`` gives it; objects read from a database carry no changes."""
     primitive: dict[str, Any] = {
         "nova_object.version": version,
