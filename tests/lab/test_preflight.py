@@ -38,20 +38,18 @@ def planted(rehearsal: Rehearsal, *pairs: tuple[str, str]) -> Iterator[dict[str,
 
 @pytest.fixture
 def grouped_member_without_spec(rehearsal: Rehearsal) -> Iterator[str]:
+    """A live member of a server group, as booted before Mitaka: its request spec is kept aside meanwhile."""
     member = str(rehearsal.scalar(MEMBER))
     with contextlib.closing(rehearsal.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE upgrader_test_kept AS SELECT * FROM nova_api.request_specs WHERE instance_uuid = %s".replace(
-                "upgrader_test_kept", "nova_api.test_kept"
-            ),
-            (member,),
+            "CREATE TABLE nova_api.kept AS SELECT * FROM nova_api.request_specs WHERE instance_uuid = %s", member
         )
-        cursor.execute("DELETE FROM nova_api.request_specs WHERE instance_uuid = %s", (member,))
+        cursor.execute("DELETE FROM nova_api.request_specs WHERE instance_uuid = %s", member)
         try:
             yield member
         finally:
-            cursor.execute("INSERT INTO nova_api.request_specs SELECT * FROM nova_api.test_kept")
-            cursor.execute("DROP TABLE nova_api.test_kept")
+            cursor.execute("INSERT INTO nova_api.request_specs SELECT * FROM nova_api.kept")
+            cursor.execute("DROP TABLE nova_api.kept")
 
 
 def documents(rehearsal: Rehearsal) -> tuple[int, dict[str, Any]]:
