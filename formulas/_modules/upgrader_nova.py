@@ -17,6 +17,7 @@ import contextlib
 import os
 import socket
 
+import upgrader_connection
 import upgrader_database
 import upgrader_nova_api
 import upgrader_nova_cells
@@ -75,26 +76,20 @@ def _target(controller, allow_production):
 def _connect(url):
     """A connection with short patience: nova-manage itself would try for 100 seconds (trap 10)."""
     try:
-        connection = pymysql.connect(
-            host=url.host, port=url.port, user=url.user, password=url.password, connect_timeout=5, read_timeout=HOUR,
-            write_timeout=60, charset="utf8mb4", autocommit=True, client_flag=0,
-        )  # fmt: skip
-        with connection.cursor() as cursor:
-            cursor.execute("SET SESSION wait_timeout = 604800")
-    except pymysql.err.MySQLError as error:
-        code = error.args[0] if error.args else 0
-        if code in (1044, 1045):
-            raise CommandExecutionError(
-                "database server {0}:{1} refuses user {2} (error {3}); the password in nova.conf and pillar"
-                " nova:controller:database:password is wrong or the user is missing".format(
-                    url.host, url.port, url.user, code
-                )
-            ) from None
-        raise CommandExecutionError(
-            "database server {0}:{1} cannot be reached (error {2}); start it or correct nova:controller:database:host".format(
-                url.host, url.port, code
-            )
-        ) from None
+        connection = upgrader_connection.connect(
+            pymysql,
+            "nova.conf and pillar nova:controller:database",
+            host=url.host,
+            port=url.port,
+            user=url.user,
+            password=url.password,
+            read_timeout=HOUR,
+            write_timeout=60,
+        )
+    except upgrader_connection.ConnectionRefused as error:
+        raise CommandExecutionError(str(error)) from None
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION wait_timeout = 604800")
     return connection
 
 
@@ -135,7 +130,7 @@ def _session(pillar, opts, allow_production=False, patience=HOUR):
             yield upgrader_nova_driver.Session(target, connection, script, python, lock_file, patience)
     except upgrader_nova_target.NovaError as error:
         raise CommandExecutionError(upgrader_database.redact(str(error), secrets)) from None
-    except pymysql.err.MySQLError as error:
+    except upgrader_connection.errors(pymysql) as error:
         raise CommandExecutionError(
             "the database failed: {0}".format(upgrader_database.redact(str(error), secrets))
         ) from None

@@ -34,7 +34,9 @@ def nova(main, api, versions, repaired=()):
         salt 'cfg01*' upgrader_preflight.nova main=nova api=nova_api versions='{nova: 319, nova_api: 7}'
     """
     with _reader(__pillar__) as connection:
-        found = upgrader_nova_preflight.ask_all(connection, main, api, versions, (pymysql.err.MySQLError,), repaired)
+        found = upgrader_nova_preflight.ask_all(
+            connection, main, api, versions, upgrader_connection.errors(pymysql), repaired
+        )
     return {"comment": upgrader_nova_preflight.summary(found), "findings": found}
 
 
@@ -50,5 +52,5 @@ def _reader(pillar):
             with connection.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION READ ONLY")
             yield connection
-        except pymysql.err.MySQLError as error:
+        except upgrader_connection.errors(pymysql) as error:
             raise CommandExecutionError("the database failed while it was asked: {}".format(error)) from None

@@ -17,6 +17,15 @@ class ConnectionRefused(Exception):
     """The server cannot be reached or does not let us in; the message is one sentence and holds no password."""
 
 
+def errors(driver: typing.Any) -> typing.Tuple[typing.Any, ...]:
+    """What to catch of a driver: the classes its connections really raise, and those its module names now.
+
+    They are not always the same: when Salt loads all of its modules in one process (``sys.doc`` does), PyMySQL's ``err``
+    is put in place anew, and an ``except pymysql.err.MySQLError`` lets every error through.
+    """
+    return (driver.connections.Connection.Error, driver.err.MySQLError)
+
+
 def connect(
     driver: typing.Any,
     purpose: str,
@@ -47,7 +56,7 @@ def connect(
             autocommit=True,
             **more,
         )
-    except driver.err.MySQLError as error:
+    except errors(driver) as error:
         code = error.args[0] if error.args else None
         raise ConnectionRefused(_sentence(code, where, user, purpose, error)) from None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pymysql
 import pytest
+import upgrader_connection
 import upgrader_nova_preflight
 from salt.exceptions import CommandExecutionError
 
@@ -154,10 +155,10 @@ def test_the_session_refuses_every_write(live: Bench) -> None:
     connection = pymysql.connect(host=live.host, port=live.port, user=ACCOUNT[0], password=ACCOUNT[1], autocommit=True)
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
-        with pytest.raises(pymysql.err.MySQLError, match="1792"):
+        with pytest.raises(upgrader_connection.errors(pymysql), match="1792"):
             cursor.execute("UPDATE nova.services SET disabled = 1")
     found = upgrader_nova_preflight.ask_all(
-        connection, "nova", "nova_api", ASKED["versions"], (pymysql.err.MySQLError,)
+        connection, "nova", "nova_api", ASKED["versions"], upgrader_connection.errors(pymysql)
     )
     assert not [item for item in found if item["severity"] == "blocker"]
     connection.close()
