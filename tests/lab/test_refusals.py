@@ -258,6 +258,15 @@ def test_second_command_on_the_same_cloud_is_locked_out(rehearsal: Rehearsal) ->
         ran = rehearsal.run(*STAGE)
         assert ran.returncode == 4
         assert "cloud lab is locked by process" in ran.stderr
+    wait_for_idle_minions(rehearsal)
+
+
+def wait_for_idle_minions(rehearsal: Rehearsal) -> None:
+    """What the killed command had submitted goes on; ``--restart`` is refused until it has ended."""
+    from upgrader.lab.process import wait_until
+
+    active = ["salt-run", "--out=json", "jobs.active"]
+    wait_until(lambda: rehearsal.cfg.run(active, check=False).stdout.strip() == "{}", 90, "idle minions")
 
 
 def test_lab_stands_clean_after_all_of_this(rehearsal: Rehearsal) -> None:
