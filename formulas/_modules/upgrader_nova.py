@@ -423,7 +423,7 @@ def _api_base(controller):
 def _listed(session, controller, patience, timeout):
     base = _api_base(controller)
     upgrader_nova_api.wait(base + "/", patience)
-    return upgrader_nova_api.counts(base, session.target.host, timeout)
+    return upgrader_nova_api.counts(base, session.target.own_hosts, timeout)
 
 
 def api_counts(patience=60, timeout=120):
@@ -459,7 +459,7 @@ def verify_api(expected=None, patience=60, timeout=120):
     pillar = __pillar__
     with _session(pillar, __opts__) as session:
         target, connection = session.target, session.connection
-        wanted = upgrader_nova_rows.listable(connection, target.main, target.api, target.host)
+        wanted = upgrader_nova_rows.listable(connection, target.main, target.api, target.own_hosts)
         if expected is not None:
             wanted = upgrader_nova_findings.listable(target.main, expected, wanted)
         listed = _listed(session, _controller(pillar), patience, timeout)

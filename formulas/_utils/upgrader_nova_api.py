@@ -58,11 +58,11 @@ def count_pages(base: str, path: str, key: str, timeout: float, page: int = PAGE
         marker = items[-1]["id"]
 
 
-def counts(base: str, own_host: str, timeout: float, page: int = PAGE) -> typing.Dict[str, int]:
-    """Flavors (private ones too), servers of all projects, and services but for those of ``own_host``."""
+def counts(base: str, own_hosts: typing.Sequence[str], timeout: float, page: int = PAGE) -> typing.Dict[str, int]:
+    """Flavors (private ones too), servers of all projects, and services but for those of ``own_hosts``."""
     services = get(base + "/os-services", timeout)["services"]
     return {
         "flavors": count_pages(base, "/flavors?is_public=none", "flavors", timeout, page),
         "servers": count_pages(base, "/servers?all_tenants=1", "servers", timeout, page),
-        "services": len([service for service in services if service["host"] != own_host]),
+        "services": len([service for service in services if service["host"] not in own_hosts]),
     }

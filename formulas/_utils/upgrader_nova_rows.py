@@ -182,8 +182,12 @@ def services_of(connection: typing.Any, main: str, hosts: typing.Sequence[str]) 
     return int(scalar(connection, statement, tuple(hosts)))
 
 
-def listable(connection: typing.Any, main: str, api: str, own_host: str) -> typing.Dict[str, int]:
-    """What nova-api must list of these databases, and the live rows that it hides on purpose (``hidden ...``)."""
+def listable(connection: typing.Any, main: str, api: str, own_hosts: typing.Sequence[str]) -> typing.Dict[str, int]:
+    """What nova-api must list of these databases, and the live rows that it hides on purpose (``hidden ...``).
+
+    ``own_hosts`` are the names under which the copy's own services register themselves some seconds after their start:
+    those rows are no part of the source, whether they are there yet or not.
+    """
     listed = "`binary` NOT IN ('nova-osapi_compute', 'nova-ec2', 'nova-metadata')"
     instances = (
         "SELECT COUNT(*), COALESCE(SUM(vm_state = 'soft-delete'), 0) FROM {0}.instances WHERE deleted = 0".format(
@@ -191,10 +195,10 @@ def listable(connection: typing.Any, main: str, api: str, own_host: str) -> typi
         )
     )
     services = (
-        "SELECT COALESCE(SUM({1}), 0), COALESCE(SUM(NOT {1}), 0) FROM {0}.services WHERE deleted = 0 AND host <> %s"
-    )
+        "SELECT COALESCE(SUM({1}), 0), COALESCE(SUM(NOT {1}), 0) FROM {0}.services WHERE deleted = 0 AND host NOT IN ({2})"
+    ).format(identifier(main), listed, ", ".join(["%s"] * len(own_hosts)))
     live, hidden = rows(connection, instances)[0]
-    shown, unlisted = rows(connection, services.format(identifier(main), listed), (own_host,))[0]
+    shown, unlisted = rows(connection, services, tuple(own_hosts))[0]
     flavors = "SELECT COUNT(*) FROM {0}.flavors".format(identifier(api))
     return {
         "flavors": int(scalar(connection, flavors)),

@@ -42,9 +42,10 @@ def grouped_member_without_spec(rehearsal: Rehearsal) -> Iterator[str]:
     member = str(rehearsal.scalar(MEMBER))
     with contextlib.closing(rehearsal.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE nova_api.kept AS SELECT * FROM nova_api.request_specs WHERE instance_uuid = %s", member
+            "CREATE TABLE nova_api.kept AS SELECT * FROM nova_api.request_specs WHERE instance_uuid = %s",
+            (member,),
         )
-        cursor.execute("DELETE FROM nova_api.request_specs WHERE instance_uuid = %s", member)
+        cursor.execute("DELETE FROM nova_api.request_specs WHERE instance_uuid = %s", (member,))
         try:
             yield member
         finally:

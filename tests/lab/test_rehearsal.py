@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.rehearsal import CLONES, SOURCES, STAGE, Rehearsal, Watcher
 from upgrader.lab import Lab
+from upgrader.lab.process import wait_until
 
 LONG = {
     "backup-create",
@@ -133,6 +134,18 @@ def test_account_of_the_clones_opens_nothing_else(rehearsal: Rehearsal, undistur
     assert granted == {f"`{name}`.*" for name in CLONES}
 
 
+def test_api_is_found_right_again_when_its_own_services_have_registered(
+    rehearsal: Rehearsal, undisturbed: dict[str, object]
+) -> None:
+    """nova-api writes a row of its own some seconds after its start; it is no part of the source."""
+    own = "SELECT COUNT(*) FROM nova_upgrade.services WHERE host IN ('127.0.0.1', 'upg01')"
+    wait_until(lambda: bool(rehearsal.scalar(own)), 60, "the API's own row", lambda: "none yet")
+    started = next(row for row in rehearsal.journal() if row["event"] == "step-started" and row["step"] == "verify-api")
+    expected = f"expected={json.dumps(started['args']['expected'])}"
+    again = rehearsal.cfg.run(["salt", "--out=json", "upg01.lab.local", "upgrader_nova.verify_api", expected])
+    assert json.loads(again.stdout)["upg01.lab.local"]["findings"] == []
+
+
 def test_second_run_of_the_whole_stage_is_clean(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:
     ran = rehearsal.run(*STAGE)
     assert ran.returncode == 0, ran.stderr
@@ -140,23 +153,40 @@ def test_second_run_of_the_whole_stage_is_clean(rehearsal: Rehearsal, undisturbe
     assert rehearsal.checksums() == undisturbed["before"]
 
 
+def kill_in(rehearsal: Rehearsal, steps: list[str], wanted: set[str]) -> set[str]:
+    """One run of the stage, killed in each wanted step and resumed; gives the steps in which the journal shows a kill.
+
+    A step can be over before the signal arrives. Then the run goes on, perhaps to its end, and that step is not given.
+    """
+    words: tuple[str, ...] = (*STAGE, "--restart")
+    killed: set[str] = set()
+    for step in steps:
+        if step not in wanted:
+            continue
+        event, delay = ("step-submitted", 0.3) if step in LONG else ("step-started", 0.0)
+        if not rehearsal.kill_at(words, step, event, delay):
+            break
+        killed.add(str(rehearsal.step_in_doubt()))
+        words = ("resume",)
+    if json.loads(rehearsal.run("status", "-o", "json").stdout)["state"] != "finished":
+        ran = rehearsal.run("resume")
+        assert ran.returncode == 0, ran.stderr
+    return killed & wanted
+
+
 def test_command_killed_in_every_step_ends_like_an_undisturbed_run(
     rehearsal: Rehearsal, undisturbed: dict[str, object]
 ) -> None:
     """SIGKILL once in each step, after its intent is written or while its job runs, and resume each time."""
     steps = [step["id"] for step in json.loads(undisturbed["ran"].stdout)["steps"]]  # type: ignore[attr-defined]
-    words: tuple[str, ...] = STAGE
-    in_doubt = []
-    for step in steps:
-        event, delay = ("step-submitted", 0.3) if step in LONG else ("step-started", 0.0)
-        assert rehearsal.kill_at(words, step, event, delay), f"the command ended before step {step}"
-        in_doubt.append(rehearsal.step_in_doubt())
-        words = ("resume",)
-    ran = rehearsal.run("resume")
-    assert ran.returncode == 0, ran.stderr
-    assert in_doubt == steps
-    assert rehearsal.contents() == undisturbed["contents"]
-    assert rehearsal.checksums() == undisturbed["before"]
+    left = set(steps)
+    for _ in range(3):
+        left -= kill_in(rehearsal, steps, left)
+        assert rehearsal.contents() == undisturbed["contents"]
+        assert rehearsal.checksums() == undisturbed["before"]
+        if not left:
+            break
+    assert left == set()
 
 
 def test_sources_and_clones_stand_side_by_side(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:

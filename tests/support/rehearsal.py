@@ -51,8 +51,11 @@ class Rehearsal:
             check=False,
         )
 
+    def _folder(self) -> Path:
+        return self.cfg.root / "var/lib/upgrader/lab/runs"
+
     def journals(self) -> list[Path]:
-        return sorted((self.cfg.root / "var/lib/upgrader/lab/runs").glob("*.jsonl"))
+        return sorted(self._folder().glob("*.jsonl"))
 
     def journal(self) -> list[dict[str, Any]]:
         """Whole lines of the newest journal, unchecked."""
@@ -63,7 +66,8 @@ class Rehearsal:
     def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """The command in the background; whatever is left of it is killed at the end."""
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
-        self._before = self.journals()[-1:], len(self.journal())
+        newest = max(self._folder().glob("*.jsonl"), default=None)
+        self._before = newest, newest.stat().st_size if newest else 0
         process = subprocess.Popen(
             self.command(*words),
             stdin=subprocess.DEVNULL,
@@ -88,15 +92,18 @@ class Rehearsal:
 
     def wait_for_event(self, step: str, event: str, process: subprocess.Popen[bytes]) -> bool:
         """Until the command that was started last has written ``event`` of ``step``. False when it ended before that."""
-        path, lines = self._before
+        folder, (path, size) = self._folder(), self._before
+        wanted = (f'"event":"{event}"'.encode(), f'"step":"{step}"'.encode())
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
-            new = self.journal()[lines if self.journals()[-1:] == path else 0 :]
-            if any(row["event"] == event and row.get("step") == step for row in new):
+            ended = process.poll() is not None
+            newest = max(folder.glob("*.jsonl"), default=None)
+            new = newest.read_bytes()[size if newest == path else 0 :] if newest else b""
+            if any(all(text in line for text in wanted) for line in new.split(b"\n")[:-1]):
                 return True
-            if process.poll() is not None:
+            if ended:
                 return False
-            time.sleep(0.01)
+            time.sleep(0.003)
         raise AssertionError(f"step {step} was not reached in time")
 
     def step_in_doubt(self) -> str | None:
