@@ -198,7 +198,7 @@ def test_production_name_is_no_clones_name(node: Node, backup: str) -> None:
 
 
 def test_prepared_copy_that_is_gone_is_made_again(node: Node, backup: str) -> None:
-    assert node.call("upgrader_store.remove_scratch", receipt=backup)["changed"] in (True, False)
+    node.call("upgrader_store.remove_scratch", receipt=backup)
     folder = Path(node.call("upgrader_store.prepared", receipt=backup))
     assert (folder / "prepared").exists()
     assert node.call("upgrader_store.remove_scratch", receipt=backup)["changed"] is True
