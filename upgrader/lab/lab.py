@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from upgrader.errors import LabError, LabRefused
-from upgrader.lab import cgroups, databases, preflight, startup
+from upgrader.lab import cgroups, databases, galera, preflight, startup
 from upgrader.lab.dumps import Dump, find_dumps
 from upgrader.lab.layers import ImageCache
 from upgrader.lab.narrator import Narrator
@@ -202,6 +202,8 @@ class Lab:
         database = nodes[topology.database.name]
         with ThreadPoolExecutor(1) as beside:
             salt = beside.submit(startup.wait_for_salt, topology, nodes, self.narrator)
+            if topology.cluster:
+                galera.form([nodes[plan.name] for plan in topology.cluster], self.narrator)
             if wanted.loaded:
                 databases.wait_for_server(database)
             elif topology.master is None:

@@ -13,6 +13,7 @@ from upgrader.lab.topology import PREFIX, NodePlan, Topology
 WANTS = "etc/systemd/system/multi-user.target.wants"
 FORMULAS = "/srv/salt/formulas"
 RECLASS = "/srv/salt/reclass"
+CLUSTER = "openstack_config"
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,26 @@ def node_files(
 ) -> dict[str, NodeFile]:
     """Path below the node's root -> file."""
     files = _network_files(plan, topology)
-    files |= {f"{WANTS}/{unit}": NodeFile(link=_unit_path(unit)) for unit in plan.units}
+    files |= {f"{WANTS}/{unit}": NodeFile(link=_unit_path(unit)) for unit in plan.units if not _is_cluster(plan, unit)}
     if plan.runs("salt-minion"):
         files |= _minion_files(plan, topology, keys[plan.name])
     if plan.runs("salt-master"):
         files |= _master_files(plan, topology, keys)
     if plan.runs("mariadb"):
         files["etc/mysql/mariadb.conf.d/90-lab.cnf"] = NodeFile(_mariadb_configuration(plan))
+    if plan.galera:
+        files["etc/mysql/mariadb.conf.d/91-galera.cnf"] = NodeFile(_galera_configuration(plan, topology))
     if plan.runs("ssh"):
         files["etc/ssh/ssh_host_ed25519_key"] = NodeFile(passwords.store_host_key, 0o600)
         files["etc/ssh/ssh_host_ed25519_key.pub"] = NodeFile(passwords.store_host_key_public)
     if plan.shows_source:
         files["root/nova.password"] = NodeFile(passwords.nova + "\n", 0o600)
     return files
+
+
+def _is_cluster(plan: NodePlan, unit: str) -> bool:
+    """A cluster's server is not started at the first boot: there is no cluster yet that it could join."""
+    return plan.galera and unit == "mariadb.service"
 
 
 def _unit_path(unit: str) -> str:
@@ -119,6 +127,26 @@ bind-address = {plan.address}
 skip-name-resolve
 character-set-server = utf8
 collation-server = utf8_general_ci
+"""
+
+
+def _galera_configuration(plan: NodePlan, topology: Topology) -> str:
+    """State transfer logs in as ``mysql`` over the socket, an account that Debian's installation makes: no password."""
+    members = ",".join(node.address for node in topology.cluster)
+    return f"""[mariadbd]
+wsrep_on = ON
+wsrep_provider = /usr/lib/galera/libgalera_smm.so
+wsrep_cluster_name = {CLUSTER}
+wsrep_cluster_address = gcomm://{members}
+wsrep_node_name = {plan.name}
+wsrep_node_address = {plan.address}
+wsrep_sst_method = mariabackup
+wsrep_sst_auth = mysql:
+wsrep_provider_options = "gcache.size=64M"
+binlog_format = ROW
+default_storage_engine = InnoDB
+innodb_autoinc_lock_mode = 2
+innodb_flush_log_at_trx_commit = 2
 """
 
 

@@ -12,13 +12,18 @@ BRIDGE = "br0"
 
 @dataclass(frozen=True)
 class NodePlan:
-    """One node: its address, the image layer it stands on, the units it starts and what of the host it may read."""
+    """One node: its address, the image layer it stands on, the units it starts and what of the host it may read.
+
+    The database server of a ``galera`` node is started by the lab, first the one that founds the cluster; at every later
+    boot it starts by itself and joins.
+    """
 
     name: str
     address: str
     layer: str
     units: tuple[str, ...] = ()
     shows_source: bool = False
+    galera: bool = False
 
     @property
     def minion_id(self) -> str:
@@ -45,7 +50,13 @@ class Topology:
 
     @property
     def database(self) -> NodePlan:
+        """The server that is filled; in a cluster, the node that founds it."""
         return next(node for node in self.nodes if node.runs("mariadb"))
+
+    @property
+    def cluster(self) -> tuple[NodePlan, ...]:
+        """The nodes of the Galera cluster, the founding one first; empty when the server stands alone."""
+        return tuple(node for node in self.nodes if node.galera)
 
     @property
     def top_layer(self) -> str:
@@ -59,7 +70,10 @@ NOVA = Topology(
     "nova",
     (
         NodePlan("cfg01", "10.20.0.10", "mariadb", ("salt-master.service", "salt-minion.service", "ssh.service")),
-        NodePlan("dbs01", "10.20.0.11", "mariadb", ("salt-minion.service", "mariadb.service")),
+        *(
+            NodePlan(f"dbs0{n}", f"10.20.0.2{n}", "mariadb", ("salt-minion.service", "mariadb.service"), galera=True)
+            for n in (1, 2, 3)
+        ),
         NodePlan("upg01", "10.20.0.12", "ocata", ("salt-minion.service",)),
     ),
 )
