@@ -77,6 +77,14 @@ def run(
     return _reap(commands, members, words, timeout)
 
 
+def output(command: typing.Sequence[str], timeout: float = 60) -> str:
+    """What one program prints, when it ends well; otherwise what it complained of. For programs whose words are judged."""
+    with tempfile.TemporaryFile() as said:
+        ended = run([command], stdout=said, timeout=timeout)[0]
+        said.seek(0)
+        return said.read().decode("utf-8", "replace") or ended.words
+
+
 def pump(
     commands: Commands, sink: typing.Sequence[str], timeout: float = 3600
 ) -> typing.Tuple[typing.List[Ended], int, str, str]:

@@ -43,6 +43,8 @@ xtrabackup_sshd:
         Match User xtrabackup
             AuthorizedKeysFile /etc/ssh/upgrader_backup_keys
             PasswordAuthentication no
+            ClientAliveInterval 15
+            ClientAliveCountMax 4
   service.running:
     - name: ssh
     - enable: True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from upgrader.engine.events import (
@@ -70,7 +70,7 @@ class Engine:
         started, run = self.clock(), self.progress()
         self._tell(RunStarted(run.run_id, run.plan, resumed))
         try:
-            failed, reason, refused = self._steps(run.plan)
+            failed, reason, refused = self._steps(run.plan, resumed)
         except KeyboardInterrupt:
             self.journal.append("run-interrupted", self.now(), reason="interrupted by the operator")
             step = self.progress().first_unsettled()
@@ -85,14 +85,18 @@ class Engine:
         self._tell(RunFinished(run.run_id, outcome.ok, self.clock() - started, outcome.failed, reason))
         return outcome
 
-    def _steps(self, plan: Plan) -> tuple[list[str], str, bool]:
-        """Run what is left. After a failure only ``always`` steps whose needs are settled are still done."""
+    def _steps(self, plan: Plan, resumed: bool) -> tuple[list[str], str, bool]:
+        """Run what is left. After a failure only ``always`` steps whose needs are settled are still done.
+
+        A resumed run asks ``anew`` steps again as long as anything that comes after them is left to do.
+        """
         failed: list[str] = []
         reason, refused = "", False
         steps = list(plan.steps())
         for number, step in enumerate(steps, start=1):
-            state = self.progress().steps[step.id]
-            if state.state in SETTLED:
+            run = self.progress()
+            state = run.steps[step.id]
+            if state.state in SETTLED and not (resumed and step.anew and run.first_unsettled()):
                 self._tell(StepPassed(step, number, len(steps), f"{state.state} before"))
                 continue
             if failed and not self._may_still_run(step):
@@ -119,7 +123,9 @@ class Engine:
         since = self.clock()
         if self.transport.is_known(state.jid):
             self._tell(StepStarted(step, number, total, reattached=True))
-            replies = self._collect(step, self._bound(step.call), state.jid)
+            call = self._bound(step.call)
+            call = replace(call, nodes=state.nodes or call.nodes)
+            replies = self._collect(step, call, state.jid)
             if not any(reply.lost for reply in replies.values()):
                 return self._finish(step, number, total, state.jid, replies, self.clock() - since)
         if step.check is not None and self._checked(step.check, step):
@@ -134,7 +140,7 @@ class Engine:
     def _attempt(self, step: Step, number: int, total: int) -> StepProgress:
         """Intent, effect, result: in this order, each on disk before the next."""
         call, jid, started = self._bound(step.call), self.transport.new_job_id(), self.clock()
-        self.journal.append("step-started", self.now(), step=step.id, jid=jid, args=dict(call.args))
+        self.journal.append("step-started", self.now(), step=step.id, jid=jid, args=dict(call.args), nodes=list(call.nodes))
         self._tell(StepStarted(step, number, total))
         self.transport.submit(call, jid)
         self.journal.append("step-submitted", self.now(), step=step.id, jid=jid)
@@ -182,7 +188,7 @@ class Engine:
 
     def _bound(self, call: Call) -> Call:
         progress = self.progress()
-        return bind(call, progress.run_id, progress.values())
+        return bind(call, progress.run_id, progress.answers())
 
     def _tell(self, event: Event) -> None:
         for observer in self.observers:

@@ -18,7 +18,7 @@ RUNNING, FINISHED, STOPPED, ABANDONED = "unfinished", "finished", "failed", "aba
 
 @dataclass(frozen=True)
 class StepProgress:
-    """Where one step is: its state, its latest job id, how often it was started and what came of it."""
+    """Where one step is: its state, its latest job id and the nodes that got it, how often it was started and what came of it."""
 
     state: str = PENDING
     jid: str | None = None
@@ -26,6 +26,7 @@ class StepProgress:
     seconds: float | None = None
     replies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     reason: str = ""
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ class RunProgress:
         """Id of the step where the run stands, or None when every step is settled."""
         return next((step.id for step in self.plan.steps() if self.steps[step.id].state not in SETTLED), None)
 
-    def values(self) -> dict[str, Any]:
-        """What the first node of each settled step answered, for later steps that refer to it."""
-        return {
-            step.id: reply.get("value")
-            for step in self.plan.steps()
-            if self.steps[step.id].state in SETTLED and (reply := self.steps[step.id].replies.get(step.call.nodes[0]))
-        }
+    def answers(self) -> dict[str, dict[str, Any]]:
+        """What the nodes of each settled step answered, in the plan's order of nodes, for later steps that refer to it."""
+        found: dict[str, dict[str, Any]] = {}
+        for step in self.plan.steps():
+            if self.steps[step.id].state in SETTLED:
+                replies = self.steps[step.id].replies
+                found[step.id] = {node: replies[node].get("value") for node in step.call.nodes if node in replies}
+        return found
 
 
 def read_progress(records: Iterable[Record]) -> RunProgress:
@@ -94,13 +96,15 @@ def _step_after(before: StepProgress, row: Record) -> StepProgress:
     """
     event = row["event"]
     if event == "step-started":
-        return StepProgress(IN_DOUBT, row["jid"], before.attempts + 1)
+        return StepProgress(IN_DOUBT, row["jid"], before.attempts + 1, nodes=tuple(row.get("nodes", ())))
     if event == "step-submitted":
-        return StepProgress(IN_DOUBT, row["jid"], before.attempts)
+        return StepProgress(IN_DOUBT, row["jid"], before.attempts, nodes=before.nodes)
     if event == "step-stamped":
         return StepProgress(STAMPED, before.jid, before.attempts, reason=row["reason"])
     if event == "step-undone":
         return StepProgress(UNDONE, before.jid, before.attempts)
     lost = any(reply.get("lost") for reply in row["replies"].values())
     ended = DONE if row["ok"] else IN_DOUBT if lost else FAILED
-    return StepProgress(ended, row["jid"], before.attempts, row["seconds"], row["replies"], row.get("reason", ""))
+    return StepProgress(
+        ended, row["jid"], before.attempts, row["seconds"], row["replies"], row.get("reason", ""), before.nodes
+    )

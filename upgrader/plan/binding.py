@@ -20,9 +20,31 @@ def reply_of(step: str, key: str) -> dict[str, str]:
     return {"$reply": step, "key": key}
 
 
-def bind(call: Call, run_id: str, values: Mapping[str, Any]) -> Call:
-    """The call with every reference replaced. ``values`` maps a finished step's id to its first node's answer."""
-    return replace(call, args={name: _bound(value, run_id, values) for name, value in call.args.items()})
+def least_of(step: str, key: str) -> dict[str, str]:
+    """A reference to the node of ``step`` that answered the smallest ``key``, for ``Call.only``."""
+    return {"$least": step, "key": key}
+
+
+def bind(call: Call, run_id: str, answers: Mapping[str, Mapping[str, Any]]) -> Call:
+    """The call with every reference replaced. ``answers`` maps a finished step's id to its answers, node by node."""
+    values = {step: next(iter(given.values()), None) for step, given in answers.items()}
+    args = {name: _bound(value, run_id, values) for name, value in call.args.items()}
+    nodes = (_least(call, answers),) if call.only else call.nodes
+    return replace(call, args=args, nodes=nodes, only=None)
+
+
+def _least(call: Call, answers: Mapping[str, Mapping[str, Any]]) -> str:
+    """The first of the call's nodes with the smallest value: the same answers always choose the same node."""
+    assert call.only is not None
+    step, key = call.only["$least"], call.only["key"]
+    given = answers.get(step, {})
+    fitting = [node for node in call.nodes if isinstance(given.get(node), Mapping) and key in given[node]]
+    if not fitting:
+        raise InDoubt(
+            f"step {step} is recorded as done but no node's answer has {key!r} (stamped by hand?); "
+            f"start the stage again with --restart so that it is asked anew"
+        )
+    return min(fitting, key=lambda node: given[node][key])
 
 
 def _bound(value: Any, run_id: str, values: Mapping[str, Any]) -> Any:

@@ -17,7 +17,10 @@ GATE, WORK, VERIFY = "gate", "work", "verify"
 
 @dataclass(frozen=True)
 class Call:
-    """What one step asks of Salt, with the nodes it must be answered by. ``timeout`` is in seconds, over all nodes."""
+    """What one step asks of Salt, with the nodes it must be answered by. ``timeout`` is in seconds, over all nodes.
+
+    ``only`` is a reference (``binding.least_of``) that narrows ``nodes`` to one of them during the run.
+    """
 
     kind: str
     function: str
@@ -25,6 +28,7 @@ class Call:
     args: Mapping[str, Any] = field(default_factory=dict)
     timeout: int = 120
     batch: int | None = None
+    only: Mapping[str, str] | None = None
 
     def __str__(self) -> str:
         shown = self.args.get("mods", "") if self.kind == "state" else ""
@@ -38,7 +42,8 @@ class Step:
     ``phase`` says what a failure means: a ``gate`` refuses before anything was touched, ``work`` changes the world,
     ``verify`` judges it. ``retry_safe`` means the call itself looks at the world first, so running it again after a
     crash is right. ``check`` is asked instead when it is not. ``progress`` is asked now and then while the step runs; it
-    answers ``{"what", "done", "total"}`` and only informs. ``always`` steps run even after a failure.
+    answers ``{"what", "done", "total"}`` and only informs. ``always`` steps run even after a failure. An ``anew`` step is
+    asked again on every resume: what it answered may no longer be so.
     """
 
     id: str
@@ -51,13 +56,19 @@ class Step:
     needs: tuple[str, ...] = ()
     retry_safe: bool = True
     always: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest."""
+    """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest.
+
+    ``receipt`` is the id of the backup that a stage works on; ``another_cluster`` accepts one of another Galera cluster.
+    """
 
     repair_server_groups: bool = False
+    receipt: str = ""
+    another_cluster: bool = False
 
 
 @dataclass(frozen=True)

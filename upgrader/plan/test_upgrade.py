@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from upgrader.model.cloud import BACKUP, DATABASE, UPGRADE, Cloud
 from upgrader.plan.binding import RUN_ID, reply_of
+from upgrader.plan.gates import common_gates
 from upgrader.plan.nova import MINUTE, preflight_call, schema_steps, source_versions
 from upgrader.plan.step import GATE, VERIFY, Call, Options, Stage, Step
 
@@ -20,31 +21,11 @@ test_upgrade.__test__ = False  # type: ignore[attr-defined]  # the name is the s
 
 
 def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, ...]:
-    everybody, backup = cloud.all_nodes, cloud.role(BACKUP)[:1]
+    backup = cloud.role(BACKUP)[:1]
     database, upgrade = cloud.role(DATABASE), cloud.role(UPGRADE)[:1]
     versions = source_versions(cloud)
     return (
-        Step(
-            "nodes-answer", "every node of the plan answers", Call("module", "test.ping", everybody, timeout=60), GATE
-        ),
-        Step(
-            "modules-synced",
-            "send the Salt modules to every node",
-            Call("module", "saltutil.sync_all", everybody, {"refresh": True}, 120),
-            GATE,
-        ),
-        Step(
-            "modules-current",
-            "every node runs this version's Salt modules",
-            Call("module", "upgrader_node.modules_current", everybody, {"expected": formulas_digest}),
-            GATE,
-        ),
-        Step(
-            "pillar-current",
-            "every node has the pillar of this moment",
-            Call("module", "upgrader_node.pillar_current", everybody),
-            GATE,
-        ),
+        *common_gates(cloud.all_nodes, formulas_digest),
         Step(
             "source-versions",
             f"source databases are at {cloud.path.source.capitalize()}'s schema versions",

@@ -90,10 +90,10 @@ def test_references_are_replaced_by_run_and_replies() -> None:
     call = Call(
         "module", "f", ("a",), {"receipt": RUN_ID, "deep": [{"counts": reply_of("prove", "counts")}], "plain": 3}
     )
-    bound = bind(call, "run-1", {"prove": {"counts": {"nova": 1}}})
+    bound = bind(call, "run-1", {"prove": {"cfg01": {"counts": {"nova": 1}}}})
     assert bound.args == {"receipt": "run-1", "deep": [{"counts": {"nova": 1}}], "plain": 3}
 
 
 def test_reference_to_an_answer_that_is_not_there_is_in_doubt() -> None:
     with pytest.raises(InDoubt, match="prove is recorded as done but its answer has no 'counts'"):
-        bind(Call("module", "f", ("a",), {"x": reply_of("prove", "counts")}), "run-1", {"prove": None})
+        bind(Call("module", "f", ("a",), {"x": reply_of("prove", "counts")}), "run-1", {"prove": {"cfg01": None}})
