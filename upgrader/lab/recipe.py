@@ -80,5 +80,12 @@ def lab_recipes() -> tuple[Recipe, ...]:
         _recipe("salt", "Salt and the tool's Python packages", 300, "requirements.txt"),
         _recipe("mariadb", "MariaDB server and mariadb-backup", 450),
         _recipe("ocata", "Ocata nova and the Mitaka schemas", 850, "nova-cinder-neutron-py27.txt"),
+        _recipe(
+            "services",
+            "haproxy, RabbitMQ, the other services and their Mitaka schemas",
+            600,
+            "keystone-glance-py27.txt",
+            "heat-py27.txt",
+        ),
         _recipe("bench", "Salt 3006 and 3007 for the functional tests", 600, "salt-3006.txt", "salt-3007.txt"),
     )

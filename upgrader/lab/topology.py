@@ -61,9 +61,9 @@ class Topology:
     @property
     def top_layer(self) -> str:
         """The layer that holds every other layer this topology uses."""
-        order = ("debian", "salt", "mariadb", "ocata", "bench")
-        # The Mitaka schemas are made in `ocata`, whoever loads them.
-        return max(("ocata", *(node.layer for node in self.nodes)), key=order.index)
+        order = ("debian", "salt", "mariadb", "ocata", "services", "bench")
+        # The Mitaka schemas are made in `ocata` and `services`, whoever loads them.
+        return max(("services", *(node.layer for node in self.nodes)), key=order.index)
 
 
 NOVA = Topology(
