@@ -9,9 +9,15 @@ import time
 
 import upgrader_backup_tool as backup_tool
 import upgrader_connection
+import upgrader_contents
+import upgrader_database
+import upgrader_desync
+import upgrader_galera
+import upgrader_local_server
 import upgrader_lock
 import upgrader_pillar
 import upgrader_pipeline
+import upgrader_store_link
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -21,10 +27,13 @@ except ImportError:
 
 __virtualname__ = "upgrader_backup"
 
-KEY, KNOWN_HOSTS = "/etc/upgrader/backup_key", "/etc/upgrader/backup_known_hosts"
-LOCK = "/run/upgrader-backup.lock"
-SOCKET = "/run/mysqld/mysqld.sock"
-STORE_USER = "xtrabackup"
+CLIENT = "xtrabackup:client"
+REFUSALS = (
+    upgrader_connection.ConnectionRefused,
+    upgrader_store_link.LinkFailed,
+    upgrader_lock.LockHeld,
+    upgrader_contents.ContentsLost,
+)
 
 
 def __virtual__():
@@ -40,9 +49,9 @@ def check():
 
         salt 'dbs01*' upgrader_backup.check
     """
-    client = upgrader_pillar.value(__pillar__, "xtrabackup:client", {})
-    tool = _tool()
-    server = _server_version(client)
+    with _refusing(), _connect() as connection:
+        tool = _tool()
+        server = upgrader_database.scalar(connection, "SELECT VERSION()")
     ended = upgrader_pipeline.run([[tool.backup, "--version"]], timeout=60)[0]
     version = backup_tool.series(ended.words)
     if version != backup_tool.series(server):
@@ -57,13 +66,15 @@ def check():
     }
 
 
-def create(receipt, timeout=14400):
+def create(receipt, cloud="", timeout=14400):
     """Take a backup and send it to the store as ``receipt``; a backup of that id that is there already is returned as it is.
 
-    Judged together: the exit code of every program in the pipe, the last line of the backup tool, the byte count and sha256
-    that the store computed itself. Only then does the store make it a backup.
+    The node steps out of its cluster's flow control meanwhile. Judged together: the exit code of every program in the
+    pipe, the last line of the backup tool, the byte count and sha256 that the store computed itself. With the receipt goes
+    what every table held at exactly the moment of the backup: the proof compares with it.
 
     :param receipt: id of the backup, unique in the store
+    :param cloud: name of the cloud, for the receipt
     :param timeout: seconds
     Leaves behind on failure: a partial file in the store, overwritten by the next try. Raises CommandExecutionError.
 
@@ -71,45 +82,84 @@ def create(receipt, timeout=14400):
 
     .. code-block:: bash
 
-        salt 'dbs01*' upgrader_backup.create receipt=20170801T101500Z-1a2b
+        salt 'dbs01*' upgrader_backup.create receipt=20170801T101500Z-1a2b cloud=prague
     """
-    client = upgrader_pillar.value(__pillar__, "xtrabackup:client", {})
-    store = _store_command(client)
-    with _exclusively():
-        held = _ask(store, "receipt", receipt)
-        if held:
-            return {"comment": "backup {} is in the store already".format(receipt), "receipt": held, "changed": False}
-        document = _stream(client, store, receipt, __opts__["id"], timeout)
+    with _refusing():
+        link = upgrader_store_link.command(_client())
+        with upgrader_lock.exclusively(upgrader_desync.BACKUP_LOCK, "the backup tool of this node"):
+            held = upgrader_store_link.ask(link, "receipt", receipt)
+            if held:
+                return {
+                    "comment": "backup {} is in the store already".format(receipt),
+                    "receipt": held,
+                    "changed": False,
+                }
+            with upgrader_desync.stepped_aside(_connect):
+                document, contents = _take(link, receipt, timeout)
+            document.update(cloud=cloud, node=__opts__["id"])
+            both = json.dumps({"receipt": document, "contents": {"exact": True, "databases": contents}})
+            document = upgrader_store_link.ask(link, "commit", receipt, both)
     return {
-        "comment": "backup {}: {} MB in {:.0f} s".format(receipt, document["bytes"] // 1000000, document["seconds"]),
+        "comment": "backup {}: {} MB in {:.0f} s{}".format(
+            receipt, document["bytes"] // 1000000, document["seconds"], _at(document)
+        ),
         "receipt": document,
         "changed": True,
     }
 
 
-def _stream(client, store, receipt, node, timeout):
+def _take(link, receipt, timeout):
+    """Stream the backup, and read what every table holds in a view opened at its very end."""
     tool, started = _tool(), time.time()
-    server = _server_version(client)
-    with tempfile.TemporaryDirectory(prefix="upgrader-backup-") as scratch:
-        command = backup_tool.backup_command(tool, scratch, _socket(client), _defaults(client, scratch))
-        ended, passed, digest, answer = upgrader_pipeline.pump(
-            [command, backup_tool.compress_command()], store + ["receive " + receipt], timeout
-        )
-    _judge(tool, ended)
-    _same_bytes(answer, passed, digest)
+    with _connect() as view:
+        server = upgrader_database.scalar(view, "SELECT VERSION()")
+        cluster = upgrader_galera.status(view)
+        moment = upgrader_contents.Moment(view, upgrader_connection.errors(pymysql))
+        with tempfile.TemporaryDirectory(prefix="upgrader-backup-") as scratch:
+            command = backup_tool.backup_command(
+                tool,
+                scratch,
+                upgrader_local_server.socket(_client()),
+                upgrader_local_server.defaults(_client(), scratch),
+                cluster["galera"],
+            )
+            ended, passed, digest, answer = upgrader_pipeline.pump(
+                [command, backup_tool.compress_command()], link + ["receive " + receipt], timeout, moment.watch
+            )
+        _judge(tool, ended)
+        _same_bytes(answer, passed, digest)
+        seconds = time.time() - started
+        seqno = moment.judge(ended[0].words)
+        contents = upgrader_contents.take(view)
     document = {
         "id": receipt,
-        "node": node,
         "bytes": passed,
+        "data_bytes": _size_of_data(),
         "sha256": digest,
         "tool": tool.backup,
         "compression": "zstd",
         "server_version": server,
+        "galera": {"name": cluster["name"], "uuid": cluster["uuid"], "seqno": seqno} if cluster["galera"] else None,
         "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "seconds": round(time.time() - started, 1),
+        "seconds": round(seconds, 1),
         "proven": False,
     }
-    return _ask(store, "commit", receipt, json.dumps(document))
+    return document, contents
+
+
+def _at(document):
+    return ", seqno {}".format(document["galera"]["seqno"]) if document["galera"] else ""
+
+
+def _size_of_data():
+    """Bytes below the data directory that a prepared copy of it will need too; what is Galera's own is left out."""
+    total = 0
+    for folder, _, names in os.walk(upgrader_local_server.datadir(shutil.which)):
+        for name in names:
+            if name != "galera.cache":
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.path.getsize(os.path.join(folder, name))
+    return total
 
 
 def _judge(tool, ended):
@@ -146,34 +196,6 @@ def _same_bytes(answer, passed, digest):
         )
 
 
-def _ask(store, verb, receipt, document=""):
-    """One small question to the store; its answer is one JSON object."""
-    with tempfile.TemporaryFile() as question, tempfile.TemporaryFile() as answer:
-        question.write(document.encode())
-        question.seek(0)
-        ended = upgrader_pipeline.run(
-            [store + ["{} {}".format(verb, receipt)]], stdin=question, stdout=answer, timeout=60
-        )[0]
-        if ended.code != 0:
-            raise CommandExecutionError(
-                "the backup store does not answer: {}".format(upgrader_pipeline.describe(ended))
-            )
-        answer.seek(0)
-        return json.loads(answer.read().decode())
-
-
-def _store_command(client):
-    target = client.get("target", {})
-    if not target.get("host"):
-        raise CommandExecutionError("pillar key xtrabackup:client:target:host is missing: name the backup node there")
-    if not os.path.exists(KEY):
-        raise CommandExecutionError("{} is missing: apply state xtrabackup.client to this node first".format(KEY))
-    options = ["BatchMode=yes", "StrictHostKeyChecking=yes", "UserKnownHostsFile=" + KNOWN_HOSTS, "IdentitiesOnly=yes"]
-    options += ["ConnectTimeout=10", "ServerAliveInterval=15", "ServerAliveCountMax=4"]
-    flags = [word for option in options for word in ("-o", option)]
-    return ["ssh", "-T", "-i", KEY] + flags + ["{}@{}".format(target.get("user", STORE_USER), target["host"])]
-
-
 def _tool():
     tool = backup_tool.find(shutil.which)
     if tool is None:
@@ -183,41 +205,22 @@ def _tool():
     return tool
 
 
-def _socket(client):
-    return client.get("database", {}).get("socket", SOCKET)
+def _client():
+    return upgrader_pillar.value(__pillar__, CLIENT, {})
 
 
-def _defaults(client, folder):
-    """Credentials from pillar in a file of their own, or none: then the tool logs in as root over the socket."""
-    database = client.get("database", {})
-    if not database.get("password"):
-        return None
-    return backup_tool.defaults_file(
-        os.path.join(folder, "client.cnf"), database.get("user", "root"), database["password"]
-    )
-
-
-def _server_version(client):
-    database = client.get("database", {})
-    try:
-        connection = upgrader_connection.connect(
-            pymysql,
-            "pillar xtrabackup:client:database",
-            unix_socket=_socket(client),
-            user=database.get("user", "root"),
-            password=database.get("password", ""),
-        )
-    except upgrader_connection.ConnectionRefused as error:
-        raise CommandExecutionError(str(error)) from None
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT VERSION()")
-        return cursor.fetchone()[0]
+def _connect():
+    return upgrader_local_server.connect(pymysql, _client())
 
 
 @contextlib.contextmanager
-def _exclusively():
+def _refusing():
+    """The tool's own errors become Salt's; the driver's say what the server said."""
     try:
-        with upgrader_lock.exclusively(LOCK, "the backup tool of this node"):
-            yield
-    except upgrader_lock.LockHeld as error:
-        raise CommandExecutionError(str(error)) from None
+        yield
+    except REFUSALS as error:
+        raise CommandExecutionError("backup not taken: {}".format(error)) from None
+    except upgrader_connection.errors(pymysql) as error:
+        raise CommandExecutionError(
+            "backup not taken: the database server broke off ({}); look at its log, then try again".format(error)
+        ) from None

@@ -74,7 +74,7 @@ def backup(receipt):
 
         salt 'cfg01*' upgrader_progress.backup receipt=20170801T101500Z-1a2b
     """
-    store = upgrader_pillar.value(__pillar__, "xtrabackup:server:backup_dir", "/srv/backup/upgrader")
+    store = upgrader_pillar.value(__pillar__, "xtrabackup:server:backup_dir", upgrader_receipt.DEFAULT_STORE)
     folder = upgrader_receipt.folder(store, receipt)
     sizes = [
         os.path.getsize(path)

@@ -7,6 +7,7 @@ import time
 
 import upgrader_backup_tool as backup_tool
 import upgrader_connection
+import upgrader_contents
 import upgrader_database
 import upgrader_lock
 import upgrader_pillar
@@ -22,7 +23,6 @@ except ImportError:
 
 __virtualname__ = "upgrader_store"
 
-DEFAULT_STORE = "/srv/backup/upgrader"
 SCRATCH, PREPARED = "scratch", "prepared"
 SPARE_BYTES = 512 * 1024 * 1024
 ROOM_FACTOR = 2.2
@@ -92,10 +92,13 @@ def verify(receipt):
         raise CommandExecutionError(str(error)) from None
 
 
-def prove(receipt, databases, timeout=14400):
-    """Restore a backup into a scratch server and look at every table of ``databases``: only then is it called proven.
+def prove(receipt, databases=None, timeout=14400):
+    """Restore a backup into a scratch server and account for every table in it: only then is it called proven.
 
-    Returns the row counts of those databases as they are in the backup, which later steps compare with.
+    Every table of every database is read by the engine (CHECK TABLE), and its rows and checksum are those that the source
+    had at the moment of the backup. The position in the cluster's history is the receipt's.
+
+    :param databases: whose row counts, live and soft-deleted, are answered as ``counts``: later steps compare with them
     Leaves behind: the prepared copy in ``<store>/scratch/<receipt>`` until ``remove_scratch``.
 
     CLI Example:
@@ -104,23 +107,92 @@ def prove(receipt, databases, timeout=14400):
 
         salt 'cfg01*' upgrader_store.prove receipt=20170801T101500Z-1a2b databases='[nova, nova_api]'
     """
-    store, started = _store(), time.time()
+    store, started, databases = _store(), time.time(), databases or []
     with _exclusively(store):
-        document = verify(receipt)
+        document, expected = verify(receipt), _contents(store, receipt)
+        missing = sorted(set(databases) - set(expected))
+        if missing:
+            raise CommandExecutionError(
+                "the backup holds no database {}: is it the backup of the right server?".format(", ".join(missing))
+            )
         _remove_other_copies(store, receipt)
         folder = _prepare(store, document, timeout)
+        _same_position(document, folder)
         with _scratch_server(folder) as connection:
-            _check_tables(connection, databases)
+            _check_tables(connection, sorted(expected))
+            _same_contents(expected, upgrader_contents.take(connection))
             counts = upgrader_database.table_counts(connection, databases)
         folder_of_backup = upgrader_receipt.folder(store, receipt)
         upgrader_receipt.write(os.path.join(folder_of_backup, upgrader_receipt.COUNTS), counts)
         document["proven"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         upgrader_receipt.write(os.path.join(folder_of_backup, upgrader_receipt.RECEIPT), document)
-    tables = sum(len(held) for held in counts.values())
+    tables = sum(len(held) for held in expected.values())
     return {
-        "comment": "{} tables of {} checked in {:.0f} s".format(tables, ", ".join(databases), time.time() - started),
+        "comment": "{} tables of {} databases equal their source in {:.0f} s".format(
+            tables, len(expected), time.time() - started
+        ),
         "counts": counts,
         "receipt": document,
+    }
+
+
+def require_proven(receipt, cloud=""):
+    """Refuse a backup that was never proven, that is another cloud's, or whose archive is not what its receipt says.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.require_proven receipt=20170801T101500Z-1a2b cloud=prague
+    """
+    document = _receipt(_store(), receipt)
+    if not document.get("proven"):
+        raise CommandExecutionError(
+            "backup {0} was never proven, so nobody knows whether it can be restored: run 'upgrader backup prove {0}' first".format(
+                receipt
+            )
+        )
+    if cloud and document.get("cloud") != cloud:
+        raise CommandExecutionError(
+            "backup {} is of cloud {}, this is cloud {}: name a backup of this one".format(
+                receipt, document.get("cloud") or "unknown", cloud
+            )
+        )
+    return {
+        "comment": "proven {proven}, {bytes} bytes as their receipt says".format(**verify(receipt)),
+        "receipt": document,
+    }
+
+
+def prune(keep, protected, dry_run=False):
+    """Remove the oldest backups beyond ``keep``, never one that is ``protected``.
+
+    :param keep: how many backups stay at least
+    :param protected: ids that journals refer to; they stay whatever their number
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_store.prune keep=5 protected='[20170801T101500Z-1a2b]' dry_run=True
+    """
+    if int(keep) < 1:
+        raise CommandExecutionError("at least one backup has to stay: give keep as 1 or more")
+    store = _store()
+    with _exclusively(store):
+        held = sorted(receipts(), key=lambda document: document["taken_at"])
+        spare = [document for document in held[: -int(keep)] if document["id"] not in protected]
+        for document in spare if not dry_run else []:
+            _remove(store, document["id"])
+    freed = sum(document["bytes"] for document in spare)
+    removed = [document["id"] for document in spare]
+    return {
+        "comment": "{} {} of {} backups, {} MB".format(
+            "would remove" if dry_run else "removed", len(removed), len(held), freed // 1000000
+        ),
+        "removed": removed,
+        "kept": [document["id"] for document in held if document["id"] not in removed],
+        "changed": bool(removed) and not dry_run,
     }
 
 
@@ -145,7 +217,7 @@ def prepared(receipt, timeout=14400):
 
 
 def remove_scratch(receipt):
-    """End a scratch server that may still run on this backup's prepared copy, and remove the copy. The archive stays.
+    """Remove a backup's prepared copy and its exports, ending a scratch server that may still run. The archive stays.
 
     CLI Example:
 
@@ -155,12 +227,14 @@ def remove_scratch(receipt):
     """
     store = _store()
     folder = _scratch_folder(store, receipt)
+    exports = os.path.join(upgrader_receipt.folder(store, receipt), upgrader_receipt.EXPORT)
     with _exclusively(store):
-        if not os.path.isdir(folder):
-            return {"comment": "no scratch copy", "changed": False}
-        upgrader_scratch.stop(folder)
-        shutil.rmtree(folder)
-    return {"comment": "removed {}".format(folder), "changed": True}
+        there = [path for path in (folder, exports) if os.path.isdir(path)]
+        if folder in there:
+            upgrader_scratch.stop(folder)
+        for path in there:
+            shutil.rmtree(path)
+    return {"comment": "removed {}".format(" and ".join(there) or "nothing"), "changed": bool(there)}
 
 
 def _scratch_folder(store, receipt):
@@ -221,24 +295,53 @@ def _scratch_server(folder):
     return upgrader_scratch.server(folder, connect)
 
 
+def _remove(store, identity):
+    """The receipt goes first: what has none is no backup any more, whenever this is cut off."""
+    folder = upgrader_receipt.folder(store, identity)
+    copy = _scratch_folder(store, identity)
+    if os.path.isdir(copy):
+        upgrader_scratch.stop(copy)
+        shutil.rmtree(copy)
+    os.unlink(os.path.join(folder, upgrader_receipt.RECEIPT))
+    shutil.rmtree(folder)
+
+
+def _same_position(document, folder):
+    galera, found = document.get("galera"), backup_tool.position(folder)
+    if galera and found != (galera["uuid"], galera["seqno"]):
+        raise CommandExecutionError(
+            "backup {} is at {} of its cluster's history and its receipt says {}: take another backup".format(
+                document["id"], found, (galera["uuid"], galera["seqno"])
+            )
+        )
+
+
 def _check_tables(connection, databases):
     """CHECK TABLE on every table: the engine's own word that it can read them."""
-    with connection.cursor() as cursor:
-        for database in databases:
-            tables = upgrader_database.table_names(connection, database)
-            if not tables:
+    for database in databases:
+        for table in upgrader_database.table_names(connection, database):
+            said = upgrader_database.rows(connection, "CHECK TABLE `{}`.`{}`".format(database, table))
+            if said[-1][3] != "OK":
                 raise CommandExecutionError(
-                    "the backup holds no database {}: is it the backup of the right server?".format(database)
+                    "table {}.{} in the backup is damaged: {}; take another backup".format(database, table, said[-1][3])
                 )
-            for table in tables:
-                cursor.execute("CHECK TABLE `{}`.`{}`".format(database, table))
-                rows = cursor.fetchall()
-                if rows[-1][3] != "OK":
-                    raise CommandExecutionError(
-                        "table {}.{} in the backup is damaged: {}; take another backup".format(
-                            database, table, rows[-1][3]
-                        )
-                    )
+
+
+def _same_contents(expected, found):
+    wrong = upgrader_contents.differences(expected, found, {name: name for name in set(expected) | set(found)})
+    if wrong:
+        raise CommandExecutionError(
+            "the restored backup differs from what its source held: {}{}; take another backup".format(
+                "; ".join(wrong[:5]), " and {} more".format(len(wrong) - 5) if len(wrong) > 5 else ""
+            )
+        )
+
+
+def _contents(store, receipt):
+    try:
+        return upgrader_receipt.contents(store, receipt)
+    except upgrader_receipt.BadReceipt as error:
+        raise CommandExecutionError(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -266,7 +369,7 @@ def _existing(path):
 
 
 def _store():
-    return upgrader_pillar.value(__pillar__, "xtrabackup:server:backup_dir", DEFAULT_STORE)
+    return upgrader_pillar.value(__pillar__, "xtrabackup:server:backup_dir", upgrader_receipt.DEFAULT_STORE)
 
 
 def _admin():

@@ -20,6 +20,7 @@ TOOLS = (
     Tool("mariabackup", "mbstream", "mbstream"),
     Tool("xtrabackup", "xbstream", "xbstream"),
 )
+POSITION_FILES = ("xtrabackup_galera_info", "mariadb_backup_galera_info")
 SUCCESS = "completed OK!"
 COMPRESSION_THREADS = "-T2"
 
@@ -32,13 +33,16 @@ def find(which: typing.Callable[[str], typing.Optional[str]]) -> typing.Optional
     return None
 
 
-def backup_command(tool: Tool, scratch: str, socket: str, defaults: typing.Optional[str]) -> Words:
+def backup_command(
+    tool: Tool, scratch: str, socket: str, defaults: typing.Optional[str], galera: bool = False
+) -> Words:
     """Stream a backup of the whole server to stdout. Credentials are in the ``defaults`` file, never in an argument."""
     first = ["--defaults-extra-file=" + defaults] if defaults else []
     return (
         [tool.backup]
         + first
         + ["--backup", "--stream=" + tool.stream_format, "--target-dir=" + scratch, "--socket=" + socket]
+        + (["--galera-info"] if galera else [])
     )
 
 
@@ -50,6 +54,18 @@ def unpack_command(tool: Tool, target: str) -> Words:
 def prepare_command(tool: Tool, target: str) -> Words:
     """Roll the redo log forward so that a server can start on the files."""
     return [tool.backup, "--prepare", "--target-dir=" + target]
+
+
+def position(target: str) -> typing.Optional[typing.Tuple[str, int]]:
+    """(cluster uuid, seqno) that a prepared backup of a Galera node is at; None for one of a server that stood alone."""
+    for name in POSITION_FILES:
+        try:
+            with open(os.path.join(target, name)) as file:
+                uuid, _, seqno = file.read().split()[0].partition(":")
+                return uuid, int(seqno)
+        except FileNotFoundError:
+            continue
+    return None
 
 
 def compress_command() -> Words:

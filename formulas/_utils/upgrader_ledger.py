@@ -42,6 +42,18 @@ def foreign(cursor: typing.Any, names: typing.Iterable[str]) -> typing.List[str]
     return [name for name in existing(cursor, names) if name not in known]
 
 
+class NotOurs(Exception):
+    """A database is not a clone that this run made; it must not be touched."""
+
+
+def require(cursor: typing.Any, names: typing.Iterable[str], run: str) -> None:
+    """Raises NotOurs unless the ledger says that ``run`` made every database of ``names``."""
+    known = read(cursor)
+    strange = [name for name in names if name not in known or known[name].run != run]
+    if strange:
+        raise NotOurs("database {} was not made by run {}: nothing was done to it".format(", ".join(strange), run))
+
+
 def claim(cursor: typing.Any, name: str, run: str) -> None:
     """Write down that ``name`` is this run's, empty. Before the database is created, so that a crash cannot orphan it."""
     cursor.execute("REPLACE INTO `upgrader`.`clones` (name, run, filled) VALUES (%s, %s, 0)", (name, run))
@@ -50,3 +62,8 @@ def claim(cursor: typing.Any, name: str, run: str) -> None:
 def mark_filled(cursor: typing.Any, name: str) -> None:
     """Write down that ``name`` holds a whole copy."""
     cursor.execute("UPDATE `upgrader`.`clones` SET filled = 1 WHERE name = %s", (name,))
+
+
+def forget(cursor: typing.Any, name: str) -> None:
+    """Strike out a clone that is gone. After it was dropped, so that a crash never leaves one that nobody knows."""
+    cursor.execute("DELETE FROM `upgrader`.`clones` WHERE name = %s", (name,))

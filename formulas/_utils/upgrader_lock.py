@@ -28,3 +28,18 @@ def exclusively(path: str, what: str) -> typing.Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def is_held(path: str) -> bool:
+    """Whether somebody holds ``path`` locked right now."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -5,6 +5,7 @@ A shell pipeline reports its last member only; a failing backup tool then leaves
 
 import hashlib
 import os
+import select
 import subprocess
 import tempfile
 import threading
@@ -12,6 +13,7 @@ import time
 import typing
 
 Commands = typing.Sequence[typing.Sequence[str]]
+Watch = typing.Callable[[typing.Callable[[], bytes], typing.Callable[[], bool]], None]
 
 
 class Ended(typing.NamedTuple):
@@ -86,19 +88,26 @@ def output(command: typing.Sequence[str], timeout: float = 60) -> str:
 
 
 def pump(
-    commands: Commands, sink: typing.Sequence[str], timeout: float = 3600
+    commands: Commands,
+    sink: typing.Sequence[str],
+    timeout: float = 3600,
+    watch: typing.Optional[Watch] = None,
 ) -> typing.Tuple[typing.List[Ended], int, str, str]:
     """Run ``commands`` as a pipeline into ``sink`` (an argument list), hashing what passes.
 
     Returns (list of Ended for commands and sink, bytes passed, sha256, what the sink printed). The hash is of exactly the
     bytes handed to the sink, so that the far end's own hash proves the way between.
+
+    :param watch: called in a thread of its own with two functions on the first member's stderr: one reads on in it (empty:
+        the end), the other says whether there is something to read
     """
     said = [tempfile.TemporaryFile() for _ in range(len(commands) + 1)]
     members = []  # type: typing.List[typing.Any]
     source = subprocess.DEVNULL  # type: typing.Any
     for command, words in zip(commands, said):
+        heard = subprocess.PIPE if watch and not members else words
         member = subprocess.Popen(
-            command, stdin=source, stdout=subprocess.PIPE, stderr=words, env=CLEAN_ENVIRONMENT, close_fds=True
+            command, stdin=source, stdout=subprocess.PIPE, stderr=heard, env=CLEAN_ENVIRONMENT, close_fds=True
         )
         if members:
             source.close()
@@ -111,11 +120,36 @@ def pump(
     watchdog = threading.Timer(timeout, _kill, ([*members, far],))
     watchdog.daemon = True
     watchdog.start()
+    watcher = threading.Thread(target=_tee, args=(members[0].stderr, said[0], watch))
+    if watch:
+        watcher.start()
     passed, digest = _pass_on(source, far.stdin)
     watchdog.cancel()
+    if watch:
+        watcher.join()
     ended = _reap(list(commands) + [sink], members + [far], said, timeout)
     answer.seek(0)
     return ended, passed, digest, answer.read().decode("utf-8", "replace")
+
+
+def _tee(source: typing.Any, kept: typing.Any, watch: Watch) -> None:
+    """Show what a member says to ``watch`` as it says it, and keep it. A watcher that fails must not stop the flow."""
+
+    def read() -> bytes:
+        block = os.read(source.fileno(), CHUNK)
+        kept.write(block)
+        kept.flush()
+        return block
+
+    def ready() -> bool:
+        return bool(select.select([source], [], [], 0)[0])
+
+    try:
+        watch(read, ready)
+    finally:
+        while read():
+            pass
+        source.close()
 
 
 def _kill(members: typing.Iterable[typing.Any]) -> None:

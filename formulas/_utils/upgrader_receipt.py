@@ -7,6 +7,8 @@ import re
 import typing
 
 ARCHIVE, PARTIAL, RECEIPT, COUNTS = "archive.zst", "archive.partial", "receipt.json", "counts.json"
+CONTENTS, EXPORT = "contents.json", "export"
+DEFAULT_STORE = "/srv/backup/upgrader"
 IDENTITY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 CHUNK = 1024 * 1024
 Document = typing.Dict[str, typing.Any]
@@ -27,19 +29,29 @@ def folder(store: str, identity: str) -> str:
 
 def read(store: str, identity: str) -> Document:
     """The receipt of one backup. Raises BadReceipt when there is none or it cannot be read."""
-    path = os.path.join(folder(store, identity), RECEIPT)
+    return _document(store, identity, RECEIPT)
+
+
+def contents(store: str, identity: str) -> Document:
+    """What every table held at the moment of the backup, by database and table. Raises BadReceipt."""
+    found = _document(store, identity, CONTENTS)["databases"]  # type: Document
+    return found
+
+
+def _document(store: str, identity: str, name: str) -> Document:
+    path = os.path.join(folder(store, identity), name)
     try:
         with open(path) as file:
             document = json.load(file)  # type: Document
             return document
     except FileNotFoundError:
         raise BadReceipt(
-            "no backup {} in {}: it was never finished or has been removed".format(identity, store)
+            "no backup {} in {}: it was never finished or has been removed ({} is not there)".format(
+                identity, store, name
+            )
         ) from None
     except (OSError, ValueError) as error:
-        raise BadReceipt(
-            "receipt {} cannot be read ({}): restore it from a copy of the store".format(path, error)
-        ) from error
+        raise BadReceipt("{} cannot be read ({}): restore it from a copy of the store".format(path, error)) from error
 
 
 def write(path: str, document: typing.Mapping[str, typing.Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-NODES = {"backup": ["cfg01.lab.local"], "database": ["dbs01.lab.local"], "upgrade": ["upg01.lab.local"]}
+DATABASES = [f"dbs0{number}.lab.local" for number in (1, 2, 3)]
+NODES = {"backup": ["cfg01.lab.local"], "database": DATABASES, "upgrade": ["upg01.lab.local"]}
 
 
 def _users(name: str) -> dict[str, Any]:
@@ -42,12 +43,15 @@ LAB: dict[str, dict[str, Any]] = {
             }
         },
     },
-    "dbs01.lab.local": {
-        "xtrabackup": {
-            "client": {
-                "target": {"host": "cfg01.lab.local", "host_key": "ssh-ed25519 BBBB", "private_key": "secret-key"}
+    **{
+        node: {
+            "xtrabackup": {
+                "client": {
+                    "target": {"host": "cfg01.lab.local", "host_key": "ssh-ed25519 BBBB", "private_key": "secret-key"}
+                }
             }
         }
+        for node in DATABASES
     },
     "upg01.lab.local": {
         "nova": {

@@ -140,8 +140,10 @@ class Engine:
     def _attempt(self, step: Step, number: int, total: int) -> StepProgress:
         """Intent, effect, result: in this order, each on disk before the next."""
         call, jid, started = self._bound(step.call), self.transport.new_job_id(), self.clock()
-        self.journal.append("step-started", self.now(), step=step.id, jid=jid, args=dict(call.args), nodes=list(call.nodes))
-        self._tell(StepStarted(step, number, total))
+        self.journal.append(
+            "step-started", self.now(), step=step.id, jid=jid, args=dict(call.args), nodes=list(call.nodes)
+        )
+        self._tell(StepStarted(replace(step, call=call), number, total))
         self.transport.submit(call, jid)
         self.journal.append("step-submitted", self.now(), step=step.id, jid=jid)
         replies = self._collect(step, call, jid)

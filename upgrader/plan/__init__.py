@@ -6,13 +6,25 @@ from collections.abc import Callable
 
 from upgrader.errors import UsageError
 from upgrader.model.cloud import Cloud
+from upgrader.plan.restore import PLACE, RESTORE, place, restore
 from upgrader.plan.step import Options, Plan, Stage, check_plan
 from upgrader.plan.test_upgrade import NAME as TEST_UPGRADE
 from upgrader.plan.test_upgrade import test_upgrade
 
+CONTROL_PLANE, BACKUP = "control-plane", "backup"
+CREATE, PROVE = "create", "prove"
+
 STAGES: dict[str, dict[str, Callable[[Cloud, str, Options], Stage]]] = {
-    "control-plane": {TEST_UPGRADE: test_upgrade},
+    CONTROL_PLANE: {TEST_UPGRADE: test_upgrade},
+    BACKUP: {PLACE: place, RESTORE: restore},
 }
+BESIDE = {(BACKUP, CREATE), (BACKUP, PROVE), (BACKUP, PLACE)}
+"""Stages that leave databases and services as they are: they may run beside a run that stands half way."""
+
+
+def changes_world(part: str, stage: str) -> bool:
+    """Whether a stage changes what an unfinished run of another one relies on."""
+    return (part, stage) not in BESIDE
 
 
 def make_plan(cloud: Cloud, part: str, stage: str, formulas_digest: str, options: Options | None = None) -> Plan:
@@ -20,7 +32,7 @@ def make_plan(cloud: Cloud, part: str, stage: str, formulas_digest: str, options
     try:
         build = STAGES[part][stage]
     except KeyError:
-        known = ", ".join(name for stages in STAGES.values() for name in stages)
+        known = ", ".join(f"{part} {name}" for part, stages in STAGES.items() for name in stages)
         raise UsageError(f"unknown stage {stage!r} of {part}; this version has: {known}") from None
     plan = Plan(
         cloud.name, cloud.path.source, cloud.path.target, part, (build(cloud, formulas_digest, options or Options()),)

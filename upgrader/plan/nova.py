@@ -7,9 +7,8 @@ migrations come before the final ``db sync`` because migration 345 does.
 from __future__ import annotations
 
 from upgrader.model.cloud import BACKUP, UPGRADE, Cloud
-from upgrader.plan.step import Call, Options, Step
+from upgrader.plan.step import MINUTE, Call, Options, Step
 
-MINUTE = 60
 SERVER_GROUP_FINDINGS = ("server-groups", "group-specs")
 REPAIR = (
     "nova-repair-server-groups",

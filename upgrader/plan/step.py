@@ -12,6 +12,7 @@ from upgrader.errors import UsageError
 
 PLAN_SCHEMA = 1
 KINDS = ("module", "state", "runner", "orchestration")
+MINUTE = 60
 GATE, WORK, VERIFY = "gate", "work", "verify"
 
 

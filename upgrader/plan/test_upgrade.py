@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from upgrader.model.cloud import BACKUP, DATABASE, UPGRADE, Cloud
+from upgrader.plan.backup import HOURS, apply, backup_gates, backup_steps, removal
 from upgrader.plan.binding import RUN_ID, reply_of
 from upgrader.plan.gates import common_gates
-from upgrader.plan.nova import MINUTE, preflight_call, schema_steps, source_versions
-from upgrader.plan.step import GATE, VERIFY, Call, Options, Stage, Step
+from upgrader.plan.nova import preflight_call, schema_steps, source_versions
+from upgrader.plan.step import GATE, MINUTE, VERIFY, Call, Options, Stage, Step
 
 NAME = "test-upgrade"
 
@@ -22,7 +23,7 @@ test_upgrade.__test__ = False  # type: ignore[attr-defined]  # the name is the s
 
 def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, ...]:
     backup = cloud.role(BACKUP)[:1]
-    database, upgrade = cloud.role(DATABASE), cloud.role(UPGRADE)[:1]
+    upgrade = cloud.role(UPGRADE)[:1]
     versions = source_versions(cloud)
     return (
         *common_gates(cloud.all_nodes, formulas_digest),
@@ -39,12 +40,12 @@ def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, .
             GATE,
         ),
         Step(
-            "backup-tool",
-            "backup tool matches the database server",
-            Call("module", "upgrader_backup.check", database),
+            "clone-names",
+            "the clones' names are free",
+            Call("module", "upgrader_clone.check_names", backup, {"names": _clone_names(cloud)}),
             GATE,
         ),
-        Step("store-room", "backup store has room", Call("module", "upgrader_store.check_room", backup), GATE),
+        *backup_gates(cloud),
         Step(
             "upgrade-node",
             "upgrade node has Ocata's nova",
@@ -54,56 +55,72 @@ def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, .
     )
 
 
+def _clones(cloud: Cloud) -> dict[str, str]:
+    """Name of each clone that is filled -> name of its source."""
+    return {clone: source for service in cloud.services for source, clone in service.clones}
+
+
+def _clone_names(cloud: Cloud) -> list[str]:
+    """Every database that a rehearsal creates, the ones that begin empty last."""
+    filled = _clones(cloud)
+    empty = [name for service in cloud.services for name in service.upgrade_databases if name not in filled]
+    return [*sorted(filled), *empty]
+
+
 def _copy(cloud: Cloud) -> tuple[Step, ...]:
-    backup, database = cloud.role(BACKUP)[:1], cloud.role(DATABASE)[:1]
-    clones = {clone: source for service in cloud.services for source, clone in service.clones}
-    empty = [name for service in cloud.services for name in service.upgrade_databases if name not in clones]
-    receipt = {"receipt": RUN_ID}
+    backup, database = cloud.role(BACKUP)[:1], cloud.role(DATABASE)
+    clones, names = _clones(cloud), _clone_names(cloud)
+    copying = {"receipt": RUN_ID, "clones": clones}
     return (
-        Step("store-ready", "backup store accepts the database node", _apply("xtrabackup.server", backup)),
-        Step(
-            "backup-access",
-            "database node may write to the backup store",
-            _apply("xtrabackup.client", database),
-            needs=("store-ready",),
-        ),
-        Step(
-            "backup-create",
-            "physical backup of all databases, streamed to the backup store",
-            Call("module", "upgrader_backup.create", database, receipt, 240 * MINUTE),
-            progress=Call("module", "upgrader_progress.backup", backup, receipt, MINUTE),
-            needs=("backup-access",),
-        ),
-        Step(
-            "backup-prove",
-            "prove the backup: prepare it, start a scratch server on it, check every table",
-            Call(
-                "module",
-                "upgrader_store.prove",
-                backup,
-                {**receipt, "databases": sorted(clones.values())},
-                240 * MINUTE,
-            ),
-            needs=("backup-create",),
-        ),
-        Step("upgrade-node-stopped", "no service of the copy runs", _apply("nova.stopped", cloud.role(UPGRADE)[:1])),
+        *backup_steps(cloud, tuple(clones.values())),
+        Step("upgrade-node-stopped", "no service of the copy runs", apply("nova.stopped", cloud.role(UPGRADE)[:1])),
         Step(
             "clone-create",
-            "create the clone databases: " + ", ".join([*sorted(clones), *empty]),
-            Call(
-                "module",
-                "upgrader_clone.create",
-                backup,
-                {"run": RUN_ID, "names": [*sorted(clones), *empty]},
-                10 * MINUTE,
-            ),
+            "create the clone databases: " + ", ".join(names),
+            Call("module", "upgrader_clone.create", backup, {"run": RUN_ID, "names": names}, 10 * MINUTE),
             needs=("backup-prove", "upgrade-node-stopped"),
         ),
         Step(
-            "clone-fill",
-            "fill the clones from the proven backup",
-            Call("module", "upgrader_clone.fill", backup, {**receipt, "clones": clones}, 240 * MINUTE),
+            "clone-export",
+            "export the databases from the proven backup, and decide how each is cloned",
+            Call(
+                "module",
+                "upgrader_export.create",
+                backup,
+                {"receipt": RUN_ID, "databases": sorted(clones.values())},
+                4 * HOURS,
+            ),
             needs=("clone-create",),
+        ),
+        Step(
+            "clone-load",
+            "fill the clones on every database node with the exported tablespaces",
+            Call(
+                "module",
+                "upgrader_tablespace.load",
+                database,
+                {**copying, "exports": reply_of("clone-export", "exports")},
+                4 * HOURS,
+            ),
+            needs=("clone-export",),
+        ),
+        Step(
+            "clone-fill",
+            "fill by dump and load the clones that cannot be filled by tablespaces",
+            Call(
+                "module",
+                "upgrader_clone.fill",
+                backup,
+                {**copying, "logical": reply_of("clone-export", "logical")},
+                4 * HOURS,
+            ),
+            needs=("clone-load",),
+        ),
+        Step(
+            "clone-verify",
+            "every table of the clones equals the backup on every database node",
+            Call("module", "upgrader_tablespace.compare", database, {**copying, "members": len(database)}, 2 * HOURS),
+            needs=("clone-fill",),
         ),
     )
 
@@ -114,16 +131,16 @@ def _nova(cloud: Cloud, options: Options) -> tuple[Step, ...]:
         Step(
             "nova-configure",
             "nova: configuration that names the clones only",
-            _apply("nova.configured", upgrade),
-            needs=("clone-fill",),
+            apply("nova.configured", upgrade),
+            needs=("clone-verify",),
         ),
         *schema_steps(cloud, ("nova-configure",), options.repair_server_groups),
-        Step("nova-api", "nova: start the API on the clones", _apply("nova.running", upgrade), needs=("nova-online",)),
+        Step("nova-api", "nova: start the API on the clones", apply("nova.running", upgrade), needs=("nova-online",)),
     )
 
 
 def _verify(cloud: Cloud) -> tuple[Step, ...]:
-    backup, upgrade = cloud.role(BACKUP)[:1], cloud.role(UPGRADE)[:1]
+    upgrade = cloud.role(UPGRADE)[:1]
     expected = {"expected": reply_of("backup-prove", "counts")}
     return (
         Step(
@@ -147,14 +164,5 @@ def _verify(cloud: Cloud) -> tuple[Step, ...]:
             VERIFY,
             needs=("nova-api",),
         ),
-        Step(
-            "scratch-removed",
-            "remove the scratch copy of the backup",
-            Call("module", "upgrader_store.remove_scratch", backup, {"receipt": RUN_ID}, 5 * MINUTE),
-            needs=("verify-rows", "verify-nova-status", "verify-api"),
-        ),
+        removal(cloud, needs=("verify-rows", "verify-nova-status", "verify-api")),
     )
-
-
-def _apply(sls: str, nodes: tuple[str, ...]) -> Call:
-    return Call("state", "state.apply", nodes, {"mods": sls}, 10 * MINUTE)

@@ -36,7 +36,9 @@ Command = Callable[..., Ran]
 def salt(monkeypatch: pytest.MonkeyPatch) -> SaltInMemory:
     salt = SaltInMemory(pillar=lab_pillar())
     salt.answer = lambda call, node: {
-        "return": {"a": {"result": True}} if call.kind == "state" else {"counts": {}},
+        "return": {"a": {"result": True}}
+        if call.kind == "state"
+        else {"counts": {}, "load": 1.0, "exports": {}, "logical": []},
         "retcode": 0,
     }
     monkeypatch.setattr(cli_settings.Settings, "transport", lambda self: salt)
@@ -65,7 +67,7 @@ def test_whole_stage_ends_with_one_sentence_and_zero(command: Command) -> None:
     ran = command(*STAGE)
     assert ran.code == 0
     assert ran.out.count("\n") == 1
-    assert "finished, all 32 steps done" in ran.out
+    assert "finished, all 37 steps done" in ran.out
     assert "backup-create" not in ran.out
     assert "physical backup of all databases" in ran.err
 
@@ -201,7 +203,7 @@ def test_status_says_in_one_sentence_where_the_run_is(command: Command, salt: Sa
     salt.die_after = "upgrader_nova.db_sync"
     command(*STAGE)
     ran = command("status")
-    assert "18 of 32 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
+    assert "23 of 37 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
     assert json.loads(command("status", "-o", "json").out)["stopped_at"] == "nova-db-newton"
 
 

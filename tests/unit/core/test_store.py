@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from upgrader.content import FORMULAS
 
 RECEIVER = FORMULAS / "xtrabackup" / "files" / "upgrader-receive"
 CONTENT = b"archive" * 1000
+CONTENTS = {"exact": True, "databases": {"nova": {"instances": {"rows": 3, "checksum": 7}}}}
 
 
 def ask(store: Path, words: str, content: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -21,13 +23,15 @@ def ask(store: Path, words: str, content: bytes = b"") -> subprocess.CompletedPr
     return subprocess.run(command, input=content, capture_output=True, env={"SSH_ORIGINAL_COMMAND": words}, check=False)
 
 
-def stored(store: Path) -> dict[str, object]:
+def stored(store: Path, **changes: object) -> bytes:
+    """What a database node sends after it has sent the archive: the receipt, and what the tables held."""
     answer = json.loads(ask(store, "receive r1", CONTENT).stdout)
-    return {"id": "r1", "proven": False, **answer}
+    receipt = {"id": "r1", "proven": False, **answer, **changes}
+    return json.dumps({"receipt": receipt, "contents": CONTENTS}).encode()
 
 
 def test_archive_is_no_backup_before_it_is_committed(tmp_path: Path) -> None:
-    document = stored(tmp_path)
+    document = json.loads(stored(tmp_path))["receipt"]
     assert document["sha256"] == hashlib.sha256(CONTENT).hexdigest()
     assert json.loads(ask(tmp_path, "receipt r1").stdout) == {}
     with pytest.raises(upgrader_receipt.BadReceipt, match="never finished"):
@@ -35,32 +39,36 @@ def test_archive_is_no_backup_before_it_is_committed(tmp_path: Path) -> None:
 
 
 def test_committed_backup_verifies_and_is_private(tmp_path: Path) -> None:
-    committed = json.loads(ask(tmp_path, "commit r1", json.dumps(stored(tmp_path)).encode()).stdout)
+    committed = json.loads(ask(tmp_path, "commit r1", stored(tmp_path)).stdout)
     assert upgrader_receipt.verify(str(tmp_path), "r1") == committed
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "r1").iterdir()} == {0o600}
 
 
 def test_receipt_of_other_bytes_is_not_committed(tmp_path: Path) -> None:
-    answer = ask(tmp_path, "commit r1", json.dumps({**stored(tmp_path), "bytes": 3}).encode())
+    answer = ask(tmp_path, "commit r1", stored(tmp_path, bytes=3))
     assert answer.returncode == 1
     assert b"another size" in answer.stderr
     assert not (tmp_path / "r1" / "archive.zst").exists()
 
 
 def test_finished_backup_is_never_overwritten(tmp_path: Path) -> None:
-    ask(tmp_path, "commit r1", json.dumps(stored(tmp_path)).encode())
+    ask(tmp_path, "commit r1", stored(tmp_path))
     answer = ask(tmp_path, "receive r1", b"other")
     assert answer.returncode == 1
     assert b"is there already" in answer.stderr
 
 
 @pytest.mark.parametrize(
-    "words", ["", "receive", "receive ../etc/passwd", "cat r1", "receive r1 r2", "receive .hidden", "sh -c id"]
+    "words",
+    [
+        *("", "receive", "receive ../etc/passwd", "cat r1", "receive r1 r2", "receive .hidden", "sh -c id"),
+        *("archive ../r1", "export r1", "export r1 ../receipt", "export r1 a b"),
+    ],
 )
 def test_key_can_do_nothing_else(tmp_path: Path, words: str) -> None:
     answer = ask(tmp_path, words, b"x")
     assert answer.returncode == 1
-    assert b"may only receive, commit or show" in answer.stderr
+    assert b"may only store a backup, or read a backup" in answer.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -73,7 +81,53 @@ def test_key_can_do_nothing_else(tmp_path: Path, words: str) -> None:
     ],
 )
 def test_damaged_archive_is_refused(tmp_path: Path, damage: object, complaint: str) -> None:
-    ask(tmp_path, "commit r1", json.dumps(stored(tmp_path)).encode())
+    ask(tmp_path, "commit r1", stored(tmp_path))
     damage(tmp_path / "r1" / "archive.zst")  # type: ignore[operator]
     with pytest.raises(upgrader_receipt.BadReceipt, match=complaint):
         upgrader_receipt.verify(str(tmp_path), "r1")
+
+
+def test_own_nodes_read_a_backup_back(tmp_path: Path) -> None:
+    ask(tmp_path, "commit r1", stored(tmp_path))
+    exports = tmp_path / "r1" / "export"
+    exports.mkdir()
+    (exports / "nova.tar.zst").write_bytes(b"tablespaces")
+    assert ask(tmp_path, "archive r1").stdout == CONTENT
+    assert ask(tmp_path, "export r1 nova").stdout == b"tablespaces"
+    assert json.loads(ask(tmp_path, "contents r1").stdout) == CONTENTS
+
+
+def test_archive_of_an_unfinished_backup_is_not_given_out(tmp_path: Path) -> None:
+    stored(tmp_path)
+    (tmp_path / "r1" / "archive.partial").rename(tmp_path / "r1" / "archive.zst")
+    answer = ask(tmp_path, "archive r1")
+    assert answer.returncode == 1
+    assert answer.stdout == b""
+    assert b"no finished backup" in answer.stderr
+
+
+def test_second_sender_of_one_backup_is_refused_while_the_first_is_connected(tmp_path: Path) -> None:
+    first = subprocess.Popen(
+        ["/usr/bin/python3", str(RECEIVER), str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"SSH_ORIGINAL_COMMAND": "receive r1"},
+    )
+    assert first.stdin is not None
+    first.stdin.write(CONTENT)
+    first.stdin.flush()
+    deadline = time.monotonic() + 5
+    while not (tmp_path / "r1" / "archive.partial").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second = ask(tmp_path, "receive r1", b"other")
+    answer, _ = first.communicate()
+    assert second.returncode == 1
+    assert b"still connected" in second.stderr
+    assert json.loads(answer)["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_commit_cut_off_before_the_receipt_can_be_done_again(tmp_path: Path) -> None:
+    document = stored(tmp_path)
+    (tmp_path / "r1" / "archive.partial").rename(tmp_path / "r1" / "archive.zst")
+    committed = json.loads(ask(tmp_path, "commit r1", document).stdout)
+    assert upgrader_receipt.verify(str(tmp_path), "r1") == committed

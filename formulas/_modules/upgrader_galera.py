@@ -1,0 +1,68 @@
+"""This node as a member of the database cluster: what it says of itself. Changes nothing but a desync that this tool set."""
+
+import upgrader_connection
+import upgrader_desync
+import upgrader_galera
+import upgrader_local_server
+import upgrader_pillar
+from salt.exceptions import CommandExecutionError
+
+try:
+    import pymysql
+except ImportError:
+    pymysql = None
+
+__virtualname__ = "upgrader_galera"
+
+CLIENT = "xtrabackup:client"
+LOAD_SECONDS = 1.0
+
+
+def __virtual__():
+    return __virtualname__ if pymysql else (False, "PyMySQL is not installed in Salt's Python")
+
+
+def check(members):
+    """This node's view of the cluster, with a finding for everything that is wrong, and the load it carries.
+
+    :param members: how many database nodes the model has; one that stands alone needs no Galera
+    Also takes back a desync that a backup of this tool left behind when it was killed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'dbs*' upgrader_galera.check members=3
+    """
+    client = upgrader_pillar.value(__pillar__, CLIENT, {})
+    try:
+        connection = upgrader_local_server.connect(pymysql, client)
+    except upgrader_connection.ConnectionRefused as error:
+        raise CommandExecutionError(str(error)) from None
+    with connection:
+        upgrader_desync.take_back_stale(connection)
+        found = upgrader_galera.status(connection, LOAD_SECONDS)
+        findings = upgrader_galera.findings(__opts__["id"], found, int(members))
+    words = "{state}, seqno {seqno}".format(**found) if found["galera"] else "stands alone"
+    return {**found, "comment": "{}, {} questions a second".format(words, found["load"]), "findings": findings}
+
+
+def resync():
+    """Let this node take part in flow control again, if it was this tool's backup that had it step aside.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'dbs*' upgrader_galera.resync
+    """
+    if not upgrader_desync.ours():
+        return {"comment": "nothing to take back", "changed": False}
+    client = upgrader_pillar.value(__pillar__, CLIENT, {})
+    try:
+        connection = upgrader_local_server.connect(pymysql, client)
+    except upgrader_connection.ConnectionRefused as error:
+        raise CommandExecutionError(str(error)) from None
+    with connection:
+        upgrader_desync.take_back_stale(connection)
+    return {"comment": "takes part in flow control again", "changed": True}
