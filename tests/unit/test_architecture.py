@@ -103,9 +103,11 @@ def test_every_function_that_a_plan_names_exists_in_the_formulas() -> None:
     from tests.support.clouds import lab_pillar
     from upgrader.model.cloud import cloud_from_pillar
     from upgrader.plan import STAGES, make_plan
+    from upgrader.plan.step import Options
 
     cloud = cloud_from_pillar(lab_pillar(), "cfg01.lab.local")
-    plans = [make_plan(cloud, part, stage, "f") for part, stages in STAGES.items() for stage in stages]
+    given = Options(receipt="20170801T101500Z-1a2b")
+    plans = [make_plan(cloud, part, stage, "f", given) for part, stages in STAGES.items() for stage in stages]
     calls = [call for plan in plans for s in plan.steps() for call in (s.call, s.check, s.undo, s.progress) if call]
     for call in calls:
         module, function = call.function.split(".")

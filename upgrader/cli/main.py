@@ -13,6 +13,7 @@ import click
 
 from upgrader import __version__
 from upgrader.cli import preflight, runs
+from upgrader.cli.backup import backup
 from upgrader.cli.settings import Settings
 from upgrader.errors import UpgradeError
 from upgrader.journal.archive import DEFAULT_STATE_DIR
@@ -135,7 +136,7 @@ def plan_control_plane(settings: Settings, stage: str, repair_server_groups: boo
 @OUTPUT
 @click.pass_obj
 def resume(settings: Settings, run: str | None, output: str) -> None:
-    """Go on with a run that stopped: the newest one, or RUN (the beginning of its id is enough)."""
+    """Go on with a run that stopped: the newest unfinished one, or RUN (the beginning of its id is enough)."""
     runs.resume(settings, run, output)
 
 
@@ -144,7 +145,7 @@ def resume(settings: Settings, run: str | None, output: str) -> None:
 @OUTPUT
 @click.pass_obj
 def status(settings: Settings, run: str | None, output: str) -> None:
-    """Say where the newest run (or RUN) stands. Reads the journal only."""
+    """Say where the newest unfinished run (or RUN) stands; when none is, the newest. Reads the journals only."""
     runs.status(settings, run, output)
 
 
@@ -158,12 +159,15 @@ def history(settings: Settings, output: str) -> None:
 
 @cli.command()
 @click.argument("step")
-@click.option("--run", help="Which run; the newest one by default.")
+@click.option("--run", help="Which run; the newest unfinished one by default.")
 @click.option("--reason", required=True, help="Why this step counts as done; goes into the journal with your name.")
 @click.pass_obj
 def stamp(settings: Settings, step: str, run: str | None, reason: str) -> None:
     """Record that STEP was done by hand, so that resume passes over it."""
     runs.stamp(settings, step, run, reason)
+
+
+cli.add_command(backup)
 
 
 def entry() -> None:

@@ -14,7 +14,7 @@ from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
 from upgrader.journal.archive import Archive, refuse_unfinished
 from upgrader.journal.journal import Journal
 from upgrader.journal.progress import ABANDONED, FINISHED, IN_DOUBT, SETTLED, RunProgress
-from upgrader.plan import make_plan
+from upgrader.plan import changes_world, make_plan
 from upgrader.plan.step import Options, Plan
 from upgrader.report import document, text
 from upgrader.report.console import ConsoleObserver
@@ -33,11 +33,7 @@ def start(settings: Settings, part: str, stage: str, restart: bool, output: str,
     plan = make_plan(read_cloud(transport), part, stage, formulas_digest(), options)
     archive, who = settings.archive, operator()
     with archive.lock(plan.cloud, who):
-        last = archive.last(plan.cloud)
-        if restart and last is not None:
-            _leave_behind(archive, transport, last, who)
-        else:
-            refuse_unfinished(last)
+        _make_way(archive, transport, plan, restart, who)
         run_id = new_run_id()
         journal = Journal.create(archive.journal_path(plan.cloud, run_id))
         outcome = _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__))
@@ -111,7 +107,28 @@ def _conclude(archive: Archive, plan: Plan, outcome: Outcome, output: str) -> No
     raise StepFailed(text.run_sentence(run))
 
 
-def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who: str) -> None:
+def _make_way(archive: Archive, transport: Transport, plan: Plan, restart: bool, who: str) -> None:
+    """What has to be over before a stage begins.
+
+    A stage that changes the world waits for every other one of its kind. A backup, its proof and its place do not: they
+    only leave an unfinished attempt at the same thing behind, which nobody will resume.
+    """
+    stage = plan.stages[0].name
+    if not changes_world(plan.part, stage):
+        earlier = archive.last_of(plan.cloud, plan.part, stage)
+        if earlier is not None:
+            _leave_behind(archive, transport, earlier, who, f"a new {plan.part} {stage} was started")
+        return
+    last = archive.last_change(plan.cloud)
+    if restart and last is not None:
+        _leave_behind(archive, transport, last, who)
+    else:
+        refuse_unfinished(last)
+
+
+def _leave_behind(
+    archive: Archive, transport: Transport, last: RunProgress, who: str, reason: str = "left behind with --restart"
+) -> None:
     """Give up an unfinished run, but not while a job of it still works on a node: two of them would meet there."""
     if last.state in (FINISHED, ABANDONED):
         return
@@ -125,7 +142,7 @@ def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who
                     f"wait for it, or go on with 'upgrader resume'"
                 )
     Journal.open(archive.journal_path(last.plan.cloud, last.run_id)).append(
-        "run-abandoned", utc_now(), operator=who, reason="left behind with --restart"
+        "run-abandoned", utc_now(), operator=who, reason=reason
     )
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from upgrader.errors import InDoubt, Locked, UpgradeError, UsageError
 from upgrader.journal.journal import read_journal
-from upgrader.journal.progress import RunProgress, read_progress
+from upgrader.journal.progress import RUNNING, STOPPED, RunProgress, read_progress
+from upgrader.plan import BACKUP, CREATE, PROVE, changes_world
 
 DEFAULT_STATE_DIR = Path("/var/lib/upgrader")
+UNSETTLED = (RUNNING, STOPPED)
+MAKES_BACKUPS = {(BACKUP, CREATE), (BACKUP, PROVE)}
 
 
 @dataclass(frozen=True)
@@ -39,27 +42,53 @@ class Archive:
         """Journals of one cloud, oldest first: run ids begin with the time."""
         return sorted(self.runs_dir(cloud).glob("*.jsonl"))
 
-    def last(self, cloud: str) -> RunProgress | None:
-        """The newest run of a cloud. A journal that a crash cut before its first line says nothing and is passed over."""
+    def newest_first(self, cloud: str) -> Iterator[RunProgress]:
+        """The runs of a cloud, one journal at a time. A journal that a crash cut before its first line is passed over."""
         for path in reversed(self.paths(cloud)):
             records = read_journal(path)
             if records:
-                return read_progress(records)
-        return None
+                yield read_progress(records)
+
+    def last(self, cloud: str) -> RunProgress | None:
+        """The newest run of a cloud."""
+        return next(self.newest_first(cloud), None)
+
+    def last_change(self, cloud: str) -> RunProgress | None:
+        """The newest run that changes databases or services: a backup taken since must not hide it when it stands half way."""
+        return next((run for run in self.newest_first(cloud) if changes_world(run.plan.part, run.stage)), None)
+
+    def last_of(self, cloud: str, part: str, stage: str) -> RunProgress | None:
+        """The newest run of one stage."""
+        return next((run for run in self.newest_first(cloud) if (run.plan.part, run.stage) == (part, stage)), None)
 
     def find(self, run_id: str | None) -> RunProgress:
-        """The run with this id (a unique beginning is enough), or the newest of all clouds. Reads no other journal."""
+        """The run with this id (a unique beginning is enough); without one, the newest unfinished one, else the newest."""
         if run_id is None:
-            newest = [run for cloud in self.clouds() if (run := self.last(cloud))]
-            if newest:
-                return max(newest, key=lambda run: run.started_at)
-            raise UsageError(f"no run yet in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
+            return self._current()
         fitting = [path for cloud in self.clouds() for path in self.paths(cloud) if path.stem.startswith(run_id)]
         if len(fitting) > 1:
             raise UsageError(f"run id {run_id} fits several runs; give more of it ('upgrader history' lists them)")
         if not fitting:
             raise UsageError(f"no run {run_id} in {self.root}; 'upgrader history' lists them")
         return read_progress(read_journal(fitting[0]))
+
+    def _current(self) -> RunProgress:
+        """What somebody means who names no run. A damaged journal stops only when it is the newest of its cloud."""
+        newest = [run for cloud in self.clouds() if (run := self.last(cloud))]
+        if not newest:
+            raise UsageError(f"no run yet in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
+        runs, _ = self.history()
+        unfinished = [run for run in runs if run.state in UNSETTLED]
+        return max(unfinished or newest, key=lambda run: run.started_at)
+
+    def receipts_referred_to(self, cloud: str) -> set[str]:
+        """Ids of the backups that a run of this cloud stands on: a run of the control plane took its own, a restore was given one.
+
+        That a backup was made or proven is no reason to keep it. Reads every journal: one that cannot be read is an error,
+        because it may be the one that needs a backup.
+        """
+        runs = [run for run in self.newest_first(cloud) if (run.plan.part, run.stage) not in MAKES_BACKUPS]
+        return {identity for run in runs for identity in _receipts(run)}
 
     def history(self) -> tuple[list[RunProgress], list[str]]:
         """Every run of every cloud, oldest first, and one sentence for each journal that cannot be read."""
@@ -123,10 +152,20 @@ def _owner(path: Path) -> str:
 
 def refuse_unfinished(last: RunProgress | None) -> None:
     """A new run may not begin while an earlier one stands half way: nobody would know what the world looks like."""
-    if last is None or last.state not in ("unfinished", "failed"):
+    if last is None or last.state not in UNSETTLED:
         return
     step = last.first_unsettled()
     raise InDoubt(
         f"run {last.run_id} ({last.stage}) of cloud {last.plan.cloud} stopped at step {step}; "
         f"go on with 'upgrader resume', or leave it behind with --restart"
     )
+
+
+def _receipts(run: RunProgress) -> Iterator[str]:
+    """Every backup id in the arguments of a run's steps; a reference to the run stands for the run's own id."""
+    for step in run.plan.steps():
+        given = step.call.args.get("receipt")
+        if isinstance(given, str) and given:
+            yield given
+        elif isinstance(given, Mapping) and "$run" in given:
+            yield run.run_id

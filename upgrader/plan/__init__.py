@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 from upgrader.errors import UsageError
 from upgrader.model.cloud import Cloud
+from upgrader.plan.backup import CREATE, PROVE, create, prove
 from upgrader.plan.restore import PLACE, RESTORE, place, restore
 from upgrader.plan.step import Options, Plan, Stage, check_plan
 from upgrader.plan.test_upgrade import NAME as TEST_UPGRADE
 from upgrader.plan.test_upgrade import test_upgrade
 
 CONTROL_PLANE, BACKUP = "control-plane", "backup"
-CREATE, PROVE = "create", "prove"
 
 STAGES: dict[str, dict[str, Callable[[Cloud, str, Options], Stage]]] = {
     CONTROL_PLANE: {TEST_UPGRADE: test_upgrade},
-    BACKUP: {PLACE: place, RESTORE: restore},
+    BACKUP: {CREATE: create, PROVE: prove, PLACE: place, RESTORE: restore},
 }
 BESIDE = {(BACKUP, CREATE), (BACKUP, PROVE), (BACKUP, PLACE)}
 """Stages that leave databases and services as they are: they may run beside a run that stands half way."""

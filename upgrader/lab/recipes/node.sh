@@ -6,7 +6,7 @@
 set -eu
 name=$1 folder=$2 lower=$3 cgroup=$4 bridge=$5 machine_id=$6
 shift 6
-mount -t overlay overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work,index=off,metacopy=off,redirect_dir=off,volatile" "$folder/root"
+mount -t overlay overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work,index=off,metacopy=off,redirect_dir=on,volatile" "$folder/root"
 for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
     if [ -w "$hierarchy/cgroup.procs" ]; then
         mkdir -p "$hierarchy/$cgroup"

@@ -1,0 +1,218 @@
+"""What stands in the way of a restore on one node, and what is wrong after it. Facts in, findings out."""
+
+import re
+import typing
+
+import upgrader_backup_tool as backup_tool
+import upgrader_galera
+
+Finding = typing.Dict[str, str]
+Facts = typing.Mapping[str, typing.Any]
+_ADDRESS = re.compile(r"^\s*(?:loose[-_])?wsrep[-_]cluster[-_]address\s*=\s*[\"']?(?P<value>[^\"'#\s]*)")
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+OUTSIDE = ("innodb_data_home_dir", "innodb_log_group_home_dir", "innodb_undo_directory")
+
+
+def blocker(node: str, what: str, remedy: str) -> Finding:
+    """A finding that stops the stage."""
+    return {"severity": "blocker", "subject": node, "what": "{} {}".format(node, what), "remedy": remedy}
+
+
+def warning(node: str, what: str, remedy: str) -> Finding:
+    """A finding that the operator should read."""
+    return {"severity": "warning", "subject": node, "what": what, "remedy": remedy}
+
+
+def before(node: str, receipt: Facts, facts: Facts, another_cluster: bool) -> typing.List[Finding]:
+    """Everything that would stop a restore on this node, all at once.
+
+    :param facts: ``tool``, ``server`` (version texts), ``members`` (database nodes of the model), ``datadir``,
+        ``unrenamable`` (a reason or ""), ``needed``, ``free`` (bytes), ``options``, ``addresses`` (file to value),
+        ``uuid``, ``name`` (of its cluster, or ""), ``founder`` (whether it can found one), ``clients`` (connections)
+    """
+    return [
+        finding
+        for judge in (_receipt, _programs, _folders, _room, _addresses, _cluster, _clients)
+        for finding in judge(node, receipt, facts, another_cluster)
+    ]
+
+
+def _receipt(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    missing = sorted({"bytes", "sha256", "server_version", "data_bytes", "galera"} - set(receipt))
+    if missing:
+        return [
+            blocker(
+                node,
+                "cannot restore backup {}: its receipt has no {}, so an older version took it".format(
+                    receipt.get("id"), ", ".join(missing)
+                ),
+                "take another backup",
+            )
+        ]
+    if facts["members"] > 1 and not receipt["galera"]:
+        return [
+            blocker(
+                node,
+                "is one of {} database nodes and backup {} is of a server that stood alone".format(
+                    facts["members"], receipt["id"]
+                ),
+                "name a backup of the cluster, or only one node in upgrader:nodes:database",
+            )
+        ]
+    return []
+
+
+def _programs(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    wanted = backup_tool.series(str(receipt.get("server_version", "")))
+    found = []
+    if not facts["server"]:
+        found.append(blocker(node, "has no database server program", "install the server, series {}".format(wanted)))
+    elif backup_tool.series(facts["server"]) != wanted:
+        found.append(
+            blocker(
+                node,
+                "has database server {} and backup {} is of {}".format(
+                    backup_tool.series(facts["server"]), receipt.get("id"), receipt.get("server_version")
+                ),
+                "install server series {} there, or name a backup of this series".format(wanted),
+            )
+        )
+    if backup_tool.series(facts["tool"]) != wanted:
+        found.append(
+            blocker(
+                node,
+                "has backup tool {} and needs series {}".format(backup_tool.series(facts["tool"]) or "none", wanted),
+                "install the backup tool of the server's own series",
+            )
+        )
+    if receipt.get("galera") and not facts["founder"]:
+        found.append(
+            blocker(
+                node, "has no galera_new_cluster", "install the server package that brings it: it founds the cluster"
+            )
+        )
+    return found
+
+
+def _folders(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    found = []
+    if facts["unrenamable"]:
+        found.append(
+            blocker(
+                node,
+                "cannot rename {}: {}".format(facts["datadir"], facts["unrenamable"]),
+                "mount the disk one folder higher and keep the data directory in a folder on it (option datadir)",
+            )
+        )
+    for name in OUTSIDE:
+        place = facts["options"].get(name, "")
+        if place.startswith("/") and not (place.rstrip("/") + "/").startswith(facts["datadir"] + "/"):
+            found.append(
+                blocker(
+                    node,
+                    "keeps {} in {}, outside of the data directory".format(name, place),
+                    "a restore by rename would leave it as it is: move it into the data directory",
+                )
+            )
+    return found
+
+
+def _room(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    if facts["free"] >= facts["needed"]:
+        return []
+    return [
+        blocker(
+            node,
+            "has {} MB free beside {} and the prepared copy needs {} MB".format(
+                facts["free"] // 1000000, facts["datadir"], facts["needed"] // 1000000
+            ),
+            "make room there ({}.before-* are left of earlier restores, {}.prepared-* of copies never used)".format(
+                facts["datadir"], facts["datadir"]
+            ),
+        )
+    ]
+
+
+def _addresses(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    """An empty address anywhere founds a second cluster one day (facts/reference.md 6.1, fault 9)."""
+    if not receipt.get("galera"):
+        return []
+    found = []
+    asked = facts["options"].get("wsrep_cluster_address", "")
+    if not upgrader_galera.member_address(asked):
+        found.append(
+            blocker(
+                node,
+                "has the cluster address {!r} in its option files".format(asked),
+                "name the members in wsrep_cluster_address (gcomm://host,host,host): so it would found a second cluster",
+            )
+        )
+    for path, value in sorted(facts["addresses"].items()):
+        if not upgrader_galera.member_address(value) and upgrader_galera.member_address(asked):
+            found.append(
+                warning(
+                    node,
+                    "{} still holds wsrep_cluster_address = {}, which another file overrides".format(path, value),
+                    "remove the line: without the other file the node founds a cluster of its own",
+                )
+            )
+    return found
+
+
+def _cluster(node: str, receipt: Facts, facts: Facts, another_cluster: bool) -> typing.List[Finding]:
+    galera = receipt.get("galera")
+    if not galera or another_cluster:
+        return []
+    here = facts["uuid"]
+    if here and here not in (NO_UUID, galera["uuid"]):
+        return [
+            blocker(
+                node,
+                "belongs to cluster {} and backup {} is of cluster {}".format(here, receipt["id"], galera["uuid"]),
+                "name a backup of this cluster, or give --another-cluster if this one is to be replaced",
+            )
+        ]
+    if facts["name"] and galera.get("name") and facts["name"] != galera["name"]:
+        return [
+            blocker(
+                node,
+                "is configured for cluster {!r} and backup {} is of {!r}".format(
+                    facts["name"], receipt["id"], galera["name"]
+                ),
+                "name a backup of this cluster, or give --another-cluster",
+            )
+        ]
+    return []
+
+
+def _clients(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    if not facts["clients"]:
+        return []
+    return [
+        warning(
+            node,
+            "{} clients are connected".format(facts["clients"]),
+            "stop the services that write: they come back to the restored databases as soon as the first node serves",
+        )
+    ]
+
+
+def empty_addresses(files: typing.Mapping[str, str]) -> typing.Dict[str, str]:
+    """File to value of every wsrep_cluster_address that names no member. ``files`` maps paths to their text."""
+    found = {}
+    for path, text in files.items():
+        for line in text.splitlines():
+            match = _ADDRESS.match(line)
+            if match and not upgrader_galera.member_address(match.group("value")):
+                found[path] = match.group("value")
+    return found
+
+
+def other_members(address: str, own: typing.Iterable[str]) -> typing.List[typing.Tuple[str, int]]:
+    """(host, port) of every member that a cluster address names beside ``own``."""
+    members = []
+    for word in address.partition("://")[2].partition("?")[0].split(","):
+        host, _, port = word.strip().partition(":")
+        if host and host not in own:
+            members.append((host, int(port) if port.isdigit() else 4567))
+    return members

@@ -1,0 +1,184 @@
+"""Brings an archive from the backup store and makes it a prepared copy, in one flow: nothing is kept but the unpacked files."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import typing
+
+import upgrader_backup_tool as backup_tool
+import upgrader_pipeline
+import upgrader_restore_swap as folders
+
+SPARE_BYTES = 512 * 1024 * 1024
+ROOM_FACTOR = 1.05
+CHUNK = 1024 * 1024
+Document = typing.Dict[str, typing.Any]
+
+
+class NotPlaced(Exception):
+    """The copy could not be made, and nothing of it is left; the message says why and what to do."""
+
+
+def is_placed(folder: str, receipt: typing.Mapping[str, typing.Any]) -> bool:
+    """Whether a finished copy of exactly this backup is in the folder."""
+    return folders.read_mark(folder, folders.PREPARED_MARK) == _mark(receipt)
+
+
+def bytes_needed(receipt: typing.Mapping[str, typing.Any]) -> int:
+    """Room for the unpacked and prepared files, with some to spare."""
+    return int(int(receipt["data_bytes"]) * ROOM_FACTOR) + SPARE_BYTES
+
+
+def bytes_in(folder: str) -> int:
+    """What the files below a folder take on the disk, in bytes."""
+    total = 0
+    for path, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(path, name)).st_blocks * 512
+            except OSError:
+                continue
+    return total
+
+
+def place(
+    folder: str,
+    receipt: typing.Mapping[str, typing.Any],
+    link: typing.Sequence[str],
+    tool: backup_tool.Tool,
+    timeout: float,
+) -> None:
+    """Make the prepared copy anew: a half-made one has no mark and is removed first. Raises NotPlaced.
+
+    :param link: the command that reaches the backup store, without the request
+    The archive's sha256 is taken while it flows; the mark is written last, after everything is on disk.
+    """
+    if os.path.isdir(folder):
+        shutil.rmtree(folder)
+    os.makedirs(folder, mode=0o700)
+    try:
+        _fetch(folder, receipt, [*link, "archive {}".format(receipt["id"])], tool, timeout)
+        _prepare(folder, receipt, tool, timeout)
+    except NotPlaced:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    _on_disk(folder)
+    folders.write_mark(folder, _mark(receipt), folders.PREPARED_MARK)
+    folders.sync_folder(os.path.dirname(folder))
+
+
+def _mark(receipt: typing.Mapping[str, typing.Any]) -> Document:
+    return {"receipt": receipt["id"], "sha256": receipt["sha256"]}
+
+
+def _fetch(
+    folder: str,
+    receipt: typing.Mapping[str, typing.Any],
+    source: typing.Sequence[str],
+    tool: backup_tool.Tool,
+    timeout: float,
+) -> None:
+    sink = [["zstd", "-q", "-d", "-c"], backup_tool.unpack_command(tool, folder)]
+    ended, passed, digest = _flow(source, sink, timeout)
+    cause = _cause(ended)
+    if cause is not None:
+        raise NotPlaced(
+            "backup {} cannot be unpacked here: {}".format(receipt["id"], upgrader_pipeline.describe(cause))
+        )
+    if (passed, digest) != (receipt["bytes"], receipt["sha256"]):
+        raise NotPlaced(
+            "{} bytes of backup {} arrived and its receipt says {}, or their sha256 differs: run 'upgrader backup verify {}', and "
+            "check the network".format(passed, receipt["id"], receipt["bytes"], receipt["id"])
+        )
+
+
+def _cause(ended: typing.Sequence[upgrader_pipeline.Ended]) -> typing.Optional[upgrader_pipeline.Ended]:
+    """Who broke the flow: a writer that complains of a broken pipe only says that its reader went away."""
+    failed = [member for member in ended if member.code not in (0,) + upgrader_pipeline.SIGPIPE_CODES]
+    causes = [member for member in failed if "Broken pipe" not in member.words] or failed
+    return causes[0] if causes else upgrader_pipeline.first_cause(ended)
+
+
+def _flow(
+    source: typing.Sequence[str], sink: typing.Sequence[typing.Sequence[str]], timeout: float
+) -> typing.Tuple[typing.List[upgrader_pipeline.Ended], int, str]:
+    """``source`` into the pipeline ``sink``, with every byte counted and hashed on its way."""
+    said = [tempfile.TemporaryFile() for _ in range(1 + len(sink))]  # type: typing.List[typing.Any]
+    members = []  # type: typing.List[typing.Any]
+    options = {"env": upgrader_pipeline.CLEAN_ENVIRONMENT, "close_fds": True}  # type: typing.Dict[str, typing.Any]
+    members.append(
+        subprocess.Popen(source, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[0], **options)
+    )
+    members.append(subprocess.Popen(sink[0], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said[1], **options))
+    members.append(
+        subprocess.Popen(sink[1], stdin=members[1].stdout, stdout=subprocess.DEVNULL, stderr=said[2], **options)
+    )
+    members[1].stdout.close()
+    watchdog = threading.Timer(timeout, _kill, (members,))
+    watchdog.daemon = True
+    watchdog.start()
+    passed, digest = _pass_on(members[0].stdout, members[1].stdin)
+    ended = [_end(member, words) for member, words in zip(members, said)]
+    watchdog.cancel()
+    return ended, passed, digest
+
+
+def _kill(members: typing.Iterable[typing.Any]) -> None:
+    for member in members:
+        member.kill()
+
+
+def _pass_on(source: typing.Any, sink: typing.Any) -> typing.Tuple[int, str]:
+    """Until the end, or until the reader goes away: its own end then says why."""
+    digest, passed = hashlib.sha256(), 0
+    try:
+        for block in iter(lambda: source.read(CHUNK), b""):
+            digest.update(block)
+            passed += len(block)
+            sink.write(block)
+    except BrokenPipeError:
+        pass
+    source.close()
+    try:
+        sink.close()
+    except BrokenPipeError:
+        pass
+    return passed, digest.hexdigest()
+
+
+def _end(member: typing.Any, said: typing.Any) -> upgrader_pipeline.Ended:
+    member.wait()
+    said.seek(0, os.SEEK_END)
+    said.seek(max(0, said.tell() - 4000))
+    words = said.read().decode("utf-8", "replace")
+    said.close()
+    return upgrader_pipeline.Ended(os.path.basename(member.args[0]), member.returncode, words)
+
+
+def _prepare(folder: str, receipt: typing.Mapping[str, typing.Any], tool: backup_tool.Tool, timeout: float) -> None:
+    ended = upgrader_pipeline.run([backup_tool.prepare_command(tool, folder)], timeout=timeout)[0]
+    if ended.code != 0 or not backup_tool.succeeded(ended.words):
+        raise NotPlaced(
+            "backup {} cannot be prepared here: {}; is the backup tool of series {}?".format(
+                receipt["id"], backup_tool.last_complaint(ended.words), backup_tool.series(receipt["server_version"])
+            )
+        )
+    galera, found = receipt.get("galera"), backup_tool.position(folder)
+    if galera and found != (galera["uuid"], int(galera["seqno"])):
+        raise NotPlaced(
+            "backup {} is at position {} and its receipt says {}:{}: prove it again, or restore another one".format(
+                receipt["id"], found, galera["uuid"], galera["seqno"]
+            )
+        )
+
+
+def _on_disk(folder: str) -> None:
+    """All of the copy is on disk before it is called whole: a mark that outlives its files would be believed."""
+    ended = upgrader_pipeline.run([["sync", "-f", folder]], timeout=3600)[0]
+    if ended.code != 0:
+        raise NotPlaced(
+            "the copy in {} cannot be written to disk: {}".format(folder, upgrader_pipeline.describe(ended))
+        )
