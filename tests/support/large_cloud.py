@@ -28,7 +28,7 @@ def generate(bench: Bench, instances: int) -> None:
         _client(schema, gzip.decompress((DUMPS / f"{schema}.sql.gz").read_bytes()))
     bench.connection.autocommit(False)
     try:
-        populate(bench.connection, instances=instances)
+        populate(bench.connection, instances=instances, services=("nova",))
     finally:
         bench.connection.commit()
         bench.connection.autocommit(True)

@@ -30,7 +30,9 @@ def lab(context: click.Context, name: str, state: Path | None, cache: Path | Non
 
 @lab.command()
 @click.option("--instances", type=click.IntRange(min=1), help="How many instances the generated cloud has [1000].")
-@click.option("--dumps", type=click.Path(path_type=Path), help="A directory with dumps of your own Mitaka databases.")
+@click.option(
+    "--dumps", type=click.Path(path_type=Path), help="A directory with dumps of your own Mitaka databases, all or some."
+)
 @click.option("--mirror", default="", metavar="URL", help="Debian mirror for building images [this machine's own].")
 @click.option("--topology", type=click.Choice(sorted(TOPOLOGIES)), help="Which nodes [nova].")
 @click.pass_obj

@@ -11,20 +11,19 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pymysql
 
 from upgrader.errors import LabError, LabRefused
-from upgrader.lab.dumps import OPTIONAL, REQUIRED, Dump
+from upgrader.lab.dumps import DATABASES, Dump
 from upgrader.lab.node import Node, node_environment
 from upgrader.lab.passwords import Passwords
 from upgrader.lab.process import wait_until
+from upgrader.lab.services import SERVICE_OF, SERVICES
 
-# facts/nova.md section 2: what Mitaka's code leaves behind.
-MITAKA = {"nova": 319, "nova_api": 7}
 SERVER_SECONDS = 60
 
 CREATE_TABLE = re.compile(r"^CREATE TABLE `(\w+)`")
@@ -55,11 +54,13 @@ def wait_for_server(node: Node) -> None:
 
 
 def create_users(connection: Connection, passwords: Passwords) -> None:
-    """The service's user for its own databases, and the operator's who may create the copies and grant rights on them."""
+    """Each service's user for its own databases, and the operator's who may create the copies and grant rights on them."""
     with connection.cursor() as cursor:
-        cursor.execute("CREATE OR REPLACE USER nova@'%%' IDENTIFIED BY %s", (passwords.nova,))
-        for database in REQUIRED:
-            cursor.execute(f"GRANT ALL ON {database}.* TO nova@'%'")
+        for service in SERVICES:
+            password = passwords.services[service.name]
+            cursor.execute(f"CREATE OR REPLACE USER {service.name}@'%%' IDENTIFIED BY %s", (password,))
+            for database in service.databases:
+                cursor.execute(f"GRANT ALL ON {database}.* TO {service.name}@'%'")
         cursor.execute("CREATE OR REPLACE USER upgrader@'%%' IDENTIFIED BY %s", (passwords.upgrader,))
         cursor.execute("GRANT ALL ON *.* TO upgrader@'%' WITH GRANT OPTION")
 
@@ -67,20 +68,18 @@ def create_users(connection: Connection, passwords: Passwords) -> None:
 def create_databases(connection: Connection, names: Sequence[str]) -> None:
     """Empty databases; whatever an interrupted load left is dropped."""
     with connection.cursor() as cursor:
-        for name in (*REQUIRED, *OPTIONAL):
+        for name in DATABASES:
             cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
         for name in names:
             cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8 COLLATE utf8_general_ci")
 
 
-def load_schemas(node: Node, folder: Path) -> None:
-    """The exact Mitaka schemas that nova-manage built with the images: `folder` is /opt/mitaka of that layer."""
-    for database in MITAKA:
-        path = folder / f"{database}.sql.gz"
-        with gzip.open(path) as schema, tempfile.TemporaryFile() as plain:
-            shutil.copyfileobj(schema, plain)
-            plain.seek(0)
-            _feed(node, database, plain, str(path))
+def load_schema(node: Node, database: str, path: Path) -> None:
+    """The exact Mitaka schema that the service's own tool built with the images."""
+    with gzip.open(path) as schema, tempfile.TemporaryFile() as plain:
+        shutil.copyfileobj(schema, plain)
+        plain.seek(0)
+        _feed(node, database, plain, str(path))
 
 
 def _client(node: Node, database: str) -> list[str]:
@@ -141,21 +140,23 @@ def _stream(node: Node, dump: Dump, update: Update) -> None:
         )
 
 
-def require_mitaka(connection: Connection, schemas: Path, origin: str) -> None:
-    """Refuses anything that is not at Mitaka's schema versions, or lacks tables of Mitaka's, naming what was found.
+def require_mitaka(connection: Connection, schemas: Mapping[str, Path], origin: str) -> None:
+    """Refuses databases that are not at Mitaka's versions, or lack tables of Mitaka's, naming what was found.
 
-    A plain dump that was cut off between two statements loads without an error: only its missing tables tell.
+    ``schemas`` names them, each with Mitaka's schema of it. A plain dump that was cut off between two statements loads
+    without an error: only its missing tables tell.
     """
-    found = {database: _version(connection, database) for database in MITAKA}
+    mitaka = {database: SERVICE_OF[database].databases[database] for database in schemas}
+    found = {database: _version(connection, database) for database in schemas}
     wrong = [
         f"{database} is at {found[database] or 'no version'} (Mitaka: {version})"
-        for database, version in MITAKA.items()
-        if found[database] != str(version)
+        for database, version in mitaka.items()
+        if found[database] != version
     ]
     if wrong:
         raise LabRefused(f"{origin} is not a Mitaka cloud: {'; '.join(wrong)}; give dumps taken from Mitaka databases.")
-    for database in MITAKA:
-        missing = sorted(schema_tables(schemas / f"{database}.sql.gz") - _tables(connection, database))
+    for database, schema in schemas.items():
+        missing = sorted(schema_tables(schema) - _tables(connection, database))
         if missing:
             raise LabRefused(
                 f"{origin} is not whole: {database} lacks {len(missing)} of Mitaka's tables, {missing[0]} among them; "
@@ -176,12 +177,13 @@ def _tables(connection: Connection, database: str) -> set[str]:
 
 
 def _version(connection: Connection, database: str) -> str:
+    table, column = SERVICE_OF[database].version_column.split(".")
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = 'migrate_version'",
-            (database,),
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
+            (database, table),
         )
         if cursor.fetchone() == (0,):
             return ""
-        cursor.execute(f"SELECT version FROM `{database}`.migrate_version")
-        return ", ".join(str(row[0]) for row in cursor.fetchall())
+        cursor.execute(f"SELECT {column} FROM `{database}`.{table}")
+        return ", ".join(sorted(str(row[0]) for row in cursor.fetchall()))

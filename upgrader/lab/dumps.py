@@ -1,14 +1,18 @@
-"""An operator's own dumps in place of the generated rows: found and refused by name before anything is started."""
+"""An operator's own dumps in place of generated rows: found and refused by name before anything is started."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from upgrader.errors import LabRefused
+from upgrader.lab.services import SERVICE_OF
 
-REQUIRED = ("nova", "nova_api")
-OPTIONAL = ("nova_cell0",)
+# No Mitaka cloud has a nova_cell0; one that has been prepared for Ocata does.
+DATABASES = (*SERVICE_OF, "nova_cell0")
+# Rows of one point into the other: generated rows of one do not fit a dump of the other.
+TOGETHER = ("nova", "nova_api")
 # A dump becomes a database, that database a backup, a proof and a copy.
 COPIES = 4
 # What text, gzip and xz hold of SQL, at most, for one byte on disk.
@@ -39,18 +43,18 @@ class Dump:
 
 
 def find_dumps(folder: Path) -> tuple[Dump, ...]:
-    """The dumps in a folder, one for each database; every file has to be one, so nothing is left out by mistake."""
+    """The dumps in a folder, of any of the databases; every file has to be one, so nothing is left out by mistake."""
     if not folder.is_dir():
         raise LabRefused(
-            f"--dumps {folder}: there is no such directory; name one that holds nova.sql and nova_api.sql."
+            f"--dumps {folder}: there is no such directory; name one that holds dumps such as nova.sql and nova_api.sql."
         )
-    wanted = {f"{name}{suffix}": name for name in (*REQUIRED, *OPTIONAL) for suffix in READERS}
+    wanted = {f"{name}{suffix}": name for name in DATABASES for suffix in READERS}
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         database = wanted.get(path.name)
         if database is None or not path.is_file():
             raise LabRefused(
-                f"--dumps {folder}: {path.name} is no dump that the lab knows; it takes nova, nova_api and nova_cell0 "
+                f"--dumps {folder}: {path.name} is no dump that the lab knows; it takes {', '.join(DATABASES)} "
                 "as .sql, .sql.gz or .sql.xz, so rename it or move it away."
             )
         if database in found:
@@ -58,12 +62,23 @@ def find_dumps(folder: Path) -> tuple[Dump, ...]:
                 f"--dumps {folder}: {found[database].name} and {path.name} are both there; keep one of them."
             )
         found[database] = path
-    missing = [name for name in REQUIRED if name not in found]
-    if missing:
-        raise LabRefused(
-            f"--dumps {folder}: no dump of {' and '.join(missing)}; put {missing[0]}.sql (or .gz, .xz) there."
-        )
+    _judge_names(folder, found)
     empty = [path.name for path in found.values() if path.stat().st_size == 0]
     if empty:
         raise LabRefused(f"--dumps {folder}: {empty[0]} is empty; dump that database again.")
     return tuple(Dump(name, path) for name, path in found.items())
+
+
+def _judge_names(folder: Path, found: Collection[str]) -> None:
+    if not found:
+        raise LabRefused(
+            f"--dumps {folder}: there is no dump in it; put {', '.join(SERVICE_OF)} there as .sql, .sql.gz or .sql.xz, "
+            "or leave --dumps out."
+        )
+    missing = [name for name in TOGETHER if name not in found]
+    if missing and any(name.startswith("nova") for name in found):
+        raise LabRefused(
+            f"--dumps {folder}: no dump of {' and '.join(missing)}, though there is one of "
+            f"{' and '.join(sorted(name for name in found if name.startswith('nova')))}; nova's databases belong "
+            f"together: put {missing[0]}.sql (or .gz, .xz) there too, or take nova's away to have them generated."
+        )

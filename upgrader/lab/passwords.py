@@ -6,10 +6,12 @@ import json
 import os
 import secrets
 import string
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from upgrader.errors import LabError
 from upgrader.lab.salt_keys import ssh_key_pair
+from upgrader.lab.services import SERVICES
 
 LETTERS = string.ascii_letters + string.digits
 # Characters that a URL, a shell or a configuration file gives a meaning to: quoting has to be right from the start.
@@ -28,11 +30,21 @@ class Passwords:
     backup_key_public: str
     store_host_key: str
     store_host_key_public: str
+    keystone: str
+    glance: str
+    cinder: str
+    neutron: str
+    heat: str
+
+    @property
+    def services(self) -> dict[str, str]:
+        """The password of each service's account on the database server."""
+        return {service.name: getattr(self, service.name) for service in SERVICES}
 
     def parameters(self) -> str:
         """The reclass class that holds them, in YAML (of which JSON is a part)."""
         values = {
-            "mysql_nova_password": self.nova,
+            **{f"mysql_{service}_password": password for service, password in self.services.items()},
             "mysql_nova_upgrade_password": self.clone,
             "mysql_upgrade_admin_password": self.upgrader,
             "rabbitmq_openstack_password": self.openstack,
@@ -54,6 +66,11 @@ def make_passwords() -> Passwords:
         backup_key_public=backup.public,
         store_host_key=host.private,
         store_host_key_public=host.public,
+        keystone=_awkward(),
+        glance=_awkward(),
+        cinder=_awkward(),
+        neutron=_awkward(),
+        heat=_awkward(),
     )
 
 
@@ -69,10 +86,21 @@ def _plain() -> str:
 def load_or_make(path: Path) -> Passwords:
     """The lab's passwords; a file that is there is used again, so running nodes keep theirs."""
     if path.is_file():
-        return Passwords(**json.loads(path.read_text(encoding="utf-8")))
+        return _read(path)
     made = make_passwords()
     fresh = path.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(asdict(made), file)
     fresh.replace(path)
     return made
+
+
+def _read(path: Path) -> Passwords:
+    """No refusal: that would stop the lab and discard its disks, and the operator may still want what is on them."""
+    held = json.loads(path.read_text(encoding="utf-8"))
+    if set(held) != {field.name for field in fields(Passwords)}:
+        raise LabError(
+            f"This lab was made by another version of the tool: {path} does not hold what this one needs; "
+            "take the lab down with `upgrader lab down` and start it again."
+        )
+    return Passwords(**held)

@@ -21,6 +21,7 @@ from upgrader.lab.passwords import Passwords
 from upgrader.lab.process import wait_until
 from upgrader.lab.recipe import Layer, up_to
 from upgrader.lab.salt_keys import salt_key_pair
+from upgrader.lab.services import SERVICE_OF, SERVICES
 from upgrader.lab.shipped import ship, write_files
 from upgrader.lab.topology import Topology
 
@@ -112,23 +113,28 @@ def load_databases(
     """Fills the database server from nothing: an interrupted load is simply done again."""
     with narrator.doing(f"Waiting for MariaDB on {node.name}"):
         databases.wait_for_server(node)
+    dumped = {dump.database for dump in dumps}
+    generated = [database for database in SERVICE_OF if database not in dumped]
+    schemas = mitaka_schemas(layers, images)
     connection = databases.connect(node)
     try:
-        databases.create_databases(connection, [dump.database for dump in dumps] or list(databases.MITAKA))
+        databases.create_databases(connection, [*generated, *sorted(dumped)])
         databases.create_users(connection, passwords)
         for dump in dumps:
             with narrator.doing(f"Loading {dump.path} into {dump.database} on {node.name}") as update:
                 databases.load_dump(node, dump, update)
-        schemas = images.files(next(layer for layer in layers if layer.recipe.name == "ocata")) / "opt/mitaka"
-        if not dumps:
-            with narrator.doing(f"Loading the Mitaka schemas of nova and nova_api on {node.name}"):
-                databases.load_schemas(node, schemas)
-        origin = f"--dumps {dumps[0].path.parent}" if dumps else "The lab's own schema"
-        databases.require_mitaka(connection, schemas, origin)
-        if not dumps:
-            _populate(connection, instances, narrator)
+        if dumps:
+            given = {database: schema for database, schema in schemas.items() if database in dumped}
+            databases.require_mitaka(connection, given, f"--dumps {dumps[0].path.parent}")
+        _generate(node, connection, {database: schemas[database] for database in generated}, narrator, instances)
     finally:
         connection.close()
+
+
+def mitaka_schemas(layers: Sequence[Layer], images: ImageCache) -> dict[str, Path]:
+    """Where the images keep Mitaka's schema of each database."""
+    made = {layer.recipe.name: images.files(layer) / "opt" / "mitaka" for layer in layers}
+    return {database: made[service.layer] / f"{database}.sql.gz" for database, service in SERVICE_OF.items()}
 
 
 def open_server(node: Node, passwords: Passwords) -> None:
@@ -141,11 +147,33 @@ def open_server(node: Node, passwords: Passwords) -> None:
         connection.close()
 
 
-def _populate(connection: object, instances: int, narrator: Narrator) -> None:
+def _generate(
+    node: Node, connection: databases.Connection, schemas: Mapping[str, Path], narrator: Narrator, instances: int
+) -> None:
+    """Schemas, then rows; of all services or, beside dumps, of those that were not given."""
+    if not schemas:
+        return
+    names = ", ".join(schemas)
+    with narrator.doing(f"Loading the Mitaka schemas of {names} on {node.name}"):
+        for database, schema in schemas.items():
+            databases.load_schema(node, database, schema)
+    databases.require_mitaka(connection, schemas, "The lab's own schema")
+    _populate(
+        connection, instances, [service.name for service in SERVICES if set(service.databases) & set(schemas)], narrator
+    )
+
+
+def _populate(connection: object, instances: int, services: Sequence[str], narrator: Narrator) -> None:
     from upgrader.lab.mitaka import populate
 
-    with narrator.doing(f"Writing {instances} instances and what belongs to them, as Mitaka wrote it") as update:
-        populate(connection, instances=instances, progress=lambda what, done, total: update(f"{what} {done}/{total}"))
+    names = "all services" if len(services) == len(SERVICES) else ", ".join(services)
+    with narrator.doing(f"Writing the rows of {names} for {instances} instances, as Mitaka wrote them") as update:
+        populate(
+            connection,
+            instances=instances,
+            services=services,
+            progress=lambda what, done, total: update(f"{what} {done}/{total}"),
+        )
 
 
 def wait_for_salt(topology: Topology, nodes: Mapping[str, Node], narrator: Narrator) -> None:

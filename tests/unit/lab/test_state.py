@@ -63,6 +63,28 @@ def test_the_services_passwords_need_right_quoting_and_repr_shows_none() -> None
     assert parameters["mysql_nova_password"] == made.nova
 
 
+def test_every_service_has_an_account_of_its_own() -> None:
+    made = make_passwords()
+    assert set(made.services) == {"keystone", "glance", "nova", "cinder", "neutron", "heat"}
+    assert len(set(made.services.values())) == 6
+    parameters = yaml.safe_load(made.parameters())["parameters"]["_param"]
+    for service, password in made.services.items():
+        assert parameters[f"mysql_{service}_password"] == password
+        assert all(character in password for character in AWKWARD)
+
+
+def test_passwords_of_another_version_of_the_tool_are_an_error_that_leaves_the_lab_alone(tmp_path: Path) -> None:
+    path = tmp_path / "passwords.json"
+    load_or_make(path)
+    held = json.loads(path.read_text())
+    del held["heat"]
+    path.write_text(json.dumps(held))
+    with pytest.raises(LabError, match="upgrader lab down") as told:
+        load_or_make(path)
+    assert not isinstance(told.value, LabRefused)
+    assert held["nova"] not in str(told.value)
+
+
 def test_a_lab_without_state_is_down(tmp_path: Path) -> None:
     lab = Lab("test", tmp_path, tmp_path)
     assert lab.status()["state"] == "down"
@@ -128,6 +150,16 @@ def test_dumps_are_found_in_every_form(tmp_path: Path) -> None:
     assert {dump.database: dump.reader[0] for dump in found} == {"nova": "cat", "nova_api": "gzip", "nova_cell0": "xz"}
 
 
+def test_dumps_of_any_services_are_taken(tmp_path: Path) -> None:
+    found = find_dumps(fill(tmp_path, "keystone.sql", "neutron.sql.gz", "heat.sql.xz"))
+    assert {dump.database for dump in found} == {"keystone", "neutron", "heat"}
+
+
+def test_dumps_of_all_seven_databases_are_taken(tmp_path: Path) -> None:
+    names = {"keystone", "glance", "nova", "nova_api", "cinder", "neutron", "heat"}
+    assert {dump.database for dump in find_dumps(fill(tmp_path, *(f"{name}.sql" for name in names)))} == names
+
+
 def test_a_packed_dump_asks_for_the_room_it_unpacks_to(tmp_path: Path) -> None:
     fill(tmp_path, "nova.sql.xz", "nova_api.sql")
     for path in tmp_path.iterdir():
@@ -138,8 +170,11 @@ def test_a_packed_dump_asks_for_the_room_it_unpacks_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["nova.sql"], "no dump of nova_api"),
-        (["nova.sql", "nova_api.sql", "glance.sql"], "glance.sql is no dump that the lab knows"),
+        (["nova.sql"], "no dump of nova_api, though there is one of nova; nova's databases belong together"),
+        (["nova_api.sql", "glance.sql"], "no dump of nova, though there is one of nova_api"),
+        (["nova_cell0.sql"], "no dump of nova and nova_api, though there is one of nova_cell0"),
+        (["nova.sql", "nova_api.sql", "swift.sql"], "swift.sql is no dump that the lab knows"),
+        ([], "there is no dump in it"),
         (["nova.sql", "nova.sql.gz", "nova_api.sql"], "keep one of them"),
         (["nova.sql", "nova_api.dump"], "nova_api.dump is no dump"),
     ],

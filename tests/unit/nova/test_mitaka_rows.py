@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-from unittest.mock import MagicMock
+from functools import partial
 
+from tests.support import recorder
+from tests.support.recorder import Recorder
 from upgrader.lab.mitaka import populate
 from upgrader.lab.mitaka.shape import DELETED, ERROR, LIVE, Shape
 
-
-class Recorder:
-    """Stands where a DB-API connection does, and keeps what would be inserted, by table."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[dict[str, Any]]] = {}
-
-    def cursor(self) -> Any:
-        cursor = MagicMock(spec=["executemany", "__enter__", "__exit__"])
-        cursor.__enter__.return_value = cursor
-        cursor.executemany.side_effect = self._keep
-        return cursor
-
-    def commit(self) -> None:
-        """Nothing to do: rows are kept as they come."""
-
-    def _keep(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        table, columns = statement.split("INSERT INTO ")[1].split(" (", 1)
-        names = [name.strip("` ") for name in columns.split(")")[0].split(",")]
-        self.rows.setdefault(table, []).extend(dict(zip(names, row, strict=True)) for row in rows)
-
-
-def generated(instances: int = 200, seed: int = 1) -> dict[str, list[dict[str, Any]]]:
-    recorder = Recorder()
-    populate(recorder, instances=instances, seed=seed)
-    return recorder.rows
+generated = partial(recorder.generated, services=("nova",))
 
 
 def test_the_same_arguments_give_the_same_rows() -> None:
@@ -92,6 +68,6 @@ def test_hosts_scale_with_instances_within_bounds() -> None:
 
 def test_progress_is_told_from_start_to_end() -> None:
     heard: list[tuple[str, int, int]] = []
-    written = populate(Recorder(), instances=1200, progress=lambda *said: heard.append(said))
+    written = populate(Recorder(), instances=1200, services=("nova",), progress=lambda *said: heard.append(said))
     assert heard[0][1] == 0 and ("instances", 1200, 1200) in heard
     assert written["nova.instances"] == 1200

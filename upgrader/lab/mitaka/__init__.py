@@ -1,4 +1,4 @@
-"""Rows of a Mitaka nova as a real cloud has them, the same for the same size and seed: what the rehearsal lab upgrades."""
+"""Rows of a Mitaka cloud as a real one has them, the same for the same size and seed: what the rehearsal lab upgrades."""
 
 from upgrader.lab.mitaka.populate import populate
 

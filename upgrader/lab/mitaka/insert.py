@@ -8,6 +8,7 @@ from typing import Any
 
 BATCH = 1000
 Row = Mapping[str, Any]
+Tables = dict[str, list[dict[str, Any]]]
 
 
 def batches(rows: Iterable[Row], size: int = BATCH) -> Iterator[list[Row]]:
@@ -33,7 +34,7 @@ class Writer:
         for batch in batches(rows):
             columns = list(batch[0])
             statement = (
-                f"INSERT INTO {table} ({', '.join(f'`{column}`' for column in columns)}) "
+                f"INSERT INTO {_quoted(table)} ({', '.join(f'`{column}`' for column in columns)}) "
                 f"VALUES ({', '.join(['%s'] * len(columns))})"
             )
             with self._connection.cursor() as cursor:
@@ -45,3 +46,8 @@ class Writer:
         """Tables in their given order, which must satisfy the foreign keys."""
         for table, rows in tables.items():
             self.insert(table, rows)
+
+
+def _quoted(table: str) -> str:
+    """keystone has a table named group."""
+    return ".".join(f"`{word}`" for word in table.split("."))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upgrader.lab.mitaka import notation
+from upgrader.lab.mitaka.insert import Tables
 from upgrader.lab.mitaka.shape import (
     DELETED,
     ERROR,
@@ -25,7 +26,6 @@ from upgrader.lab.mitaka.shape import (
     uuid4,
 )
 
-Tables = dict[str, list[dict[str, Any]]]
 STATES = (
     ("active", 1),
     ("active", 1),
@@ -74,6 +74,9 @@ class Instance:
         self.host = None if self.state == ERROR else shape.host(self.host_number)
         self.zone = shape.zone(self.host_number)
         self.group = shape.group_of(number)
+        # Drawn with the rows, where they stand; what they are in neutron's and cinder's databases.
+        self.port: str | None = None
+        self.volume: str | None = None
         self.deleted_at = self.created + timedelta(seconds=rng.randrange(600, 3000)) if self.state == DELETED else None
 
     def _flavor(self, rng: random.Random) -> Flavor:
@@ -84,6 +87,16 @@ class Instance:
         if self.project_number < PRIVATE_PROJECTS and rng.random() < 0.2:
             return PRIVATE
         return rng.choice(PLAIN)
+
+    @property
+    def mac(self) -> str:
+        return f"fa:16:3e:{self.number >> 16 & 255:02x}:{self.number >> 8 & 255:02x}:{self.number & 255:02x}"
+
+    @property
+    def address(self) -> str:
+        """From 10.0.1.0 on: what is below belongs to gateways and DHCP servers."""
+        number = self.number + 256
+        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
     @property
     def numa(self) -> dict[str, Any] | None:
@@ -153,12 +166,9 @@ def _attached(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
         "pci_requests": json.dumps([pci] if pci else []), "flavor": notation.instance_flavor(instance.flavor),
         "vcpu_model": notation.vcpu_model() if instance.host else None,
     }  # fmt: skip
-    number = instance.number
-    network = uuid4(generator(instance.shape.seed, "network", instance.project))
-    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    info = notation.network_info(
-        uuid4(rng), network, f"fa:16:3e:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}", address
-    )
+    port = uuid4(rng)
+    instance.port = port if instance.host else None
+    info = notation.network_info(port, instance.shape.network(instance.project), instance.mac, instance.address)
     yield "nova.instance_info_caches", {"instance_uuid": uuid, "network_info": info if instance.host else "[]"}
     for key, value in {
         "image_base_image_ref": image.id, "image_container_format": "bare", "image_disk_format": "qcow2",
@@ -173,7 +183,8 @@ def _attached(instance: Instance) -> Iterator[tuple[str, dict[str, Any]]]:
         )
     yield "nova.block_device_mapping", _disk(uuid, "/dev/vda", "image", "local", 0, image_id=image.id)
     if instance.host and rng.random() < 0.25:
-        yield "nova.block_device_mapping", _disk(uuid, "/dev/vdb", "volume", "volume", None, volume_id=uuid4(rng))
+        instance.volume = uuid4(rng)
+        yield "nova.block_device_mapping", _disk(uuid, "/dev/vdb", "volume", "volume", None, volume_id=instance.volume)
     group = instance.project_number + 1
     yield "nova.security_group_instance_association", {"security_group_id": group, "instance_uuid": uuid}
 

@@ -18,6 +18,7 @@ CONTROLLERS = ("ctl01", "ctl02", "ctl03")
 VFS_PER_HOST = 8
 MEMBER_EVERY, MEMBERS_PER_GROUP = 40, 3
 SRIOV_EVERY = 97
+STACK_EVERY = 5
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ def uuid4(rng: random.Random) -> str:
     bits = (rng.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62)) | (4 << 76) | (2 << 62)
     text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def hex_id(*parts: object) -> str:
+    """An id as keystone makes them: a uuid without dashes."""
+    return f"{generator(*parts).getrandbits(128):032x}"
 
 
 @lru_cache(maxsize=256)
@@ -130,6 +136,23 @@ class Shape:
         rng = generator(self.seed, "instance", number)
         uuid, draw = uuid4(rng), rng.random()
         return uuid, DELETED if draw < 0.10 else ERROR if draw < 0.13 else LIVE
+
+    @cached_property
+    def accounts(self) -> tuple[tuple[str, str], ...]:
+        """(project, user) of every tenant's user."""
+        return tuple((project, user) for project in self.projects for user in self.users(project))
+
+    def network(self, project: str) -> str:
+        """The one network that the instances of a project are in."""
+        return uuid4(generator(self.seed, "network", project))
+
+    def has_stack(self, number: int) -> bool:
+        """Whether instance ``number`` was made by a stack of heat's."""
+        return number % STACK_EVERY == 2 and self.identity(number)[1] == LIVE
+
+    def stack_project(self, number: int) -> str:
+        """The project of the users that heat made for the stack of instance ``number``."""
+        return hex_id(self.seed, "stack project", number)
 
     def created(self, number: int) -> datetime:
         """Instances are spread over two years, oldest first, in whole seconds (several may share one, as in real tables)."""
