@@ -8,10 +8,10 @@ import tempfile
 import time
 
 import upgrader_backup_tool as backup_tool
+import upgrader_borrowed
 import upgrader_connection
 import upgrader_contents
 import upgrader_database
-import upgrader_desync
 import upgrader_galera
 import upgrader_local_server
 import upgrader_lock
@@ -28,6 +28,9 @@ except ImportError:
 __virtualname__ = "upgrader_backup"
 
 CLIENT = "xtrabackup:client"
+CHECKPOINT_SECONDS = (
+    60  # a backup without it is whole as well, unless tables were imported shortly before; the proof tells
+)
 REFUSALS = (
     upgrader_connection.ConnectionRefused,
     upgrader_store_link.LinkFailed,
@@ -86,7 +89,7 @@ def create(receipt, cloud="", timeout=14400):
     """
     with _refusing():
         link = upgrader_store_link.command(_client())
-        with upgrader_lock.exclusively(upgrader_desync.BACKUP_LOCK, "the backup tool of this node"):
+        with upgrader_lock.exclusively(upgrader_borrowed.LOCK, "the database server of this node"):
             held = upgrader_store_link.ask(link, "receipt", receipt)
             if held:
                 return {
@@ -94,7 +97,8 @@ def create(receipt, cloud="", timeout=14400):
                     "receipt": held,
                     "changed": False,
                 }
-            with upgrader_desync.stepped_aside(_connect):
+            with upgrader_borrowed.stepped_aside(_connect):
+                upgrader_borrowed.checkpoint(_connect, CHECKPOINT_SECONDS)
                 document, contents = _take(link, receipt, timeout)
             document.update(cloud=cloud, node=__opts__["id"])
             both = json.dumps({"receipt": document, "contents": {"exact": True, "databases": contents}})

@@ -1,7 +1,7 @@
-"""This node as a member of the database cluster: what it says of itself. Changes nothing but a desync that this tool set."""
+"""This node as a member of the database cluster: what it says of itself. Changes nothing but what a killed call left changed."""
 
+import upgrader_borrowed
 import upgrader_connection
-import upgrader_desync
 import upgrader_galera
 import upgrader_local_server
 import upgrader_pillar
@@ -26,7 +26,7 @@ def check(members):
     """This node's view of the cluster, with a finding for everything that is wrong, and the load it carries.
 
     :param members: how many database nodes the model has; one that stands alone needs no Galera
-    Also takes back a desync that a backup of this tool left behind when it was killed.
+    Also gives back the server's settings that a killed call of this tool left changed.
 
     CLI Example:
 
@@ -40,29 +40,8 @@ def check(members):
     except upgrader_connection.ConnectionRefused as error:
         raise CommandExecutionError(str(error)) from None
     with connection:
-        upgrader_desync.take_back_stale(connection)
+        upgrader_borrowed.give_back_stale(connection)
         found = upgrader_galera.status(connection, LOAD_SECONDS)
         findings = upgrader_galera.findings(__opts__["id"], found, int(members))
     words = "{state}, seqno {seqno}".format(**found) if found["galera"] else "stands alone"
     return {**found, "comment": "{}, {} questions a second".format(words, found["load"]), "findings": findings}
-
-
-def resync():
-    """Let this node take part in flow control again, if it was this tool's backup that had it step aside.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt 'dbs*' upgrader_galera.resync
-    """
-    if not upgrader_desync.ours():
-        return {"comment": "nothing to take back", "changed": False}
-    client = upgrader_pillar.value(__pillar__, CLIENT, {})
-    try:
-        connection = upgrader_local_server.connect(pymysql, client)
-    except upgrader_connection.ConnectionRefused as error:
-        raise CommandExecutionError(str(error)) from None
-    with connection:
-        upgrader_desync.take_back_stale(connection)
-    return {"comment": "takes part in flow control again", "changed": True}

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 
+import upgrader_borrowed
 import upgrader_connection
 import upgrader_contents
 import upgrader_database
@@ -27,7 +28,7 @@ except ImportError:
 
 __virtualname__ = "upgrader_tablespace"
 
-LOCK = "/run/upgrader-tablespace.lock"
+CHECKPOINT_SECONDS = 900
 SPARE_BYTES = 256 * 1024 * 1024
 REFUSALS = (
     upgrader_connection.ConnectionRefused,
@@ -62,7 +63,9 @@ def load(receipt, clones, exports, timeout=14400):
     with _refusing("clones not filled"):
         link = upgrader_store_link.command(_client())
         contents = upgrader_store_link.ask(link, "contents", receipt)["databases"]
-        with upgrader_lock.exclusively(LOCK, "cloning on this node"), _connect() as connection:
+        with upgrader_lock.exclusively(
+            upgrader_borrowed.LOCK, "the database server of this node"
+        ), _connect() as connection:
             with connection.cursor() as cursor:
                 upgrader_ledger.require(cursor, sorted(fast), receipt)
             _room(sum(exports[source]["data_bytes"] for source in fast.values()))
@@ -70,6 +73,13 @@ def load(receipt, clones, exports, timeout=14400):
                 if not _same(connection, contents, clone, source):
                     _load(connection, link, receipt, clone, source, exports[source], timeout)
                     loaded.append(clone)
+            if not upgrader_borrowed.checkpoint(_connect, CHECKPOINT_SECONDS):
+                raise CommandExecutionError(
+                    "InnoDB has not written down the imported tables within {} s, and until then a backup or a state transfer "
+                    "would leave them out: look at the disks of this node, then run the step again".format(
+                        CHECKPOINT_SECONDS
+                    )
+                )
     return {
         "comment": "{} in {:.0f} s".format(
             "filled " + ", ".join(loaded) if loaded else "nothing to fill", time.time() - started

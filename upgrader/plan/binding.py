@@ -34,7 +34,8 @@ def bind(call: Call, run_id: str, answers: Mapping[str, Mapping[str, Any]]) -> C
 
 
 def _least(call: Call, answers: Mapping[str, Mapping[str, Any]]) -> str:
-    """The first of the call's nodes with the smallest value: the same answers always choose the same node."""
+    """The last of the call's nodes with the smallest value: the same answers always choose the same node, and among equals
+    it is not the first one, which is where proxies send the clients of a cluster."""
     assert call.only is not None
     step, key = call.only["$least"], call.only["key"]
     given = answers.get(step, {})
@@ -44,7 +45,7 @@ def _least(call: Call, answers: Mapping[str, Mapping[str, Any]]) -> str:
             f"step {step} is recorded as done but no node's answer has {key!r} (stamped by hand?); "
             f"start the stage again with --restart so that it is asked anew"
         )
-    return min(fitting, key=lambda node: given[node][key])
+    return min(reversed(fitting), key=lambda node: given[node][key])
 
 
 def _bound(value: Any, run_id: str, values: Mapping[str, Any]) -> Any:

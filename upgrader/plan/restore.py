@@ -110,15 +110,18 @@ def _serve(cloud: Cloud) -> tuple[Step, ...]:
         Call("module", "upgrader_restore.found", first, {"receipt": RECEIPT, "run": RUN_ID}, 30 * MINUTE),
         needs=("restore-swap",),
     )
-    if not others:
-        return (found,)
-    join = Step(
-        "restore-join",
-        "start the others, which join it",
-        Call("module", "upgrader_restore.join", others, {"run": RUN_ID}, 2 * HOUR),
+    return (found, *(_join(node) for node in others))
+
+
+def _join(node: str) -> Step:
+    """One node after the other: two at once wait for each other's views. Also after another one failed: each that joins counts."""
+    return Step(
+        f"restore-join-{node.split('.', 1)[0]}",
+        "start the next database server, which joins the cluster",
+        Call("module", "upgrader_restore.join", (node,), {"receipt": RECEIPT, "run": RUN_ID}, 2 * HOUR),
         needs=("restore-found",),
+        always=True,
     )
-    return (found, join)
 
 
 def _verify(cloud: Cloud) -> Step:

@@ -1,0 +1,107 @@
+"""Global settings of the database server that are changed for a while and given back, whatever happens in between.
+
+A mark on disk, written before the change, holds what was there: a call that was killed leaves it behind, and the next
+one gives back what it says. Marks are below /run: a server that was rebooted has forgotten the change, and so has the mark.
+"""
+
+import contextlib
+import json
+import os
+import time
+import typing
+
+import upgrader_database
+import upgrader_galera
+import upgrader_lock
+import upgrader_receipt
+
+MARKS = "/run/upgrader-borrowed"
+LOCK = "/run/upgrader-database.lock"
+SYNC_SECONDS = 600.0
+DIRTY_PAGES, DESYNC = "innodb_max_dirty_pages_pct", "wsrep_desync"
+CHECKPOINT = "Innodb_lsn_last_checkpoint"
+Connect = typing.Callable[[], typing.Any]
+
+
+@contextlib.contextmanager
+def borrowed(connect: Connect, name: str, value: typing.Any, marks: str = MARKS) -> typing.Iterator[None]:
+    """Have a global variable at ``value`` for the length of the block. Hold ``LOCK`` meanwhile.
+
+    :param connect: gives a fresh connection: the one of before may be gone when the block ends
+    """
+    with connect() as connection:
+        before = upgrader_database.scalar(connection, "SELECT @@GLOBAL.{}".format(name))
+        os.makedirs(marks, mode=0o700, exist_ok=True)
+        upgrader_receipt.write(os.path.join(marks, name), {"value": float(before)})
+        _set(connection, name, value)
+    try:
+        yield
+    finally:
+        with connect() as connection:
+            _give_back(connection, name, marks)
+
+
+def give_back_stale(connection: typing.Any, marks: str = MARKS, lock: str = LOCK) -> None:
+    """Give back what a killed call left changed. What a running one needs is left alone."""
+    if os.path.isdir(marks) and not upgrader_lock.is_held(lock):
+        for name in os.listdir(marks):
+            _give_back(connection, name, marks)
+
+
+@contextlib.contextmanager
+def stepped_aside(connect: Connect, marks: str = MARKS) -> typing.Iterator[None]:
+    """Take this node out of its cluster's flow control for the length of the block: a donor that lags must not slow the others.
+
+    Does nothing for a server that stands alone, for the only member, and for one that an operator has desynced already.
+    """
+    with connect() as connection:
+        found = upgrader_galera.status(connection)
+    if not found["galera"] or found["size"] < 2 or found["desync"]:
+        yield
+        return
+    with borrowed(connect, DESYNC, 1, marks):
+        yield
+    with connect() as connection:
+        _until(lambda: upgrader_galera.status(connection).get("state") == upgrader_galera.SYNCED, SYNC_SECONDS)
+
+
+def checkpoint(connect: Connect, seconds: float, marks: str = MARKS) -> bool:
+    """Have InnoDB write down all that it has changed so far; False when that takes longer than ``seconds``.
+
+    mariabackup reads the redo log from the last checkpoint on. When a DISCARD of an imported table is in it, it takes the
+    table for dropped and leaves it out, without an error, and so does a state transfer, which uses the same tool (seen
+    with 10.11.19; an idle server makes no checkpoint by itself for hours).
+    """
+    with connect() as connection:
+        wanted = _number(connection, "Innodb_lsn_current")
+        if wanted < 0:
+            return True  # a server from before 10.5, which makes checkpoints all the time
+        with borrowed(connect, DIRTY_PAGES, 0, marks):
+            return _until(lambda: _number(connection, CHECKPOINT) >= wanted, seconds)
+
+
+def _number(connection: typing.Any, name: str) -> int:
+    """A status number, -1 when the server has none of that name."""
+    found = upgrader_database.rows(connection, "SHOW GLOBAL STATUS LIKE %s", (name,))
+    return int(found[0][1]) if found else -1
+
+
+def _until(condition: typing.Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def _give_back(connection: typing.Any, name: str, marks: str) -> None:
+    path = os.path.join(marks, name)
+    with open(path) as file:
+        before = json.load(file)["value"]
+    _set(connection, name, before)
+    os.unlink(path)
+
+
+def _set(connection: typing.Any, name: str, value: float) -> None:
+    upgrader_galera.run(connection, "SET GLOBAL {} = {}".format(name, int(value) if name == DESYNC else value))
