@@ -217,7 +217,7 @@ def found(receipt, run, timeout=FOUND_SECONDS):
     return {"comment": "founded in {:.0f} s".format(time.time() - started), "changed": True}
 
 
-def join(run, timeout=JOIN_SECONDS):
+def join(receipt, run, timeout=JOIN_SECONDS):
     """Start this server and wait until it is a synced member of the cluster that the first one founded.
 
     Its files are at the cluster's own position, so it is sent only the writes since then (IST), or everything (SST) where
@@ -227,7 +227,7 @@ def join(run, timeout=JOIN_SECONDS):
 
     .. code-block:: bash
 
-        salt 'dbs02*' upgrader_restore.join run=RUN
+        salt 'dbs02*' upgrader_restore.join receipt='{...}' run=RUN
     """
     started = time.time()
     with _exclusively(), _clear_errors():
@@ -239,7 +239,7 @@ def join(run, timeout=JOIN_SECONDS):
             _refuse_half_swapped(datadir, run)
             service.start(unit)
         _wait_synced(unit, started, timeout)
-        how = service.transfer(service.said(unit, started, _error_log()))
+        how = service.transfer(service.said(unit, started, _error_log()), "{uuid}:{seqno}".format(**receipt["galera"]))
     return {"comment": "synced after {:.0f} s, {}".format(time.time() - started, how), "transfer": how, "changed": True}
 
 

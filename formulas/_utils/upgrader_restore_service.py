@@ -152,9 +152,13 @@ def last_complaint(lines: typing.Sequence[str]) -> str:
     ]
 
 
-def transfer(lines: typing.Sequence[str]) -> str:
-    """How a joining server got its state, by its own log: ``IST`` (the writes it lacked), ``SST`` (everything) or nothing."""
+def transfer(lines: typing.Sequence[str], position: str) -> str:
+    """How a joining server got its state, by its own log: ``IST`` (the writes it lacked), ``SST`` (everything) or nothing.
+
+    Both run the same script; what it was given is at the server's own ``position`` (uuid:seqno) only when that was kept.
+    """
     text = "\n".join(lines)
-    if re.search(r"SST received|State transfer.*SST|wsrep_sst_\w+ .*--role 'joiner'", text):
-        return "SST"
-    return "IST" if re.search(r"IST receiver|IST received|Receiving IST", text) else "no transfer"
+    given = re.search(r"SST received: ([0-9a-f-]{36}:-?\d+)", text)
+    if given:
+        return "IST" if given.group(1) == position else "SST"
+    return "IST" if "IST received" in text else "no transfer"

@@ -15,7 +15,7 @@ import typing
 MARK = ".upgrader-restored"
 PREPARED_MARK = ".upgrader-prepared"
 GALERA_STATE = "grastate.dat"
-STALE = ("galera.cache", "gvwstate.dat", PREPARED_MARK)
+STALE = ("galera.cache", "gvwstate.dat")
 OWN_FILES = ("debian-*.flag", "*.pem", "auto.cnf")
 UPGRADE_INFO = ("mysql_upgrade_info", "mariadb_upgrade_info")
 Document = typing.Dict[str, typing.Any]
@@ -100,7 +100,7 @@ def finish_copy(
 
     :param old: the data directory that it will replace; the server's own files that are no data are copied from there
     """
-    for name in STALE[:2]:
+    for name in STALE:
         _remove(os.path.join(folder, name))
     galera = receipt.get("galera")
     if galera:
@@ -127,6 +127,7 @@ def swap(datadir: str, prepared: str, before: str) -> str:
         sync_folder(parent)
     _rename(prepared, datadir)
     sync_folder(parent)
+    _remove(os.path.join(datadir, PREPARED_MARK))
     return before if os.path.isdir(before) else ""
 
 

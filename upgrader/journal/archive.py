@@ -74,12 +74,11 @@ class Archive:
 
     def _current(self) -> RunProgress:
         """What somebody means who names no run. A damaged journal stops only when it is the newest of its cloud."""
-        newest = [run for cloud in self.clouds() if (run := self.last(cloud))]
-        if not newest:
+        if not any([self.last(cloud) for cloud in self.clouds()]):
             raise UsageError(f"no run yet in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
         runs, _ = self.history()
         unfinished = [run for run in runs if run.state in UNSETTLED]
-        return max(unfinished or newest, key=lambda run: run.started_at)
+        return max(unfinished or runs, key=lambda run: run.started_at)
 
     def receipts_referred_to(self, cloud: str) -> set[str]:
         """Ids of the backups that a run of this cloud stands on: a run of the control plane took its own, a restore was given one.
