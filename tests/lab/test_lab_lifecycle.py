@@ -198,8 +198,8 @@ def test_an_interrupt_reaches_a_command_in_a_node_exactly_once(life: Lab) -> Non
     assert child.wait(30) == 130
 
 
-def mitaka_schemas(life: Lab) -> Path:
-    layer = next(layer for layer in chain(lab_recipes()) if layer.recipe.name == "ocata")
+def mitaka_schemas(life: Lab, made_in: str = "ocata") -> Path:
+    layer = next(layer for layer in chain(lab_recipes()) if layer.recipe.name == made_in)
     return life.images.files(layer) / "opt/mitaka"
 
 
@@ -219,6 +219,26 @@ def test_dumps_replace_the_generated_rows(life: Lab, tmp_path: Path) -> None:
     (tmp_path / "plain").unlink()
     assert life.up(dumps=tmp_path)["state"] == "up"
     assert count_instances(life) == 0
+
+
+def test_what_is_not_among_the_dumps_is_generated(life: Lab, tmp_path: Path) -> None:
+    (tmp_path / "neutron.sql").write_text(unpack(mitaka_schemas(life, "services"), "neutron"))
+    assert life.up(dumps=tmp_path)["state"] == "up"
+    assert count_instances(life) > 0
+    connection = databases.connect(life.node("dbs01"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT (SELECT COUNT(*) FROM neutron.ports), (SELECT COUNT(*) FROM keystone.user) > 0")
+        assert cursor.fetchone() == (0, 1)
+    connection.close()
+
+
+def test_a_neutron_of_another_release_is_refused(life: Lab, tmp_path: Path) -> None:
+    schema = unpack(mitaka_schemas(life, "services"), "neutron")
+    newton = "UPDATE alembic_version SET version_num = '5c85685d616d';\n"
+    (tmp_path / "neutron.sql").write_text(schema + newton)
+    with pytest.raises(LabRefused, match=r"neutron is at 5c85685d616d \(Mitaka: 4ffceebfcdc\)"):
+        life.up(dumps=tmp_path)
+    assert_nothing_left(life)
 
 
 def test_a_dump_of_another_release_is_refused_and_the_lab_is_gone(life: Lab, tmp_path: Path) -> None:

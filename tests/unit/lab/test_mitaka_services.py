@@ -126,6 +126,11 @@ def test_servers_of_stacks_are_novas_and_their_ports_neutrons() -> None:
     assert made("OS::Neutron::Port") <= column("neutron.ports", "id")
 
 
+def test_heats_stored_credentials_name_keystones_users() -> None:
+    assert column("heat.user_creds", "username") <= column("keystone.local_user", "name")
+    assert column("heat.user_creds", "tenant") <= column("keystone.project", "name")
+
+
 def test_endpoints_are_productions_and_the_old_identity_ones_are_off() -> None:
     endpoints = cloud()["keystone.endpoint"]
     assert all(re.fullmatch(r"http://10\.20\.0\.9:\d+(/.*)?", row["url"]) for row in endpoints)

@@ -14,6 +14,7 @@ from upgrader.errors import LabRefused
 from upgrader.lab import Lab
 from upgrader.lab.layers import ImageCache
 from upgrader.lab.recipe import FOLDER, SCRIPTS, Recipe, chain, lab_recipes, up_to
+from upgrader.lab.services import SERVICE_OF
 from upgrader.lab.topology import TOPOLOGIES
 
 ONE = Recipe("one", "first", "echo one", {"lock": "a==1"})
@@ -78,6 +79,16 @@ def test_every_node_of_every_topology_stands_on_a_layer_of_the_chain() -> None:
     for topology in TOPOLOGIES.values():
         assert topology.top_layer in names
         assert all(node.layer in names[: names.index(topology.top_layer) + 1] for node in topology.nodes)
+
+
+def test_each_databases_schema_is_made_at_mitakas_version_by_the_layer_that_the_lab_looks_in() -> None:
+    scripts = {recipe.name: recipe.script for recipe in lab_recipes()}
+    for database, service in SERVICE_OF.items():
+        script, version = scripts[service.layer], service.databases[database]
+        assert re.search(rf"\b{database}\b.* {version}\b", script), database
+    for topology in TOPOLOGIES.values():
+        names = [layer.recipe.name for layer in up_to(chain(lab_recipes()), topology.top_layer)]
+        assert {service.layer for service in SERVICE_OF.values()} <= set(names)
 
 
 def test_nodes_have_what_the_package_itself_depends_on() -> None:

@@ -112,8 +112,8 @@ def _project(
 def _projects(shape: Shape) -> Iterator[dict[str, Any]]:
     for name in ("admin", "service"):
         yield _project(project_id(shape, name), name, DEFAULT, DEFAULT)
-    for number, project in enumerate(shape.projects, 1):
-        yield _project(project, f"tenant-{number:02d}", DEFAULT, DEFAULT, f"Prüfstand {number}")
+    for project, name in shape.tenant_names.items():
+        yield _project(project, name, DEFAULT, DEFAULT, f"Prüfstand {name}")
     heat = project_id(shape, "heat")
     for number in filter(shape.has_stack, range(shape.instances)):
         yield _project(shape.stack_project(number), f"stack-{number:06d}", heat, heat, "Heat stack user project")
@@ -124,8 +124,9 @@ def _users(shape: Shape) -> Iterator[tuple[str, str, str, str | None, dict[str, 
     for name in SERVICE_USERS:
         domain = project_id(shape, "heat") if name == "heat_domain_admin" else DEFAULT
         yield user_id(shape, name), domain, name, None, {"email": f"{name}@lab.local"}
-    for number, (project, user) in enumerate(shape.accounts, 1):
-        yield user, DEFAULT, f"user-{number:03d}", project, {"email": f"user-{number:03d}@lab.local"}
+    for project, user in shape.accounts:
+        name = shape.user_names[user]
+        yield user, DEFAULT, name, project, {"email": f"{name}@lab.local"}
     yield user_id(shape, "jörg"), project_id(shape, "büro"), "jörg", None, {"email": "joerg@lab.local"}
     for number in filter(shape.has_stack, range(shape.instances)):
         user = hex_id(shape.seed, "stack user", number)

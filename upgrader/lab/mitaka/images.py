@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from upgrader.lab.mitaka.insert import Tables
-from upgrader.lab.mitaka.shape import TODAY, Shape, generator, hex_id, uuid4
+from upgrader.lab.mitaka.shape import TODAY, Shape, dated, generator, hex_id, uuid4
 
 MEGABYTE = 1 << 20
 SNAPSHOT_EVERY = 3
@@ -61,14 +61,10 @@ def _snapshot(shape: Shape, tables: Tables, order: int, number: int) -> None:
         for turn in (1, 2) if kind == SHARED else (1,):
             member = shape.projects[(number + turn) % len(shape.projects)]
             tables["glance.image_members"].append(
-                {"image_id": identity, "member": member, "can_share": 0, "status": ("pending", "accepted")[turn - 1]} | _dated(made, left)
+                {"image_id": identity, "member": member, "can_share": 0, "status": ("pending", "accepted")[turn - 1]} | dated(made, left)
             )  # fmt: skip
     if order % 4 == 0:
-        tables["glance.image_tags"].append({"image_id": identity, "value": "nightly"} | _dated(made, gone))
-
-
-def _dated(made: datetime, gone: datetime | None = None) -> dict[str, Any]:
-    return {"created_at": made, "updated_at": made, "deleted_at": gone, "deleted": int(gone is not None)}
+        tables["glance.image_tags"].append({"image_id": identity, "value": "nightly"} | dated(made, gone))
 
 
 def _image(
@@ -76,7 +72,7 @@ def _image(
 ) -> dict[str, Any]:
     queued = kind == QUEUED
     return {
-        "id": identity, "name": name, "size": None if queued else 24 * MEGABYTE, **_dated(made, gone),
+        "id": identity, "name": name, "size": None if queued else 24 * MEGABYTE, **dated(made, gone),
         "status": kind if kind in (DELETED, QUEUED) else "active", "is_public": int(kind == PUBLIC), "disk_format": "qcow2",
         "container_format": "bare", "checksum": None if queued else identity.replace("-", ""), "owner": owner, "min_disk": 1,
         "min_ram": 0, "protected": 0, "virtual_size": None,
@@ -87,11 +83,11 @@ def _describe(tables: Tables, identity: str, made: datetime, gone: datetime | No
     """Properties, and the place where the bytes are."""
     for name, value in properties.items():
         tables["glance.image_properties"].append(
-            {"image_id": identity, "name": name, "value": value} | _dated(made, gone)
+            {"image_id": identity, "name": name, "value": value} | dated(made, gone)
         )
     place = f"rbd://7ce2c4d4-3f0b-4a54-9b1e-2d1f4c1f9a11/images/{identity}/snap"
     tables["glance.image_locations"].append(
-        {"image_id": identity, "value": place, "meta_data": "{}", "status": "deleted" if gone else "active"} | _dated(made, gone)
+        {"image_id": identity, "value": place, "meta_data": "{}", "status": "deleted" if gone else "active"} | dated(made, gone)
     )  # fmt: skip
 
 
@@ -101,7 +97,7 @@ def _tasks(shape: Shape) -> Tables:
         identity, made = uuid4(generator(shape.seed, "task", number)), TODAY - timedelta(days=30 + number)
         tasks.append(
             {"id": identity, "type": "import", "status": "success" if number else "failure", "owner": shape.projects[0],
-             "expires_at": made + timedelta(days=2)} | _dated(made)
+             "expires_at": made + timedelta(days=2)} | dated(made)
         )  # fmt: skip
         source = {
             "import_from_format": "qcow2",
@@ -117,11 +113,11 @@ def _tasks(shape: Shape) -> Tables:
 def _metadefs() -> Tables:
     """One namespace of the operator's own beside those that `db load_metadefs` brings."""
     made = TODAY - timedelta(days=500)
-    dated = {"created_at": made, "updated_at": made}
+    when = {"created_at": made, "updated_at": made}
     schema = json.dumps({"title": "Rack", "type": "string"})
     namespace = {"id": 1, "namespace": "LAB::Rack", "display_name": "Rack", "description": "Where it stands"}
     return {
-        "glance.metadef_namespaces": [namespace | {"visibility": "public", "protected": 0, "owner": "admin"} | dated],
-        "glance.metadef_properties": [{"namespace_id": 1, "name": "rack", "json_schema": schema} | dated],
-        "glance.metadef_tags": [{"namespace_id": 1, "name": name} | dated for name in ("cold", "warm")],
+        "glance.metadef_namespaces": [namespace | {"visibility": "public", "protected": 0, "owner": "admin"} | when],
+        "glance.metadef_properties": [{"namespace_id": 1, "name": "rack", "json_schema": schema} | when],
+        "glance.metadef_tags": [{"namespace_id": 1, "name": name} | when for name in ("cold", "warm")],
     }

@@ -1,82 +1,32 @@
-"""Neutron at 4ffceebfcdc with ML2: a network, a router and a security group per project, a port per instance."""
+"""Neutron at 4ffceebfcdc with ML2: agents, the outside network; a network, a router and a security group per project."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from upgrader.lab.mitaka.insert import Tables
-from upgrader.lab.mitaka.instances import Ids, Instance
-from upgrader.lab.mitaka.shape import CONTROLLERS, DELETED, TODAY, Shape, generator, hex_id, uuid4
+from upgrader.lab.mitaka.instances import Ids
+from upgrader.lab.mitaka.ports import NeutronRows, add_port, outside, router
+from upgrader.lab.mitaka.shape import CONTROLLERS, TODAY, Shape, hex_id
 
 CIDR, GATEWAY, DHCP_ADDRESS, POOL = "10.0.0.0/8", "10.0.0.1", "10.0.0.2", ("10.0.0.2", "10.255.255.254")
 OUTSIDE_CIDR, OUTSIDE_GATEWAY, OUTSIDE_POOL = "172.24.0.0/13", "172.24.0.1", ("172.24.0.10", "172.31.255.254")
-FLOATING_EVERY = 6
 VXLAN = 1000  # vni_ranges 1:1000
 MTU = 1450
-VIF_DETAILS = json.dumps({"port_filter": True, "ovs_hybrid_plug": True})
 AGENTS = (
     ("L3 agent", "neutron-l3-agent", "l3_agent"),
     ("DHCP agent", "neutron-dhcp-agent", "dhcp_agent"),
     ("Metadata agent", "neutron-metadata-agent", "N/A"),
     ("Open vSwitch agent", "neutron-openvswitch-agent", "N/A"),
 )
-TABLES = (
-    "neutron.standardattributes", "neutron.networks", "neutron.externalnetworks", "neutron.networkrbacs", "neutron.ml2_network_segments",
-    "neutron.networksecuritybindings", "neutron.subnets", "neutron.dnsnameservers", "neutron.ipallocationpools",
-    "neutron.ipavailabilityranges", "neutron.ports", "neutron.ipallocations", "neutron.ml2_port_bindings", "neutron.ml2_port_binding_levels",
-    "neutron.portsecuritybindings", "neutron.routers", "neutron.router_extra_attributes", "neutron.routerports",
-    "neutron.routerl3agentbindings", "neutron.networkdhcpagentbindings", "neutron.securitygroups", "neutron.default_security_group",
-    "neutron.securitygrouprules", "neutron.securitygroupportbindings", "neutron.floatingips", "neutron.quotas",
-)  # fmt: skip
-
-
-class Cloud:
-    """Rows of one batch, with neutron's running number of whatever has standard attributes."""
-
-    def __init__(self, shape: Shape, ids: Ids) -> None:
-        self.shape, self._ids = shape, ids
-        self.tables: Tables = {table: [] for table in TABLES}
-
-    def uuid(self, *parts: object) -> str:
-        return uuid4(generator(self.shape.seed, "neutron", *parts))
-
-    def add(self, table: str, **row: Any) -> None:
-        self.tables[f"neutron.{table}"].append(row)
-
-    def add_standard(self, table: str, made: datetime, description: str = "", **row: Any) -> None:
-        """A row with its standard attributes, which are a table of their own since Mitaka."""
-        number = self._ids.next("neutron.standardattributes")
-        self.add("standardattributes", id=number, resource_type=table, created_at=made, updated_at=made, description=description)  # fmt: skip
-        self.add(table, **row, standard_attr_id=number)
-
-    def subnet(self, network: str) -> str:
-        return self.uuid("subnet", network)
-
-    def security_group(self, project: str) -> str:
-        return self.uuid("security group", project)
-
-    def segment(self, network: str) -> str:
-        return self.uuid("segment", network)
-
-    def agent(self, kind: str, host: str) -> str:
-        return self.uuid("agent", kind, host)
-
-
-def outside(shape: Shape) -> str:
-    """The network that floating addresses come from."""
-    return uuid4(generator(shape.seed, "neutron", "external network"))
-
-
-def router(shape: Shape, project: str) -> str:
-    return uuid4(generator(shape.seed, "neutron", "router", project))
 
 
 def fixed(shape: Shape, ids: Ids) -> Tables:
     """Agents, the outside network, and what each project has."""
-    cloud = Cloud(shape, ids)
+    cloud = NeutronRows(shape, ids)
     made = TODAY - timedelta(days=850)
     admin = hex_id(shape.seed, "keystone project", "admin")
     _network(cloud, outside(shape), "public", admin, made, ("flat", "physnet1", None), MTU + 50)
@@ -104,7 +54,7 @@ def _tunnel_address(host: int) -> str:
     return f"10.31.{host >> 8}.{host & 255}"
 
 
-def _agents(cloud: Cloud) -> Iterator[dict[str, Any]]:
+def _agents(cloud: NeutronRows) -> Iterator[dict[str, Any]]:
     shape = cloud.shape
     places = [(controller, kind) for controller in CONTROLLERS for kind in AGENTS]
     places += [(shape.host(number), AGENTS[-1]) for number in range(1, shape.hosts + 1)]
@@ -117,7 +67,7 @@ def _agents(cloud: Cloud) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _project(cloud: Cloud, number: int, project: str, made: datetime) -> None:
+def _project(cloud: NeutronRows, number: int, project: str, made: datetime) -> None:
     """Network and subnet, the router between them and the outside, the DHCP server's port, the default security group."""
     shape = cloud.shape
     network = shape.network(project)
@@ -130,7 +80,7 @@ def _project(cloud: Cloud, number: int, project: str, made: datetime) -> None:
     _router(cloud, number, project, network, made)
     controller = CONTROLLERS[number % len(CONTROLLERS)]
     server = f"dhcp{cloud.uuid('dhcp', network)}-{network}"
-    _port(
+    add_port(
         cloud,
         cloud.uuid("dhcp port", network),
         project,
@@ -147,7 +97,7 @@ def _project(cloud: Cloud, number: int, project: str, made: datetime) -> None:
 
 
 def _network(
-    cloud: Cloud,
+    cloud: NeutronRows,
     identity: str,
     name: str,
     project: str,
@@ -164,7 +114,7 @@ def _network(
 
 
 def _subnet(
-    cloud: Cloud,
+    cloud: NeutronRows,
     network: str,
     project: str,
     made: datetime,
@@ -182,7 +132,7 @@ def _subnet(
         cloud.add("dnsnameservers", address="10.20.0.1", subnet_id=identity, order=0)
 
 
-def _security_group(cloud: Cloud, project: str, made: datetime) -> None:
+def _security_group(cloud: NeutronRows, project: str, made: datetime) -> None:
     group = cloud.security_group(project)
     cloud.add_standard("securitygroups", made, "Default security group", tenant_id=project, id=group, name="default")
     cloud.add("default_security_group", tenant_id=project, security_group_id=group)
@@ -199,14 +149,14 @@ def _security_group(cloud: Cloud, project: str, made: datetime) -> None:
                            port_range_max=port, remote_ip_prefix=prefix)  # fmt: skip
 
 
-def _router(cloud: Cloud, number: int, project: str, network: str, made: datetime) -> None:
+def _router(cloud: NeutronRows, number: int, project: str, network: str, made: datetime) -> None:
     shape, identity = cloud.shape, router(cloud.shape, project)
     inside, gateway = cloud.uuid("router port", project), cloud.uuid("gateway port", project)
     controller = CONTROLLERS[number % len(CONTROLLERS)]
     owner = ("network:router_gateway", identity)
     # The gateway's port belongs to nobody: the project shall not see it.
-    _port(cloud, gateway, "", outside(shape), made, owner, f"172.24.1.{number + 1}", number + 10, host=controller)
-    _port(cloud, inside, project, network, made, ("network:router_interface", identity), GATEWAY, 1, host=controller)
+    add_port(cloud, gateway, "", outside(shape), made, owner, f"172.24.1.{number + 1}", number + 10, host=controller)
+    add_port(cloud, inside, project, network, made, ("network:router_interface", identity), GATEWAY, 1, host=controller)
     cloud.add_standard("routers", made, tenant_id=project, id=identity, name="router", status="ACTIVE", admin_state_up=1, gw_port_id=gateway,
                        enable_snat=1)  # fmt: skip
     cloud.add(
@@ -221,75 +171,3 @@ def _router(cloud: Cloud, number: int, project: str, network: str, made: datetim
     cloud.add("routerports", router_id=identity, port_id=gateway, port_type="network:router_gateway")
     cloud.add("routerports", router_id=identity, port_id=inside, port_type="network:router_interface")
     cloud.add("routerl3agentbindings", router_id=identity, l3_agent_id=cloud.agent("L3 agent", controller))
-
-
-def _port(
-    cloud: Cloud, identity: str, project: str, network: str, made: datetime, owner: tuple[str, str], address: str, number: int, *,
-    host: str, mac: str = "", name: str = "", status: str = "ACTIVE",
-) -> None:  # fmt: skip
-    """A port with its address and its binding; ``number`` makes the MAC when none is given."""
-    mac = mac or f"fa:16:3f:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
-    cloud.add_standard("ports", made, tenant_id=project, id=identity, name=name, network_id=network, mac_address=mac, admin_state_up=1,
-                       status=status, device_id=owner[1], device_owner=owner[0], dns_name=None)  # fmt: skip
-    cloud.add(
-        "ipallocations", port_id=identity, ip_address=address, subnet_id=cloud.subnet(network), network_id=network
-    )
-    if host:
-        cloud.add(
-            "ml2_port_bindings",
-            port_id=identity,
-            host=host,
-            vif_type="ovs",
-            vnic_type="normal",
-            profile="",
-            vif_details=VIF_DETAILS,
-        )
-        cloud.add(
-            "ml2_port_binding_levels",
-            port_id=identity,
-            host=host,
-            level=0,
-            driver="openvswitch",
-            segment_id=cloud.segment(network),
-        )
-    else:
-        cloud.add(
-            "ml2_port_bindings",
-            port_id=identity,
-            host="",
-            vif_type="unbound",
-            vnic_type="normal",
-            profile="",
-            vif_details="",
-        )
-    cloud.add("portsecuritybindings", port_id=identity, port_security_enabled=int(owner[0].startswith("compute:")))
-
-
-def of_instances(shape: Shape, instances: Sequence[Instance], ids: Ids) -> Tables:
-    """The port that nova's network cache names; ports of deleted instances are gone. Every sixth has a floating address."""
-    cloud = Cloud(shape, ids)
-    for instance in instances:
-        if not instance.port or instance.state == DELETED or not instance.host:
-            continue
-        network, owner = shape.network(instance.project), (f"compute:{instance.zone}", instance.uuid)
-        _port(cloud, instance.port, instance.project, network, instance.created, owner, instance.address, 0, host=instance.host,
-              mac=instance.mac)  # fmt: skip
-        cloud.add(
-            "securitygroupportbindings", port_id=instance.port, security_group_id=cloud.security_group(instance.project)
-        )
-        if instance.number % FLOATING_EVERY == 0:
-            _floating(cloud, instance)
-    return cloud.tables
-
-
-def _floating(cloud: Cloud, instance: Instance) -> None:
-    shape, number = cloud.shape, instance.number + 512
-    identity, port = cloud.uuid("floating", instance.number), cloud.uuid("floating port", instance.number)
-    address = f"172.{24 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
-    owner = ("network:floatingip", identity)
-    _port(cloud, port, "", outside(shape), instance.created, owner, address, number, host="", status="N/A")
-    cloud.add_standard(
-        "floatingips", instance.created, tenant_id=instance.project, id=identity, floating_ip_address=address, floating_network_id=outside(shape),
-        floating_port_id=port, fixed_port_id=instance.port, fixed_ip_address=instance.address, router_id=router(shape, instance.project),
-        last_known_router_id=None, status="ACTIVE",
-    )  # fmt: skip

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from upgrader.lab.mitaka import identity, images, networks, stacks, volumes
+from upgrader.lab.mitaka import identity, images, networks, ports, stacks, volumes
 from upgrader.lab.mitaka.fabric import Usage, after_instances, before_instances
 from upgrader.lab.mitaka.insert import Tables, Writer
 from upgrader.lab.mitaka.instances import TABLES, Ids, Instance, instance_tables
@@ -87,7 +87,7 @@ class _Rooms:
         if "cinder" in self.services:
             yield self._summed(volumes.of_instances(chunk))
         if "neutron" in self.services:
-            yield networks.of_instances(self.shape, chunk, self.ids)
+            yield ports.of_instances(self.shape, chunk, self.ids)
         if "heat" in self.services:
             yield stacks.of_instances(chunk, self.ids)
 

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
+from typing import Any
 
 TODAY = datetime(2017, 3, 1, 12, 0, 0)
 LIVE, DELETED, ERROR = "live", "deleted", "error"
@@ -72,6 +73,11 @@ def uuid4(rng: random.Random) -> str:
     bits = (rng.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62)) | (4 << 76) | (2 << 62)
     text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def dated(made: datetime, gone: datetime | None = None) -> dict[str, Any]:
+    """The columns that say when a row was made and whether it is soft-deleted, as glance and cinder have them."""
+    return {"created_at": made, "updated_at": made, "deleted_at": gone, "deleted": int(gone is not None)}
 
 
 def hex_id(*parts: object) -> str:
@@ -141,6 +147,16 @@ class Shape:
     def accounts(self) -> tuple[tuple[str, str], ...]:
         """(project, user) of every tenant's user."""
         return tuple((project, user) for project in self.projects for user in self.users(project))
+
+    @cached_property
+    def user_names(self) -> dict[str, str]:
+        """What keystone calls the tenants' users, by id."""
+        return {user: f"user-{number:03d}" for number, (_, user) in enumerate(self.accounts, 1)}
+
+    @cached_property
+    def tenant_names(self) -> dict[str, str]:
+        """What keystone calls the projects, by id."""
+        return {project: f"tenant-{number:02d}" for number, project in enumerate(self.projects, 1)}
 
     def network(self, project: str) -> str:
         """The one network that the instances of a project are in."""

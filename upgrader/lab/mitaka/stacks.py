@@ -117,10 +117,12 @@ class _Stack:
         return number
 
     def _credentials(self) -> int:
+        """The password kind (``deferred_auth_method = password``), encrypted as heat did it."""
         instance, number = self.instance, self.number("user_creds")
-        self.add("user_creds", id=number, created_at=self.made, updated_at=None, username=f"user-{instance.user[:6]}", password=ENCRYPTED,
-                 decrypt_method=DECRYPT, tenant="tenant", auth_url=f"http://{ADDRESS}:5000/v3", tenant_id=instance.project, trust_id=None,
-                 trustor_user_id=None, region_name=None)  # fmt: skip
+        user, tenant = instance.shape.user_names[instance.user], instance.shape.tenant_names[instance.project]
+        self.add("user_creds", id=number, created_at=self.made, updated_at=None, username=user, password=ENCRYPTED, decrypt_method=DECRYPT,
+                 tenant=tenant, auth_url=f"http://{ADDRESS}:5000/v3", tenant_id=instance.project, trust_id=None, trustor_user_id=None,
+                 region_name=None)  # fmt: skip
         return number
 
     def _stack(
@@ -131,7 +133,7 @@ class _Stack:
         made = gone - timedelta(hours=1) if gone else self.made
         self.add("stack", id=identity, created_at=made, updated_at=made + timedelta(seconds=60) if action == "UPDATE" else None, deleted_at=gone,
                  name=name, raw_template_id=template, prev_raw_template_id=None, user_creds_id=None if gone or owner else self._credentials(),
-                 username=f"user-{instance.user[:6]}", owner_id=owner, action=action, status=status,
+                 username=instance.shape.user_names[instance.user], owner_id=owner, action=action, status=status,
                  status_reason=f"Stack {action} {'completed successfully' if status == 'COMPLETE' else 'failed: büro'}", timeout=60,
                  tenant=instance.project, disable_rollback=1, stack_user_project_id=instance.shape.stack_project(instance.number), backup=0,
                  nested_depth=int(owner is not None), convergence=0, current_traversal=None, current_deps="null",
