@@ -74,7 +74,8 @@ class Archive:
 
     def _current(self) -> RunProgress:
         """What somebody means who names no run. A damaged journal stops only when it is the newest of its cloud."""
-        if not any([self.last(cloud) for cloud in self.clouds()]):
+        newest = [self.last(cloud) for cloud in self.clouds()]
+        if not any(newest):
             raise UsageError(f"no run yet in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
         runs, _ = self.history()
         unfinished = [run for run in runs if run.state in UNSETTLED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,8 @@ def test_swap_killed_at_any_call_is_finished_by_the_next(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, function, dying)
-        try:
+        with contextlib.suppress(Killed):
             restore(datadir)
-        except Killed:
-            pass
     restore(datadir)
     assert_done(datadir)
 
