@@ -139,7 +139,7 @@ def _leave_behind(
             if busy:
                 raise Locked(
                     f"step {step.id} of run {last.run_id} still works on {', '.join(busy)} (job {state.jid}): "
-                    f"wait for it, or go on with 'upgrader resume'"
+                    f"wait for it, or go on with 'upgrader resume {last.run_id}'"
                 )
     Journal.open(archive.journal_path(last.plan.cloud, last.run_id)).append(
         "run-abandoned", utc_now(), operator=who, reason=reason

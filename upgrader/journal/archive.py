@@ -157,7 +157,7 @@ def refuse_unfinished(last: RunProgress | None) -> None:
     step = last.first_unsettled()
     raise InDoubt(
         f"run {last.run_id} ({last.stage}) of cloud {last.plan.cloud} stopped at step {step}; "
-        f"go on with 'upgrader resume', or leave it behind with --restart"
+        f"go on with 'upgrader resume {last.run_id}', or leave it behind with --restart"
     )
 
 

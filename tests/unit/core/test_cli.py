@@ -169,7 +169,7 @@ def test_new_run_is_refused_while_one_stands_half_way(command: Command, salt: Sa
     command(*STAGE)
     ran = command(*STAGE)
     assert ran.code == 4
-    assert "stopped at step clone-fill; go on with 'upgrader resume'" in ran.err
+    assert "stopped at step clone-fill; go on with 'upgrader resume 2" in ran.err
     salt.answer = good
     assert command(*STAGE, "--restart").code == 0
     assert "abandoned" in command("history").out
