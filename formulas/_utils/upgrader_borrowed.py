@@ -20,6 +20,7 @@ LOCK = "/run/upgrader-database.lock"
 SYNC_SECONDS = 600.0
 DIRTY_PAGES, DESYNC = "innodb_max_dirty_pages_pct", "wsrep_desync"
 CHECKPOINT = "Innodb_lsn_last_checkpoint"
+MARK_BYTES = 16  # the record that a checkpoint itself leaves in the log: after it nothing is waiting to be written
 Connect = typing.Callable[[], typing.Any]
 
 
@@ -28,11 +29,13 @@ def borrowed(connect: Connect, name: str, value: typing.Any, marks: str = MARKS)
     """Have a global variable at ``value`` for the length of the block. Hold ``LOCK`` meanwhile.
 
     :param connect: gives a fresh connection: the one of before may be gone when the block ends
+    A mark that a killed call left stays as it is: what it holds is the true value, what the server says is not.
     """
     with connect() as connection:
-        before = upgrader_database.scalar(connection, "SELECT @@GLOBAL.{}".format(name))
         os.makedirs(marks, mode=0o700, exist_ok=True)
-        upgrader_receipt.write(os.path.join(marks, name), {"value": float(before)})
+        if not os.path.exists(os.path.join(marks, name)):
+            before = upgrader_database.scalar(connection, "SELECT @@GLOBAL.{}".format(name))
+            upgrader_receipt.write(os.path.join(marks, name), {"value": float(before)})
         _set(connection, name, value)
     try:
         yield
@@ -76,8 +79,13 @@ def checkpoint(connect: Connect, seconds: float, marks: str = MARKS) -> bool:
         wanted = _number(connection, "Innodb_lsn_current")
         if wanted < 0:
             return True  # a server from before 10.5, which makes checkpoints all the time
+
+        def written() -> bool:
+            last = _number(connection, CHECKPOINT)
+            return last >= wanted or _number(connection, "Innodb_lsn_current") - last <= MARK_BYTES
+
         with borrowed(connect, DIRTY_PAGES, 0, marks):
-            return _until(lambda: _number(connection, CHECKPOINT) >= wanted, seconds)
+            return _until(written, seconds)
 
 
 def _number(connection: typing.Any, name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,13 +68,13 @@ def test_unknown_stage(rehearsal: Rehearsal) -> None:
 
 def test_unreachable_database(rehearsal: Rehearsal) -> None:
     with changed(rehearsal.cfg.root / ACCOUNTS, "port: 3306", "port: 3399"):
-        refused(rehearsal, 3, "database at dbs01.lab.local:3399 cannot be reached", "mysql:client:server:upgrade:admin")
+        refused(rehearsal, 3, "database at vip01.lab.local:3399 cannot be reached", "mysql:client:server:upgrade:admin")
 
 
 def test_wrong_password(rehearsal: Rehearsal) -> None:
     with changed(rehearsal.cfg.root / ACCOUNTS, "password: ${_param:mysql_upgrade_admin_password}", "password: wrong"):
         refused(
-            rehearsal, 3, "database at dbs01.lab.local:3306 refuses user upgrader (error 1045)", "correct the password"
+            rehearsal, 3, "database at vip01.lab.local:3306 refuses user upgrader (error 1045)", "correct the password"
         )
 
 
@@ -99,7 +99,7 @@ def wait_for_minions(rehearsal: Rehearsal) -> None:
     from upgrader.lab.process import wait_until
 
     command = ["salt", "--out=txt", "-t", "3", "*", "test.ping"]
-    wait_until(lambda: rehearsal.cfg.run(command, check=False).stdout.count("True") == 3, 90, "three minions")
+    wait_until(lambda: rehearsal.cfg.run(command, check=False).stdout.count("True") == 5, 90, "five minions")
 
 
 def test_stale_modules(rehearsal: Rehearsal) -> None:
@@ -142,7 +142,7 @@ def test_clone_name_that_somebody_else_uses(rehearsal: Rehearsal) -> None:
         cursor.execute("CREATE DATABASE nova_upgrade_cell0")
         cursor.execute("CREATE TABLE nova_upgrade_cell0.precious (x INT)")
         try:
-            refused(rehearsal, 1, "database nova_upgrade_cell0 is there and was not made by upgrader")
+            refused(rehearsal, 3, "at step clone-names", "database nova_upgrade_cell0 is there and was not made by upgrader")
             cursor.execute("SELECT COUNT(*) FROM nova_upgrade_cell0.precious")
         finally:
             cursor.execute("DROP DATABASE nova_upgrade_cell0")
@@ -191,15 +191,17 @@ def test_store_without_room_is_a_gate(rehearsal: Rehearsal) -> None:
 
 
 @contextlib.contextmanager
-def wrapped_tool(node: Node, script: str) -> Iterator[None]:
-    """A backup tool in front of the real one that ends in its own way."""
-    path = node.root / "usr/local/sbin/mariadb-backup"
-    path.write_text(f'#!/bin/bash\nif [ "$1" = --version ]; then exec {REAL_TOOL} --version; fi\n{script}\n')
-    path.chmod(0o755)
+def wrapped_tool(nodes: Sequence[Node], script: str) -> Iterator[None]:
+    """A backup tool in front of the real one that ends in its own way, on whichever node is chosen."""
+    paths = [node.root / "usr/local/sbin/mariadb-backup" for node in nodes]
+    for path in paths:
+        path.write_text(f'#!/bin/bash\nif [ "$1" = --version ]; then exec {REAL_TOOL} --version; fi\n{script}\n')
+        path.chmod(0o755)
     try:
         yield
     finally:
-        path.unlink()
+        for path in paths:
+            path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def wrapped_tool(node: Node, script: str) -> Iterator[None]:
     ids=["killed in the pipe", "ends well without saying so", "cut short with exit code 0", "fails at once"],
 )
 def test_backup_process_that_dies_in_the_pipe(rehearsal: Rehearsal, script: str, sentence: str) -> None:
-    with wrapped_tool(rehearsal.dbs, script):
+    with wrapped_tool(rehearsal.databases, script):
         ran = rehearsal.run(*FRESH)
     assert ran.returncode == 1
     last = ran.stderr.strip().splitlines()[-1]

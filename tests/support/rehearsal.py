@@ -20,6 +20,7 @@ from typing import Any
 import pymysql
 
 from upgrader.lab import Lab
+from upgrader.lab.node import Node
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
 SOURCES = ("nova", "nova_api")
@@ -34,6 +35,7 @@ class Rehearsal:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.cfg, self.dbs, self.upg = (lab.node(name) for name in ("cfg01", "dbs01", "upg01"))
+        self.databases = [lab.node(name) for name in ("dbs01", "dbs02", "dbs03")]
 
     def command(self, *words: str) -> list[str]:
         return self.cfg.command(["upgrader", *words])
@@ -116,8 +118,8 @@ class Rehearsal:
                 current = None
         return current
 
-    def connect(self) -> pymysql.connections.Connection[Any]:
-        socket = self.dbs.root / "run/mysqld/mysqld.sock"
+    def connect(self, node: Node | None = None) -> pymysql.connections.Connection[Any]:
+        socket = (node or self.dbs).root / "run/mysqld/mysqld.sock"
         return pymysql.connect(unix_socket=str(socket), user="root", charset="utf8mb4", autocommit=True)
 
     def checksums(self, databases: Sequence[str] = SOURCES) -> dict[str, str]:

@@ -39,6 +39,8 @@ def node_files(
         files["etc/mysql/mariadb.conf.d/90-lab.cnf"] = NodeFile(_mariadb_configuration(plan))
     if plan.galera:
         files["etc/mysql/mariadb.conf.d/91-galera.cnf"] = NodeFile(_galera_configuration(plan, topology))
+    if plan.runs("haproxy"):
+        files["etc/haproxy/haproxy.cfg"] = NodeFile(_haproxy_configuration(plan, topology))
     if plan.runs("ssh"):
         files["etc/ssh/ssh_host_ed25519_key"] = NodeFile(passwords.store_host_key, 0o600)
         files["etc/ssh/ssh_host_ed25519_key.pub"] = NodeFile(passwords.store_host_key_public)
@@ -147,7 +149,28 @@ binlog_format = ROW
 default_storage_engine = InnoDB
 innodb_autoinc_lock_mode = 2
 innodb_flush_log_at_trx_commit = 2
+# haproxy's health checks hang up before the handshake; they are no attack.
+max_connect_errors = 4294967295
 """
+
+
+def _haproxy_configuration(plan: NodePlan, topology: Topology) -> str:
+    """As MCP has it: every client on the first node that is up, the others in waiting."""
+    servers = "".join(
+        f"    server {node.name} {node.address}:3306 check inter 1s fall 2 rise 2{' backup' if number else ''}\n"
+        for number, node in enumerate(topology.cluster)
+    )
+    return f"""global
+    maxconn 4096
+defaults
+    timeout connect 5s
+    timeout client 4h
+    timeout server 4h
+listen mysql_cluster
+    bind {plan.address}:3306
+    mode tcp
+    balance first
+{servers}"""
 
 
 def _yaml(configuration: Mapping[str, object]) -> str:

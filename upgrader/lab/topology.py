@@ -8,6 +8,8 @@ DOMAIN = "lab.local"
 GATEWAY = "10.20.0.1"
 PREFIX = 24
 BRIDGE = "br0"
+# Where clients find the cluster: a node of its own stands in for the address that keepalived moves between database nodes.
+VIRTUAL_ADDRESS = "10.20.0.9"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ NOVA = Topology(
             NodePlan(f"dbs0{n}", f"10.20.0.2{n}", "mariadb", ("salt-minion.service", "mariadb.service"), galera=True)
             for n in (1, 2, 3)
         ),
+        NodePlan("vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service",)),
         NodePlan("upg01", "10.20.0.12", "ocata", ("salt-minion.service",)),
     ),
 )

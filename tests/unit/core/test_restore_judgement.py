@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ FACTS: dict[str, Any] = {
     "addresses": {},
     "uuid": UUID,
     "name": "c",
+    "size": 3,
     "founder": True,
     "clients": 0,
 }
@@ -60,6 +62,7 @@ def test_fitting_node_has_no_finding() -> None:
         ({"uuid": "other"}, {}, "belongs to cluster other"),
         ({"name": "other"}, {}, "is configured for cluster 'other'"),
         ({}, {"galera": None}, "is one of 3 database nodes"),
+        ({"size": 4}, {}, "sees 4 members of its cluster and the model has 3"),
     ],
 )
 def test_what_does_not_fit_is_a_blocker_with_a_remedy(
@@ -95,7 +98,7 @@ def test_connected_clients_and_overridden_empty_address_are_warnings() -> None:
 
 
 def test_single_server_needs_no_cluster() -> None:
-    facts = {"members": 1, "options": {}, "uuid": "", "name": "", "founder": False}
+    facts = {"members": 1, "options": {}, "uuid": "", "name": "", "size": 0, "founder": False}
     assert before(facts, {**RECEIPT, "galera": None}) == []
 
 
@@ -129,3 +132,25 @@ def test_last_complaint_is_the_last_error_that_says_something() -> None:
     ]
     assert "failed to reach primary view" in service.last_complaint(lines)
     assert service.last_complaint([]) == "it said nothing"
+
+
+def test_process_with_a_file_of_the_datadir_open_holds_it(tmp_path: Path) -> None:
+    import subprocess
+
+    (tmp_path / "ibdata1").touch()
+    with (tmp_path / "ibdata1").open() as held:
+        holder = subprocess.Popen(["sleep", "60"], stdin=held)
+    try:
+        assert [pid for pid, _ in service.holders(str(tmp_path))] == [holder.pid]
+    finally:
+        holder.kill()
+        holder.wait()
+    assert service.holders(str(tmp_path)) == []
+
+
+def test_server_that_stays_after_its_unit_is_stopped_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "state", lambda name: "inactive")
+    monkeypatch.setattr(service, "holders", lambda datadir: [(4711, "mariadbd")])
+    monkeypatch.setattr(service.upgrader_pipeline, "run", lambda *a, **k: [service.upgrader_pipeline.Ended("s", 0, "")])
+    with pytest.raises(service.ServiceFailed, match=r"mariadbd \(process 4711\) still holds files of"):
+        service.stop("mariadb.service", str(tmp_path), 0.1)
