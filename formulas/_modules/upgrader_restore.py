@@ -304,6 +304,7 @@ def _facts(client, receipt, members):
         "addresses": judgement.empty_addresses(_option_files()),
         "uuid": state.get("uuid") or saved.get("uuid", ""),
         "name": options.get("wsrep_cluster_name", ""),
+        "size": state.get("size", 0),
         "founder": bool(shutil.which("galera_new_cluster")),
         "clients": clients,
     }
@@ -328,14 +329,15 @@ def _said_version(program):
 
 
 def _unrenamable(datadir):
-    """Why this folder cannot be renamed, or an empty text. A rename that only fails after the stop is too late."""
-    if os.path.ismount(datadir):
-        return "it is a mount point of its own"
-    if os.path.isdir(datadir) and os.stat(datadir).st_dev != os.stat(os.path.dirname(datadir)).st_dev:
-        return "it is on another filesystem than the folder it is in"
+    """Why this folder cannot be renamed, or an empty text. A rename that only fails after the stop is too late.
+
+    Read from the mount table: a bind mount on its own filesystem looks like any other folder to ``os.path.ismount``.
+    """
     with open("/proc/self/mounts") as file:
         mounts = [line.split() for line in file]
     nearest = max((m for m in mounts if (datadir + "/").startswith(m[1].rstrip("/") + "/")), key=lambda m: len(m[1]))
+    if nearest[1] == datadir:
+        return "it is a mount point of its own"
     if nearest[2] == "overlay" and "redirect_dir=on" not in nearest[3].split(","):
         return "it is on an overlay that renames no folders (redirect_dir is not on)"
     return ""

@@ -28,11 +28,12 @@ def before(node: str, receipt: Facts, facts: Facts, another_cluster: bool) -> ty
 
     :param facts: ``tool``, ``server`` (version texts), ``members`` (database nodes of the model), ``datadir``,
         ``unrenamable`` (a reason or ""), ``needed``, ``free`` (bytes), ``options``, ``addresses`` (file to value),
-        ``uuid``, ``name`` (of its cluster, or ""), ``founder`` (whether it can found one), ``clients`` (connections)
+        ``uuid``, ``name`` (of its cluster, or ""), ``size`` (members it sees, 0 while it is down), ``founder`` (whether it can
+        found one), ``clients`` (connections)
     """
     return [
         finding
-        for judge in (_receipt, _programs, _folders, _room, _addresses, _cluster, _clients)
+        for judge in (_receipt, _programs, _folders, _room, _addresses, _cluster, _strangers, _clients)
         for finding in judge(node, receipt, facts, another_cluster)
     ]
 
@@ -183,6 +184,19 @@ def _cluster(node: str, receipt: Facts, facts: Facts, another_cluster: bool) -> 
             )
         ]
     return []
+
+
+def _strangers(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:
+    """A member that nobody will stop keeps the old cluster alive, and the new one must not be founded beside it."""
+    if facts["size"] <= facts["members"]:
+        return []
+    return [
+        blocker(
+            node,
+            "sees {} members of its cluster and the model has {}".format(facts["size"], facts["members"]),
+            "stop the one that is not in upgrader:nodes:database (an arbitrator counts too), or add it there",
+        )
+    ]
 
 
 def _clients(node: str, receipt: Facts, facts: Facts, _: bool) -> typing.List[Finding]:

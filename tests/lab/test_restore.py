@@ -240,6 +240,67 @@ def test_node_that_cannot_join_leaves_the_others_serving(cluster: Cluster) -> No
     cluster.assert_restored()
 
 
+def test_rows_written_before_the_end_are_told_from_the_backup(cluster: Cluster) -> None:
+    """The judgement can fail: a client that writes as soon as the first node serves is seen on every node."""
+    words = ("backup", "restore", cluster.receipt, "--yes", "--restart")
+    assert cluster.rehearsal.kill_at(words, "restore-found", "step-finished")
+    cluster.ask(cluster.nodes[0], "INSERT INTO nova.key_pairs (name, user_id) VALUES ('too early', 'x')")
+    ran = cluster.run("resume")
+    assert ran.returncode == 1, ran.stderr
+    last = ran.stderr.strip().splitlines()[-1]
+    for name in NAMES:
+        assert f"{name}.lab.local differs from backup {cluster.receipt}" in last
+    assert re.search(r"nova\.key_pairs has \d+ rows, not \d+", last)
+
+
+def test_no_cluster_is_founded_beside_another(cluster: Cluster) -> None:
+    """Something answers on a member's port after all servers were stopped: an arbitrator, or a server nobody knows of."""
+    second = cluster.nodes[1]
+    for node in cluster.nodes:
+        node.run(["systemctl", "stop", "mariadb"])
+    listener = "import socket, time; s = socket.socket(); s.bind(('', 4567)); s.listen(); time.sleep(600)"
+    second.run(["systemd-run", "--unit=arbitrator", "python3", "-c", listener])
+    ran = cluster.restore()
+    second.run(["systemctl", "stop", "arbitrator"])
+    assert ran.returncode == 1, ran.stderr
+    assert "a Galera process answers on 10.20.0.22:4567" in ran.stderr
+    assert cluster.run("resume").returncode == 0
+    cluster.assert_restored()
+
+
+def test_cluster_that_was_founded_anew_takes_the_backup_only_when_asked_to(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        node.run(["systemctl", "stop", "mariadb"])
+        node.run(["rm", "-rf", DATADIR])
+    first = cluster.nodes[0]
+    first.run(["mariadb-install-db", "--user=mysql", "--skip-test-db"])
+    first.run(["galera_new_cluster"])
+    ran = cluster.restore()
+    assert ran.returncode == 3, ran.stderr
+    assert "dbs01.lab.local belongs to cluster" in ran.stderr
+    ran = cluster.restore("--another-cluster")
+    assert ran.returncode == 0, ran.stderr
+    cluster.assert_restored()
+
+
+def test_datadir_that_is_a_mount_point_is_refused(cluster: Cluster) -> None:
+    third = cluster.nodes[2]
+    third.run(["mount", "--bind", DATADIR, DATADIR])
+    try:
+        refused(cluster, "dbs03.lab.local cannot rename /var/lib/mysql: it is a mount point", "one folder higher")
+    finally:
+        third.run(["umount", DATADIR])
+
+
+def test_empty_cluster_address_in_an_option_file_is_refused(cluster: Cluster) -> None:
+    left_over = cluster.nodes[1].root / "etc/mysql/mariadb.conf.d/99-left-over.cnf"
+    left_over.write_text("[mysqld]\nwsrep_cluster_address = gcomm://\n")
+    try:
+        refused(cluster, "dbs02.lab.local has the cluster address 'gcomm://'", "second cluster")
+    finally:
+        left_over.unlink()
+
+
 def test_dry_run_names_every_path_and_changes_nothing(cluster: Cluster) -> None:
     folders, servers, journals = cluster.folders(), cluster.servers(), cluster.rehearsal.journals()
     ran = cluster.run("backup", "restore", cluster.receipt, "--dry-run")
