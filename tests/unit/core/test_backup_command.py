@@ -226,29 +226,29 @@ def test_finished_backup_does_not_hide_an_unfinished_stage(command: Command, sal
 
 
 def test_backup_runs_are_allowed_beside_an_unfinished_stage(command: Command, salt: SaltInMemory) -> None:
-    salt.answer = failing("upgrader_nova.db_sync")
-    command(*STAGE)
+    salt.answer = failing("upgrader_restore.found")
+    command(*RESTORE)
     for words in (("create",), ("prove", "b1"), ("place", "b1")):
         assert command("backup", *words).code == 0
-    assert ("test-upgrade", "failed") in states(command)
+    assert ("restore", "failed") in states(command)
 
 
 def test_restart_of_a_restore_leaves_the_unfinished_stage_behind(command: Command, salt: SaltInMemory) -> None:
-    salt.answer = failing("upgrader_nova.db_sync")
-    command(*STAGE)
+    salt.answer = failing("upgrader_restore.found")
+    command(*RESTORE)
     command("backup", "create")
     salt.answer = good
     assert command(*RESTORE, "--restart").code == 0
-    assert states(command) == [("test-upgrade", "abandoned"), ("create", "finished"), ("restore", "finished")]
+    assert states(command) == [("restore", "abandoned"), ("create", "finished"), ("restore", "finished")]
 
 
 def test_status_and_resume_mean_the_newest_unfinished_run(command: Command, salt: SaltInMemory) -> None:
-    salt.answer = failing("upgrader_nova.db_sync")
-    command(*STAGE)
+    salt.answer = failing("upgrader_restore.found")
+    command(*RESTORE)
     command("backup", "create")
-    assert json.loads(command("status", "-o", "json").out)["stage"] == "test-upgrade"
+    assert json.loads(command("status", "-o", "json").out)["stage"] == "restore"
     salt.answer = good
-    assert json.loads(command("resume", "-o", "json").out)["stage"] == "test-upgrade"
+    assert json.loads(command("resume", "-o", "json").out)["stage"] == "restore"
     assert json.loads(command("status", "-o", "json").out)["stage"] == "create"
 
 
@@ -264,7 +264,7 @@ def test_failed_backup_does_not_stand_in_the_way_of_a_stage(command: Command, sa
     salt.answer = failing("upgrader_backup.create")
     assert command("backup", "create").code == 1
     salt.answer = good
-    assert command(*STAGE).code == 0
+    assert command(*RESTORE).code == 0
 
 
 def test_prune_keeps_what_runs_refer_to_and_not_what_only_a_backup_made(command: Command, salt: SaltInMemory) -> None:
@@ -281,9 +281,9 @@ def test_prune_keeps_what_runs_refer_to_and_not_what_only_a_backup_made(command:
 
 
 def test_prune_trusts_no_damaged_journal(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:
-    command(*STAGE)
+    command(*RESTORE)
     journal = next(tmp_path.rglob("*.jsonl"))
-    journal.write_text(journal.read_text().replace("clone", "clonx", 1))
+    journal.write_text(journal.read_text().replace("restore-swap", "restore-swop", 1))
     assert command("backup", "prune").code == 4
     assert "upgrader_store.prune" not in salt.submitted
 
