@@ -86,7 +86,12 @@ def _fetch(
     cause = _cause(ended)
     if cause is not None:
         raise NotPlaced(
-            "backup {} cannot be unpacked here: {}".format(receipt["id"], upgrader_pipeline.describe(cause))
+            "backup {} cannot be unpacked here: {}; {} MB are free beside {}".format(
+                receipt["id"],
+                upgrader_pipeline.describe(cause),
+                shutil.disk_usage(folder).free // 1000000,
+                os.path.dirname(folder),
+            )
         )
     if (passed, digest) != (receipt["bytes"], receipt["sha256"]):
         raise NotPlaced(
@@ -96,9 +101,10 @@ def _fetch(
 
 
 def _cause(ended: typing.Sequence[upgrader_pipeline.Ended]) -> typing.Optional[upgrader_pipeline.Ended]:
-    """Who broke the flow: a writer that complains of a broken pipe only says that its reader went away."""
+    """Who broke the flow: the first that says so itself. One that ends without a word, or complains of a broken pipe, only
+    lost its reader."""
     failed = [member for member in ended if member.code not in (0,) + upgrader_pipeline.SIGPIPE_CODES]
-    causes = [member for member in failed if "Broken pipe" not in member.words] or failed
+    causes = [member for member in failed if member.words.strip() and "Broken pipe" not in member.words] or failed
     return causes[0] if causes else upgrader_pipeline.first_cause(ended)
 
 

@@ -165,3 +165,21 @@ def test_copy_that_does_not_arrive_whole_is_removed(tmp_path: Path) -> None:
     with pytest.raises(copies.NotPlaced, match="b1 cannot be unpacked here"):
         copies.place(str(folder), receipt, ["cat", str(archive)], tool, 30)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("ends", "guilty"),
+    [
+        (((0, ""), (0, ""), (0, "")), None),
+        (((255, "Connection closed by 10.20.0.10"), (1, "unexpected end of file"), (1, "premature end")), "ssh"),
+        (((1, ""), (70, "Write error : cannot write block : Broken pipe"), (1, "errno 28: No space left")), "mbstream"),
+        (((-13, ""), (1, "Decoding error (36) : Data corruption detected"), (1, "premature end")), "zstd"),
+        (((0, ""), (-9, ""), (0, "")), "zstd"),
+        (((1, ""), (0, ""), (0, "")), "ssh"),
+    ],
+)
+def test_cause_of_a_broken_flow_is_the_one_that_names_it(ends: Any, guilty: str | None) -> None:
+    names = ("ssh", "zstd", "mbstream")
+    ended = [copies.upgrader_pipeline.Ended(name, *end) for name, end in zip(names, ends, strict=True)]
+    found = copies._cause(ended)
+    assert (found.program if found else None) == guilty
