@@ -409,7 +409,7 @@ def _wait_synced(unit, started, timeout):
 
 def _why(unit, started, what):
     """What a server said last, and what to do about it."""
-    words = service.last_complaint(service.said(unit, started, _error_log()))
+    words = service.complaint(service.said(unit, started, _error_log()))
     return (
         "{} {}: {}; look at disk, firewall (ports 4444, 4567, 4568 between the nodes) and 'journalctl -u {}', mend it, then "
         "'upgrader resume'".format(__opts__["id"], what, words, unit)
@@ -457,8 +457,8 @@ def _content_findings(node, receipt, expected, taken, position):
         judgement.blocker(
             node,
             "differs from backup {}{}: {}".format(receipt["id"], since, shown),
-            "if services have written since the first node served, that is why: stop them and restore again; otherwise take "
-            "another backup's id",
+            "if services have written since the first node served, that is why: stop them and restore again, or accept it with "
+            "'upgrader stamp restore-verify'; otherwise restore another backup",
         )
     ]
 

@@ -144,12 +144,15 @@ def said(
     return [line.strip() for line in lines if _WORDS.search(line)]
 
 
-def last_complaint(lines: typing.Sequence[str]) -> str:
-    """The line that says why a server did not join: the last error, else the last word that sounds like one."""
+def complaint(lines: typing.Sequence[str]) -> str:
+    """The line that says why a server did not join: its first WSREP error, of which the later ones only follow.
+
+    Without one, the last error, then the last word that sounds like one.
+    """
     errors = [line for line in lines if "[ERROR]" in line and "Aborting" not in line]
-    return (errors or [line for line in lines if _COMPLAINT.search(line)] or list(lines) or ["it said nothing"])[-1][
-        -300:
-    ]
+    first = [line for line in errors if "WSREP" in line][:1]
+    last = (errors or [line for line in lines if _COMPLAINT.search(line)] or list(lines))[-1:]
+    return (first or last or ["it said nothing"])[0][-300:]
 
 
 def transfer(lines: typing.Sequence[str], position: str) -> str:

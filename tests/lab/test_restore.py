@@ -229,6 +229,7 @@ def test_node_that_cannot_join_leaves_the_others_serving(cluster: Cluster) -> No
         last = ran.stderr.strip().splitlines()[-1]
         assert "restore-join-dbs03" in last
         assert "dbs03.lab.local does not join the cluster" in last
+        assert "failed to reach primary view" in last
         assert "journalctl -u mariadb" in last
         verify = next(step for step in last_run(cluster)["steps"] if step["id"] == "restore-verify")
         assert "dbs03.lab.local does not serve" in verify["reason"]

@@ -124,14 +124,18 @@ def test_log_of_a_server_tells_how_it_got_its_state() -> None:
     assert service.transfer(["WSREP: Synchronized with group"], position) == "no transfer"
 
 
-def test_last_complaint_is_the_last_error_that_says_something() -> None:
+def test_complaint_is_the_first_wsrep_error_because_the_others_follow_from_it() -> None:
     lines = [
         "WSREP: gcomm: connecting to group",
+        "[ERROR] mariadbd: some plugin",
         "[ERROR] WSREP: failed to open gcomm backend connection: 110: failed to reach primary view",
+        "[ERROR] WSREP: wsrep::connect(gcomm://10.20.0.21) failed: 7",
         "[ERROR] Aborting",
     ]
-    assert "failed to reach primary view" in service.last_complaint(lines)
-    assert service.last_complaint([]) == "it said nothing"
+    assert "failed to reach primary view" in service.complaint(lines)
+    assert "plugin" in service.complaint(lines[:2])
+    assert "no space" in service.complaint(["WSREP: fine", "WSREP: no space left", "WSREP: bye"])
+    assert service.complaint([]) == "it said nothing"
 
 
 def test_process_with_a_file_of_the_datadir_open_holds_it(tmp_path: Path) -> None:
