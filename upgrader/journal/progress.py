@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from upgrader.errors import InDoubt
@@ -62,6 +63,15 @@ class RunProgress:
         return found
 
 
+@lru_cache(maxsize=8)
+def _plan(text: str, digest: str, run: str) -> Plan:
+    """The plan of a journal's first line. A run asks for it several times a step, and it is the same each time."""
+    plan = plan_from_json(text)
+    if plan.digest != digest:
+        raise InDoubt(f"run {run}: the plan in the journal does not have the digest it was started with")
+    return plan
+
+
 def read_progress(records: Iterable[Record]) -> RunProgress:
     """Fold a journal's lines into the state of its run. Raises InDoubt when it does not begin with a run."""
     rows = list(records)
@@ -70,9 +80,7 @@ def read_progress(records: Iterable[Record]) -> RunProgress:
             "the journal does not begin with the start of a run; it was cut by a crash before anything was done: remove it"
         )
     first = rows[0]
-    plan = plan_from_json(first["plan"])
-    if plan.digest != first["digest"]:
-        raise InDoubt(f"run {first['run']}: the plan in the journal does not have the digest it was started with")
+    plan = _plan(first["plan"], first["digest"], first["run"])
     steps = {step.id: StepProgress() for step in plan.steps()}
     state, reason = RUNNING, ""
     for row in rows[1:]:

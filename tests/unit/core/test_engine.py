@@ -16,7 +16,7 @@ from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Interrupted, SaltUnreachable
 from upgrader.journal.journal import Journal, read_journal
 from upgrader.journal.progress import read_progress
-from upgrader.plan.binding import reply_of
+from upgrader.plan.binding import least_of, reply_of
 from upgrader.plan.step import GATE, Call, Plan, Stage, Step
 
 
@@ -230,3 +230,38 @@ def test_observers_hear_every_step(run: Run) -> None:
     assert run.seen[0] == "RunStarted"
     assert run.seen[-1] == "RunFinished"
     assert run.seen.count("StepFinished") == len(STEPS)
+
+
+def test_step_that_is_asked_anew_is_asked_on_resume_and_chooses_the_node_of_now(tmp_path: Path) -> None:
+    look = Step("look", "look", Call("module", "do.look", ("n1", "n2")), GATE, anew=True)
+    work = Step("work", "work", Call("module", "do.work", ("n1", "n2"), only=least_of("look", "load")))
+    last = Step("last", "last", Call("module", "do.last", ("n1",)))
+    run = Run(tmp_path, (look, work, last))
+    loads, asked = {"n1": 1.0, "n2": 9.0}, []
+
+    def answer(call: Call, node: str) -> Mapping[str, Any]:
+        asked.append((call.function, node))
+        failed = call.function == "do.work" and node == "n1"
+        return {"return": "ERROR: broken" if failed else {"load": loads[node]}, "retcode": 1 if failed else 0}
+
+    run.salt.answer = answer
+    assert not run.start().ok
+    loads.update(n1=9.0, n2=1.0)
+    assert run.resume().ok
+    assert [node for function, node in asked if function == "do.work"] == ["n1", "n2"]
+    assert [function for function, _ in asked].count("do.look") == 4
+
+
+def test_job_in_doubt_is_attached_to_on_the_node_that_got_it(tmp_path: Path) -> None:
+    look = Step("look", "look", Call("module", "do.look", ("n1", "n2")), GATE, anew=True)
+    work = Step("work", "work", Call("module", "do.work", ("n1", "n2"), only=least_of("look", "load")))
+    run = Run(tmp_path, (look, work))
+    loads = {"n1": 1.0, "n2": 9.0}
+    run.salt.answer = lambda call, node: {"return": {"load": loads[node]}, "retcode": 0}
+    run.salt.die_after = "do.work"
+    with pytest.raises(Interrupted):
+        run.start()
+    loads.update(n1=9.0, n2=1.0)
+    assert run.resume().ok
+    assert run.salt.submitted.count("do.work") == 1
+    assert set(read_progress(read_journal(run.path)).steps["work"].replies) == {"n1"}

@@ -12,7 +12,7 @@ from tests.support.clouds import lab_pillar
 from upgrader.errors import InDoubt, UsageError
 from upgrader.model.cloud import cloud_from_pillar
 from upgrader.plan import make_plan
-from upgrader.plan.binding import RUN_ID, bind, reply_of
+from upgrader.plan.binding import RUN_ID, bind, least_of, reply_of
 from upgrader.plan.step import Call, Plan, Stage, Step, check_plan, plan_from_json
 from upgrader.report.text import plan_text
 
@@ -97,3 +97,16 @@ def test_references_are_replaced_by_run_and_replies() -> None:
 def test_reference_to_an_answer_that_is_not_there_is_in_doubt() -> None:
     with pytest.raises(InDoubt, match="prove is recorded as done but its answer has no 'counts'"):
         bind(Call("module", "f", ("a",), {"x": reply_of("prove", "counts")}), "run-1", {"prove": {"cfg01": None}})
+
+
+def test_call_is_narrowed_to_the_least_busy_node_and_never_the_first_among_equals() -> None:
+    call = Call("module", "f", ("a", "b", "c"), only=least_of("state", "load"))
+    answers = {node: {"load": load} for node, load in (("a", 5.0), ("b", 2.0), ("c", 2.0))}
+    assert bind(call, "run-1", {"state": answers}).nodes == ("c",)
+    assert bind(call, "run-1", {"state": {**answers, "c": {"load": 9.0}}}).nodes == ("b",)
+
+
+def test_call_that_cannot_be_narrowed_is_in_doubt() -> None:
+    call = Call("module", "f", ("a", "b"), only=least_of("state", "load"))
+    with pytest.raises(InDoubt, match="no node's answer has 'load'"):
+        bind(call, "run-1", {"state": {"a": None}})

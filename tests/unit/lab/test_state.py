@@ -202,9 +202,15 @@ def test_a_node_gets_what_it_runs_and_nothing_else() -> None:
     assert files["cfg01"]["etc/salt/pki/master/minions/dbs01.lab.local"].text == "public dbs01"
     assert "etc/mysql/mariadb.conf.d/90-lab.cnf" in files["dbs01"]
     assert "10.20.0.12 upg01.lab.local upg01" in files["dbs01"]["etc/hosts"].text
+    assert (
+        "server dbs02 10.20.0.22:3306 check inter 1s fall 2 rise 2 backup"
+        in files["vip01"]["etc/haproxy/haproxy.cfg"].text
+    )
+    assert "gcomm://10.20.0.21,10.20.0.22,10.20.0.23" in files["dbs01"]["etc/mysql/mariadb.conf.d/91-galera.cnf"].text
     for name, own in files.items():
         texts = "".join(file.text for file in own.values())
-        assert [other for other in files if f"private {other}" in texts] == [name]
+        own_keys = [] if name == "vip01" else [name]
+        assert [other for other in files if f"private {other}" in texts] == own_keys
         assert passwords.nova not in texts
 
 
