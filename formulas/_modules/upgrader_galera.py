@@ -43,5 +43,7 @@ def check(members):
         upgrader_borrowed.give_back_stale(connection)
         found = upgrader_galera.status(connection, LOAD_SECONDS)
         findings = upgrader_galera.findings(__opts__["id"], found, int(members))
+    role = upgrader_pillar.value(__pillar__, "galera:master") or upgrader_pillar.value(__pillar__, "galera:slave") or {}
+    findings += upgrader_galera.model_findings(__opts__["id"], found, role, int(members))
     words = "{state}, seqno {seqno}".format(**found) if found["galera"] else "stands alone"
     return {**found, "comment": "{}, {} questions a second".format(words, found["load"]), "findings": findings}

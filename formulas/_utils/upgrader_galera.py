@@ -120,6 +120,33 @@ def findings(node: str, found: Status, members: int) -> Findings:
     return wrong
 
 
+def model_findings(node: str, found: Status, role: typing.Mapping[str, typing.Any], members: int) -> Findings:
+    """Where the server is another cluster's than the model says.
+
+    :param role: pillar ``galera:master`` or ``galera:slave`` of this node, in MCP's form: ``name`` and ``members``
+    """
+    wrong = []  # type: Findings
+    if role.get("name") and found["galera"] and found["name"] != role["name"]:
+        wrong.append(
+            _blocker(
+                node,
+                "is in cluster {!r}, its model says {!r}".format(found["name"], role["name"]),
+                "correct wsrep_cluster_name, or pillar key galera:master|slave:name",
+            )
+        )
+    if role.get("members") and len(role["members"]) != members:
+        wrong.append(
+            _blocker(
+                node,
+                "has {} members in pillar galera:master|slave:members and upgrader:nodes:database has {}".format(
+                    len(role["members"]), members
+                ),
+                "make the two lists name the same nodes",
+            )
+        )
+    return wrong
+
+
 def member_address(address: str) -> bool:
     """Whether a wsrep_cluster_address names members. ``gcomm://`` alone means: found a new cluster."""
     scheme, _, members = address.partition("://")

@@ -133,3 +133,13 @@ def test_member_that_is_not_well_is_a_blocker_with_a_remedy(change: dict[str, ob
     found = upgrader_galera.findings("dbs01", {**WELL, **change}, members)
     assert [finding["severity"] for finding in found] == (["blocker"] if what else [])
     assert all(what in finding["what"] and finding["remedy"] for finding in found)
+
+
+def test_server_of_another_cluster_than_the_models_is_a_blocker() -> None:
+    role = {"name": "c", "members": [{"host": "a"}, {"host": "b"}, {"host": "c"}]}
+    assert upgrader_galera.model_findings("dbs01", WELL, role, 3) == []
+    assert upgrader_galera.model_findings("dbs01", WELL, {}, 3) == []
+    other = upgrader_galera.model_findings("dbs01", WELL, {**role, "name": "d"}, 3)
+    fewer = upgrader_galera.model_findings("dbs01", WELL, {**role, "members": [{"host": "a"}]}, 3)
+    assert "is in cluster 'c', its model says 'd'" in other[0]["what"]
+    assert "has 1 members in pillar" in fewer[0]["what"]
