@@ -12,7 +12,7 @@ TEXT = (ROOT / "docs" / "traps.md").read_text()
 def test_every_named_test_exists_in_the_file_that_is_named() -> None:
     known = {
         name: path.name
-        for path in (ROOT / "tests" / "functional").glob("test_*.py")
+        for path in (ROOT / "tests").rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)\(", path.read_text(), re.MULTILINE)
     }
     named = set(re.findall(r"\b(test_\w+)\b(?!\.py)(?!\.\.\.)", TEXT)) - {"test_status_"}
