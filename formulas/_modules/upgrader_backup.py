@@ -128,7 +128,7 @@ def _take(link, receipt, timeout):
                 cluster["galera"],
             )
             ended, passed, digest, answer = upgrader_pipeline.pump(
-                [command, backup_tool.compress_command()], link + ["receive " + receipt], timeout, moment.watch
+                [command, backup_tool.compress_command()], [link + ["receive " + receipt]], timeout, moment.watch
             )
         _judge(tool, ended)
         _same_bytes(answer, passed, digest)

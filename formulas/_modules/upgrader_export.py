@@ -100,7 +100,7 @@ def _export(connection, folder, database, target, timeout):
         packing = ["tar", "-cf", "-", "--owner=mysql", "--group=mysql", "--mode=0660"]
         packing += ["-C", private, tablespaces.DEFINITIONS, "-C", source] + tablespaces.files(made)
         writing = ["dd", "bs=1M", "status=none", "of=" + path + ".new"]
-        ended, passed, digest, _ = upgrader_pipeline.pump([packing, backup_tool.compress_command()], writing, timeout)
+        ended, passed, digest, _ = upgrader_pipeline.pump([packing, backup_tool.compress_command()], [writing], timeout)
         upgrader_database.rows(connection, "UNLOCK TABLES")
     cause = upgrader_pipeline.first_cause(ended)
     if cause is not None:

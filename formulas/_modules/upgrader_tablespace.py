@@ -150,7 +150,7 @@ def _beside(folder):
 
 def _fetch(link, receipt, source, export, target, timeout):
     """The export's files into ``target``; their sha256 is the export's. Returns the tables' definitions."""
-    unpacking = ["tar", "-x", "--no-same-permissions", "-I", "zstd -q -d", "-C", target, "-f", "-"]
+    unpacking = [["zstd", "-q", "-d", "-c"], ["tar", "-x", "--no-same-permissions", "-C", target, "-f", "-"]]
     ended, passed, digest, _ = upgrader_pipeline.pump(
         [link + ["export {} {}".format(receipt, source)]], unpacking, timeout
     )

@@ -61,22 +61,25 @@ def run(
     :param stdout: file object for the last member, default thrown away
     :param timeout: seconds for all of it; members still running then are killed
     """
+    said = [tempfile.TemporaryFile() for _ in commands]
+    members = _start(commands, subprocess.DEVNULL if stdin is None else stdin, said, stdout)
+    return _reap(commands, members, said, timeout)
+
+
+def _start(
+    commands: Commands, source: typing.Any, errors: typing.Sequence[typing.Any], target: typing.Any = None
+) -> typing.List[typing.Any]:
+    """Start a pipeline's members; what the last one prints goes to ``target``, by default nowhere."""
     members = []  # type: typing.List[typing.Any]
-    words = []  # type: typing.List[typing.Any]
-    source = stdin if stdin is not None else subprocess.DEVNULL  # type: typing.Any
-    for position, command in enumerate(commands):
+    for position, (command, said) in enumerate(zip(commands, errors)):
         last = position == len(commands) - 1
-        said = tempfile.TemporaryFile()
-        words.append(said)
-        target = (stdout if stdout is not None else subprocess.DEVNULL) if last else subprocess.PIPE
-        member = subprocess.Popen(
-            command, stdin=source, stdout=target, stderr=said, env=CLEAN_ENVIRONMENT, close_fds=True
-        )
+        out = (subprocess.DEVNULL if target is None else target) if last else subprocess.PIPE
+        member = subprocess.Popen(command, stdin=source, stdout=out, stderr=said, env=CLEAN_ENVIRONMENT, close_fds=True)
         if position:
             source.close()
         source = member.stdout
         members.append(member)
-    return _reap(commands, members, words, timeout)
+    return members
 
 
 def output(command: typing.Sequence[str], timeout: float = 60) -> str:
@@ -88,46 +91,32 @@ def output(command: typing.Sequence[str], timeout: float = 60) -> str:
 
 
 def pump(
-    commands: Commands,
-    sink: typing.Sequence[str],
-    timeout: float = 3600,
-    watch: typing.Optional[Watch] = None,
+    commands: Commands, sinks: Commands, timeout: float = 3600, watch: typing.Optional[Watch] = None
 ) -> typing.Tuple[typing.List[Ended], int, str, str]:
-    """Run ``commands`` as a pipeline into ``sink`` (an argument list), hashing what passes.
+    """Run the pipeline ``commands`` into the pipeline ``sinks``, hashing what passes between the two.
 
-    Returns (list of Ended for commands and sink, bytes passed, sha256, what the sink printed). The hash is of exactly the
-    bytes handed to the sink, so that the far end's own hash proves the way between.
+    Returns (list of Ended for all members, bytes passed, sha256, what the last one printed). The hash is of exactly the
+    bytes handed over, so that the far end's own hash proves the way between.
 
     :param watch: called in a thread of its own with two functions on the first member's stderr: one reads on in it (empty:
         the end), the other says whether there is something to read
     """
-    said = [tempfile.TemporaryFile() for _ in range(len(commands) + 1)]
-    members = []  # type: typing.List[typing.Any]
-    source = subprocess.DEVNULL  # type: typing.Any
-    for command, words in zip(commands, said):
-        heard = subprocess.PIPE if watch and not members else words
-        member = subprocess.Popen(
-            command, stdin=source, stdout=subprocess.PIPE, stderr=heard, env=CLEAN_ENVIRONMENT, close_fds=True
-        )
-        if members:
-            source.close()
-        source = member.stdout
-        members.append(member)
+    said = [tempfile.TemporaryFile() for _ in (*commands, *sinks)]  # type: typing.List[typing.Any]
     answer = tempfile.TemporaryFile()
-    far = subprocess.Popen(
-        sink, stdin=subprocess.PIPE, stdout=answer, stderr=said[-1], env=CLEAN_ENVIRONMENT, close_fds=True
-    )
-    watchdog = threading.Timer(timeout, _kill, ([*members, far],))
+    heard = [subprocess.PIPE if watch else said[0]] + said[1 : len(commands)]
+    members = _start(commands, subprocess.DEVNULL, heard, subprocess.PIPE)
+    far = _start(sinks, subprocess.PIPE, said[len(commands) :], answer)
+    watchdog = threading.Timer(timeout, _kill, (members + far,))
     watchdog.daemon = True
     watchdog.start()
     watcher = threading.Thread(target=_tee, args=(members[0].stderr, said[0], watch))
     if watch:
         watcher.start()
-    passed, digest = _pass_on(source, far.stdin)
-    watchdog.cancel()
+    passed, digest = _pass_on(members[-1].stdout, far[0].stdin)
     if watch:
         watcher.join()
-    ended = _reap(list(commands) + [sink], members + [far], said, timeout)
+    ended = _reap([*commands, *sinks], members + far, said, timeout)
+    watchdog.cancel()
     answer.seek(0)
     return ended, passed, digest, answer.read().decode("utf-8", "replace")
 

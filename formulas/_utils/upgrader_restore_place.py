@@ -1,11 +1,7 @@
 """Brings an archive from the backup store and makes it a prepared copy, in one flow: nothing is kept but the unpacked files."""
 
-import hashlib
 import os
 import shutil
-import subprocess
-import tempfile
-import threading
 import typing
 
 import upgrader_backup_tool as backup_tool
@@ -14,7 +10,6 @@ import upgrader_restore_swap as folders
 
 SPARE_BYTES = 512 * 1024 * 1024
 ROOM_FACTOR = 1.05
-CHUNK = 1024 * 1024
 Document = typing.Dict[str, typing.Any]
 
 
@@ -82,7 +77,7 @@ def _fetch(
     timeout: float,
 ) -> None:
     sink = [["zstd", "-q", "-d", "-c"], backup_tool.unpack_command(tool, folder)]
-    ended, passed, digest = _flow(source, sink, timeout)
+    ended, passed, digest, _ = upgrader_pipeline.pump([source], sink, timeout)
     cause = _cause(ended)
     if cause is not None:
         raise NotPlaced(
@@ -106,62 +101,6 @@ def _cause(ended: typing.Sequence[upgrader_pipeline.Ended]) -> typing.Optional[u
     failed = [member for member in ended if member.code not in (0,) + upgrader_pipeline.SIGPIPE_CODES]
     causes = [member for member in failed if member.words.strip() and "Broken pipe" not in member.words] or failed
     return causes[0] if causes else upgrader_pipeline.first_cause(ended)
-
-
-def _flow(
-    source: typing.Sequence[str], sink: typing.Sequence[typing.Sequence[str]], timeout: float
-) -> typing.Tuple[typing.List[upgrader_pipeline.Ended], int, str]:
-    """``source`` into the pipeline ``sink``, with every byte counted and hashed on its way."""
-    said = [tempfile.TemporaryFile() for _ in range(1 + len(sink))]  # type: typing.List[typing.Any]
-    members = []  # type: typing.List[typing.Any]
-    options = {"env": upgrader_pipeline.CLEAN_ENVIRONMENT, "close_fds": True}  # type: typing.Dict[str, typing.Any]
-    members.append(
-        subprocess.Popen(source, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[0], **options)
-    )
-    members.append(subprocess.Popen(sink[0], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said[1], **options))
-    members.append(
-        subprocess.Popen(sink[1], stdin=members[1].stdout, stdout=subprocess.DEVNULL, stderr=said[2], **options)
-    )
-    members[1].stdout.close()
-    watchdog = threading.Timer(timeout, _kill, (members,))
-    watchdog.daemon = True
-    watchdog.start()
-    passed, digest = _pass_on(members[0].stdout, members[1].stdin)
-    ended = [_end(member, words) for member, words in zip(members, said)]
-    watchdog.cancel()
-    return ended, passed, digest
-
-
-def _kill(members: typing.Iterable[typing.Any]) -> None:
-    for member in members:
-        member.kill()
-
-
-def _pass_on(source: typing.Any, sink: typing.Any) -> typing.Tuple[int, str]:
-    """Until the end, or until the reader goes away: its own end then says why."""
-    digest, passed = hashlib.sha256(), 0
-    try:
-        for block in iter(lambda: source.read(CHUNK), b""):
-            digest.update(block)
-            passed += len(block)
-            sink.write(block)
-    except BrokenPipeError:
-        pass
-    source.close()
-    try:
-        sink.close()
-    except BrokenPipeError:
-        pass
-    return passed, digest.hexdigest()
-
-
-def _end(member: typing.Any, said: typing.Any) -> upgrader_pipeline.Ended:
-    member.wait()
-    said.seek(0, os.SEEK_END)
-    said.seek(max(0, said.tell() - 4000))
-    words = said.read().decode("utf-8", "replace")
-    said.close()
-    return upgrader_pipeline.Ended(os.path.basename(member.args[0]), member.returncode, words)
 
 
 def _prepare(folder: str, receipt: typing.Mapping[str, typing.Any], tool: backup_tool.Tool, timeout: float) -> None:

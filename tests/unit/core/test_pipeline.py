@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import upgrader_pipeline as pipeline
 
@@ -40,21 +42,21 @@ def test_member_that_hangs_is_killed_at_the_deadline() -> None:
 
 
 def test_pump_hashes_exactly_what_the_sink_received() -> None:
-    ended, passed, digest, answer = pipeline.pump([YES], ["sha256sum"])
+    ended, passed, digest, answer = pipeline.pump([YES], [["sha256sum"]])
     assert pipeline.first_cause(ended) is None
     assert passed == 3000000
     assert answer.split()[0] == digest == hashlib.sha256(b"y\n" * 1500000).hexdigest()
 
 
 def test_pump_into_a_sink_that_goes_away_names_the_sink() -> None:
-    ended, _, _, _ = pipeline.pump([["yes"]], ["sh", "-c", "head -c 10 >/dev/null; echo 'no space left' >&2; exit 1"])
+    ended, _, _, _ = pipeline.pump([["yes"]], [["sh", "-c", "head -c 10 >/dev/null; echo 'no space left' >&2; exit 1"]])
     cause = pipeline.first_cause(ended)
     assert cause is not None
     assert pipeline.describe(cause) == "sh ended with exit code 1: no space left"
 
 
 def test_pump_that_hangs_is_ended_at_the_deadline() -> None:
-    ended, passed, _, _ = pipeline.pump([["sleep", "60"]], ["cat"], timeout=0.5)
+    ended, passed, _, _ = pipeline.pump([["sleep", "60"]], [["cat"]], timeout=0.5)
     assert passed == 0
     assert pipeline.first_cause(ended) is not None
 
@@ -65,3 +67,27 @@ def test_members_get_a_clean_environment() -> None:
         out.seek(0)
         names = {line.split("=")[0] for line in out.read().decode().splitlines()}
     assert names <= {"PATH", "LC_ALL", "HOME", "PWD", "SHLVL", "_"}
+
+
+def test_pump_into_a_pipeline_hashes_what_passes_between() -> None:
+    ended, passed, digest, answer = pipeline.pump([["printf", "ab"]], [["cat"], ["tr", "a-z", "A-Z"]])
+    assert [member.code for member in ended] == [0, 0, 0]
+    assert (passed, digest) == (2, hashlib.sha256(b"ab").hexdigest())
+    assert answer == "AB"
+
+
+def test_pump_shows_what_the_first_member_says_while_it_runs() -> None:
+    """The member goes on only when the watcher has acted on its words."""
+    seen: list[bytes] = []
+    with tempfile.TemporaryDirectory() as folder:
+        mark = Path(folder, "mark")
+        script = f"echo now >&2; while [ ! -e {mark} ]; do sleep 0.01; done; echo done >&2; echo out"
+
+        def watch(read: Callable[[], bytes], ready: Callable[[], bool]) -> None:
+            seen.append(read())
+            mark.touch()
+
+        ended, _, _, answer = pipeline.pump([["sh", "-c", script]], [["cat"]], timeout=10, watch=watch)
+    assert seen == [b"now\n"]
+    assert ended[0].words == "now\ndone\n"
+    assert answer == "out\n"
