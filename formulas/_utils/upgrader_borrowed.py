@@ -17,7 +17,7 @@ import upgrader_receipt
 
 MARKS = "/run/upgrader-borrowed"
 LOCK = "/run/upgrader-database.lock"
-SYNC_SECONDS = 600.0
+SYNC_SECONDS, STALE_SECONDS = 600.0, 60.0
 DIRTY_PAGES, DESYNC = "innodb_max_dirty_pages_pct", "wsrep_desync"
 CHECKPOINT = "Innodb_lsn_last_checkpoint"
 MARK_BYTES = 16  # the record that a checkpoint itself leaves in the log: after it nothing is waiting to be written
@@ -45,10 +45,16 @@ def borrowed(connect: Connect, name: str, value: typing.Any, marks: str = MARKS)
 
 
 def give_back_stale(connection: typing.Any, marks: str = MARKS, lock: str = LOCK) -> None:
-    """Give back what a killed call left changed. What a running one needs is left alone."""
-    if os.path.isdir(marks) and not upgrader_lock.is_held(lock):
-        for name in os.listdir(marks):
-            _give_back(connection, name, marks)
+    """Give back what a killed call left changed. What a running one needs is left alone.
+
+    A node that gets its desync back is given a minute to catch up; one that needs longer is for the caller to judge.
+    """
+    held = os.listdir(marks) if os.path.isdir(marks) and not upgrader_lock.is_held(lock) else []
+    names = [name for name in held if name in (DIRTY_PAGES, DESYNC)]  # a mark that was cut off half written is none
+    for name in names:
+        _give_back(connection, name, marks)
+    if DESYNC in names:
+        _until(lambda: _is_synced(connection), STALE_SECONDS)
 
 
 @contextlib.contextmanager
@@ -65,7 +71,7 @@ def stepped_aside(connect: Connect, marks: str = MARKS) -> typing.Iterator[None]
     with borrowed(connect, DESYNC, 1, marks):
         yield
     with connect() as connection:
-        _until(lambda: upgrader_galera.status(connection).get("state") == upgrader_galera.SYNCED, SYNC_SECONDS)
+        _until(lambda: _is_synced(connection), SYNC_SECONDS)
 
 
 def checkpoint(connect: Connect, seconds: float, marks: str = MARKS) -> bool:
@@ -86,6 +92,10 @@ def checkpoint(connect: Connect, seconds: float, marks: str = MARKS) -> bool:
 
         with borrowed(connect, DIRTY_PAGES, 0, marks):
             return _until(written, seconds)
+
+
+def _is_synced(connection: typing.Any) -> bool:
+    return bool(upgrader_galera.status(connection).get("state") == upgrader_galera.SYNCED)
 
 
 def _number(connection: typing.Any, name: str) -> int:
