@@ -163,6 +163,7 @@ def test_backup_job_killed_with_its_minion_gives_the_desync_back_later(rehearsal
         assert process.wait(timeout=120) == 4
         assert variable(rehearsal, node, "wsrep_desync") == "ON"
         node.run(["systemctl", "restart", "salt-minion"])
+    rehearsal.wait_for_minions()
     ran = rehearsal.run("resume")
     assert ran.returncode == 0, ran.stderr
 

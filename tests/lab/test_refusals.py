@@ -92,14 +92,7 @@ def test_minion_that_does_not_answer(rehearsal: Rehearsal) -> None:
 def test_master_that_is_down(rehearsal: Rehearsal) -> None:
     with stopped(rehearsal.cfg, "salt-master"):
         refused(rehearsal, 5, "is salt-master running?")
-    wait_for_minions(rehearsal)
-
-
-def wait_for_minions(rehearsal: Rehearsal) -> None:
-    from upgrader.lab.process import wait_until
-
-    command = ["salt", "--out=txt", "-t", "3", "*", "test.ping"]
-    wait_until(lambda: rehearsal.cfg.run(command, check=False).stdout.count("True") == 5, 90, "five minions")
+    rehearsal.wait_for_minions()
 
 
 def test_stale_modules(rehearsal: Rehearsal) -> None:
@@ -142,7 +135,9 @@ def test_clone_name_that_somebody_else_uses(rehearsal: Rehearsal) -> None:
         cursor.execute("CREATE DATABASE nova_upgrade_cell0")
         cursor.execute("CREATE TABLE nova_upgrade_cell0.precious (x INT)")
         try:
-            refused(rehearsal, 3, "at step clone-names", "database nova_upgrade_cell0 is there and was not made by upgrader")
+            refused(
+                rehearsal, 3, "at step clone-names", "database nova_upgrade_cell0 is there and was not made by upgrader"
+            )
             cursor.execute("SELECT COUNT(*) FROM nova_upgrade_cell0.precious")
         finally:
             cursor.execute("DROP DATABASE nova_upgrade_cell0")

@@ -21,6 +21,7 @@ import pymysql
 
 from upgrader.lab import Lab
 from upgrader.lab.node import Node
+from upgrader.lab.process import wait_until
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
 SOURCES = ("nova", "nova_api")
@@ -52,6 +53,11 @@ class Rehearsal:
             stdin=subprocess.DEVNULL,
             check=False,
         )
+
+    def wait_for_minions(self) -> None:
+        """Until every minion answers: a job that is published before one is connected again never reaches it."""
+        command = ["salt", "--out=txt", "-t", "3", "*", "test.ping"]
+        wait_until(lambda: self.cfg.run(command, check=False).stdout.count("True") == 5, 90, "five minions")
 
     def _folder(self) -> Path:
         return self.cfg.root / "var/lib/upgrader/lab/runs"
