@@ -60,7 +60,9 @@ def _copy_data(source: Node, target: Node) -> None:
         target.command(["tar", "-C", DATADIR, "-xS"]), stdin=reader.stdout, env=node_environment(), check=False
     )
     if reader.wait() != 0 or done.returncode != 0:
-        raise LabError(f"The database files of {source.name} could not be copied to {target.name}; run the command again.")
+        raise LabError(
+            f"The database files of {source.name} could not be copied to {target.name}; run the command again."
+        )
 
 
 def _listens(node: Node) -> bool:
