@@ -47,6 +47,8 @@ def _nothing_is_lost(rehearsal: Rehearsal) -> Iterator[None]:
         wait_until(lambda node=node: state(rehearsal, node) == ("Synced", "3"), 60, f"{node.name} to be synced")  # type: ignore[misc]
         assert variable(rehearsal, node, "wsrep_desync") == "OFF"
         assert float(variable(rehearsal, node, "innodb_max_dirty_pages_pct")) == 90.0
+        assert variable(rehearsal, node, "innodb_io_capacity") == "200"
+        assert variable(rehearsal, node, "innodb_io_capacity_max") == "2000"
     assert rehearsal.checksums() == before
 
 
