@@ -48,6 +48,7 @@ NAME, INSTANCES = "benchdb", 200
 PHASES = ("backup", "restore", "clone")
 TABLES, BATCH = 4, 5000
 ROWS_PER_GIGABYTE = 400_000
+NARROW_PER_WIDE = 12
 DATADIR, ASIDE, FETCHED = "/var/lib/mysql", "/var/lib/mysql.aside", "/var/lib/benchmark-restore"
 HOUR = 3600
 CLONING = ("clone-create", "clone-export", "clone-load", "clone-verify")
@@ -138,9 +139,10 @@ class Databases:
 
     def fill(self, gigabytes: float) -> None:
         """Tables beside nova's own, one writer for each two of them: the rows are made by the server itself."""
-        rows = int(gigabytes * ROWS_PER_GIGABYTE / TABLES)
+        wide = int(gigabytes * ROWS_PER_GIGABYTE / TABLES)
+        narrow = int(wide * NARROW_PER_WIDE)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda n: self._fill(f"nova.bulk_{n}", rows), range(1, TABLES + 1)))
+            list(pool.map(lambda n: self._fill(n, wide if n % 2 else narrow), range(1, TABLES + 1)))
         for node in self.nodes:  # a client that asks for settled reads waits until the node has applied everything
             self.ask("SET SESSION wsrep_sync_wait = 1", node)
             self.ask("ANALYZE TABLE " + ", ".join(f"nova.bulk_{n}" for n in range(1, TABLES + 1)), node)
@@ -148,9 +150,14 @@ class Databases:
             "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema = 'nova'"
         )
         self.facts["nova_bytes"] = int(held[0][0])
-        self.facts["rows"] = rows * TABLES
+        self.facts["rows"] = (wide + narrow) * TABLES // 2
 
-    def _fill(self, table: str, rows: int) -> None:
+    def _fill(self, number: int, rows: int) -> None:
+        """Odd tables are like instance_extra, even ones like instance_system_metadata: half of the bytes each."""
+        table = f"nova.bulk_{number}"
+        if number % 2 == 0:
+            self._fill_narrow(table, rows)
+            return
         self.ask(
             f"CREATE TABLE {table} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, created_at DATETIME, deleted INT, "
             "instance_uuid VARCHAR(36) NOT NULL, flavor MEDIUMTEXT, device_metadata MEDIUMTEXT, "
@@ -163,6 +170,21 @@ class Databases:
                     "SELECT NOW(), 0, UUID(), %s, HEX(RANDOM_BYTES(500)) FROM nova.seq_1_to_"
                     + str(min(BATCH, rows - first)),
                     (FLAVOR,),
+                )
+
+    def _fill_narrow(self, table: str, rows: int) -> None:
+        self.ask(
+            f"CREATE TABLE {table} (created_at DATETIME, updated_at DATETIME, deleted_at DATETIME, "
+            "id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, instance_uuid VARCHAR(36) NOT NULL, `key` VARCHAR(255) NOT NULL, "
+            "value VARCHAR(255), deleted INT, KEY instance_uuid (instance_uuid)) ENGINE=InnoDB DEFAULT CHARSET=utf8"
+        )
+        batch = BATCH * 10
+        with contextlib.closing(self.rehearsal.connect()) as connection, connection.cursor() as cursor:
+            for first in range(0, rows, batch):
+                cursor.execute(
+                    f"INSERT INTO {table} (created_at, instance_uuid, `key`, value, deleted) "
+                    "SELECT NOW(), UUID(), CONCAT('instance_type_', seq % 23), HEX(RANDOM_BYTES(8)), 0 FROM nova.seq_1_to_"
+                    + str(min(batch, rows - first))
                 )
 
     def command(self, *words: str) -> dict[str, Any]:
