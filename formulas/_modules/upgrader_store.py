@@ -26,6 +26,7 @@ __virtualname__ = "upgrader_store"
 SCRATCH, PREPARED = "scratch", "prepared"
 SPARE_BYTES = 512 * 1024 * 1024
 ROOM_FACTOR = 2.2
+DEFAULT_KEEP = 5  # as salt-formula-xtrabackup's server has it
 
 
 def __virtual__():
@@ -164,10 +165,10 @@ def require_proven(receipt, cloud=""):
     }
 
 
-def prune(keep, protected, dry_run=False):
+def prune(keep=None, protected=(), dry_run=False):
     """Remove the oldest backups beyond ``keep``, never one that is ``protected``.
 
-    :param keep: how many backups stay at least
+    :param keep: how many backups stay at least; pillar ``xtrabackup:server:full_backups_to_keep`` when it is not given, or 5
     :param protected: ids that journals refer to; they stay whatever their number
 
     CLI Example:
@@ -176,6 +177,8 @@ def prune(keep, protected, dry_run=False):
 
         salt 'cfg01*' upgrader_store.prune keep=5 protected='[20170801T101500Z-1a2b]' dry_run=True
     """
+    if keep is None:
+        keep = upgrader_pillar.value(__pillar__, "xtrabackup:server:full_backups_to_keep", DEFAULT_KEEP)
     if int(keep) < 1:
         raise CommandExecutionError("at least one backup has to stay: give keep as 1 or more")
     store = _store()

@@ -402,7 +402,9 @@ def test_pruning_keeps_the_newest_and_what_is_protected(node: Node, backup: str)
     planned = node.call("upgrader_store.prune", keep=1, protected=[backup, made[0]], dry_run=True)
     assert made[1] in planned["removed"]
     assert [receipt["id"] for receipt in node.call("upgrader_store.receipts")] == before
-    node.call("upgrader_store.prune", keep=1, protected=[backup, made[0]])
+    node.pillar["xtrabackup"]["server"]["full_backups_to_keep"] = 1
+    node.write()
+    node.call("upgrader_store.prune", protected=[backup, made[0]])
     assert {receipt["id"] for receipt in node.call("upgrader_store.receipts")} == {backup, made[0], made[2]}
     assert not (node.store / made[1]).exists()
 

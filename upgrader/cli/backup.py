@@ -133,11 +133,15 @@ def restore(
 
 
 @backup.command()
-@click.option("--keep", type=click.IntRange(min=1), default=5, show_default=True, help="How many stay, the newest.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    help="How many stay, the newest.  [default: pillar xtrabackup:server:full_backups_to_keep, or 5]",
+)
 @click.option("--dry-run", is_flag=True, help="Only say which would be removed.")
 @OUTPUT
 @click.pass_obj
-def prune(settings: Settings, keep: int, dry_run: bool, output: str) -> None:
+def prune(settings: Settings, keep: int | None, dry_run: bool, output: str) -> None:
     """Remove the oldest backups. One that a run refers to stays, whatever its age: without it there is no way back."""
     transport = settings.transport()
     cloud = read_cloud(transport)
