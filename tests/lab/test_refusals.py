@@ -162,7 +162,7 @@ def test_disk_full_at_the_backup_store(rehearsal: Rehearsal) -> None:
     rehearsal.cfg.run(["mkdir", "-p", store])
     rehearsal.cfg.run(["mount", "-t", "tmpfs", "-o", "size=900M,mode=0700", "tmpfs", store])
     try:
-        assert rehearsal.kill_at(FRESH, "backup-create", "step-started")
+        assert rehearsal.kill_at(FRESH, "backup-access", "step-started")
         rehearsal.cfg.run(["sh", "-c", f"head -c 900M /dev/zero > {store}/filler || true"])
         ran = rehearsal.run("resume")
         assert ran.returncode == 1

@@ -153,9 +153,10 @@ def test_second_run_of_the_whole_stage_is_clean(rehearsal: Rehearsal, undisturbe
     assert rehearsal.checksums() == undisturbed["before"]
 
 
-def kill_in(rehearsal: Rehearsal, steps: list[str], wanted: set[str]) -> set[str]:
+def kill_in(rehearsal: Rehearsal, steps: list[str], wanted: set[str], wait: float) -> set[str]:
     """One run of the stage, killed in each wanted step and resumed; gives the steps in which the journal shows a kill.
 
+    A long step is killed ``wait`` seconds after its job was published.
     A step can be over before the signal arrives. Then the run goes on, perhaps to its end, and that step is not given.
     """
     words: tuple[str, ...] = (*STAGE, "--restart")
@@ -163,7 +164,7 @@ def kill_in(rehearsal: Rehearsal, steps: list[str], wanted: set[str]) -> set[str
     for step in steps:
         if step not in wanted:
             continue
-        event, delay = ("step-submitted", 0.3) if step in LONG else ("step-started", 0.0)
+        event, delay = ("step-submitted", wait) if step in LONG else ("step-started", 0.0)
         if not rehearsal.kill_at(words, step, event, delay):
             break
         killed.add(str(rehearsal.step_in_doubt()))
@@ -180,8 +181,8 @@ def test_command_killed_in_every_step_ends_like_an_undisturbed_run(
     """SIGKILL once in each step, after its intent is written or while its job runs, and resume each time."""
     steps = [step["id"] for step in json.loads(undisturbed["ran"].stdout)["steps"]]  # type: ignore[attr-defined]
     left = set(steps)
-    for _ in range(3):
-        left -= kill_in(rehearsal, steps, left)
+    for wait in (0.3, 0.05, 0.0):
+        left -= kill_in(rehearsal, steps, left, wait)
         assert rehearsal.contents() == undisturbed["contents"]
         assert rehearsal.checksums() == undisturbed["before"]
         if not left:

@@ -15,6 +15,7 @@ import pytest
 from tests.support.rehearsal import Rehearsal
 from upgrader.lab import Lab
 from upgrader.lab.node import Node
+from upgrader.lab.process import wait_until
 
 STORE = Path("srv/backup/upgrader")
 DATADIR = "/var/lib/mysql"
@@ -259,8 +260,10 @@ def test_no_cluster_is_founded_beside_another(cluster: Cluster) -> None:
     second = cluster.nodes[1]
     for node in cluster.nodes:
         node.run(["systemctl", "stop", "mariadb"])
-    listener = "import socket, time; s = socket.socket(); s.bind(('', 4567)); s.listen(); time.sleep(600)"
+    listener = "import socket, time; s = socket.create_server(('', 4567)); time.sleep(600)"
     second.run(["systemd-run", "--unit=arbitrator", "python3", "-c", listener])
+    listens = ["ss", "-Hltn", "sport", "=", ":4567"]
+    wait_until(lambda: "4567" in second.run(listens).stdout, 30, "the arbitrator", lambda: "nobody listens")
     ran = cluster.restore()
     second.run(["systemctl", "stop", "arbitrator"])
     assert ran.returncode == 1, ran.stderr

@@ -49,6 +49,7 @@ class Engine:
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    _taken_up: dict[str, dict[str, Reply]] = field(default_factory=dict, init=False)
 
     def start(self, plan: Plan, run_id: str, operator: str, **facts: Any) -> Outcome:
         """A new run: the plan goes into the journal whole, before anything else."""
@@ -93,6 +94,7 @@ class Engine:
         failed: list[str] = []
         reason, refused = "", False
         steps = list(plan.steps())
+        self._wait_for_job_in_doubt(steps)
         for number, step in enumerate(steps, start=1):
             run = self.progress()
             state = run.steps[step.id]
@@ -108,6 +110,26 @@ class Engine:
                 failed.append(step.id)
         return failed, reason, refused
 
+    def _wait_for_job_in_doubt(self, steps: Sequence[Step]) -> None:
+        """Before any gate is asked anew: our own job may still run on a node, and a gate would take its traces for a
+        fault of the cloud. A backup that runs, for one, keeps its node desynchronised, which is what the cluster's gate refuses.
+        """
+        run = self.progress()
+        name = run.first_unsettled()
+        if name is None or not any(step.anew and run.steps[step.id].state in SETTLED for step in steps):
+            return
+        number, step = next((number, step) for number, step in enumerate(steps, start=1) if step.id == name)
+        state = run.steps[name]
+        if state.state == IN_DOUBT and state.jid is not None and self.transport.is_known(state.jid):
+            self._taken_up[name] = self._reattach(step, number, len(steps), state)
+
+    def _reattach(self, step: Step, number: int, total: int, state: StepProgress) -> dict[str, Reply]:
+        """Wait for the answers of a job that was submitted before, on the nodes that got it."""
+        assert state.jid is not None
+        self._tell(StepStarted(step, number, total, reattached=True))
+        call = self._bound(step.call)
+        return self._collect(step, replace(call, nodes=state.nodes or call.nodes), state.jid)
+
     def _may_still_run(self, step: Step) -> bool:
         states = self.progress().steps
         return step.always and all(states[need].state in SETTLED for need in step.needs)
@@ -121,11 +143,9 @@ class Engine:
         if state.state != IN_DOUBT or state.jid is None:
             return self._attempt(step, number, total)
         since = self.clock()
-        if self.transport.is_known(state.jid):
-            self._tell(StepStarted(step, number, total, reattached=True))
-            call = self._bound(step.call)
-            call = replace(call, nodes=state.nodes or call.nodes)
-            replies = self._collect(step, call, state.jid)
+        replies = self._taken_up.pop(step.id, None)
+        if replies is not None or self.transport.is_known(state.jid):
+            replies = replies or self._reattach(step, number, total, state)
             if not any(reply.lost for reply in replies.values()):
                 return self._finish(step, number, total, state.jid, replies, self.clock() - since)
         if step.check is not None and self._checked(step.check, step):

@@ -265,3 +265,29 @@ def test_job_in_doubt_is_attached_to_on_the_node_that_got_it(tmp_path: Path) -> 
     assert run.resume().ok
     assert run.salt.submitted.count("do.work") == 1
     assert set(read_progress(read_journal(run.path)).steps["work"].replies) == {"n1"}
+
+
+def test_gate_is_asked_anew_only_after_the_job_in_doubt_has_ended(tmp_path: Path) -> None:
+    """A gate that looks while our own job still runs takes that job's traces for a fault of the cloud."""
+    look = Step("look", "look", Call("module", "do.look", ("n1", "n2")), GATE, anew=True)
+    run = Run(tmp_path, (look, Step("work", "work", Call("module", "do.work", ("n1", "n2")))))
+    ended: list[str] = []
+
+    def answer(call: Call, node: str) -> Mapping[str, Any]:
+        busy = call.function == "do.look" and run.salt.submitted.count("do.work") == 1 and "work" not in ended
+        return {"return": "ERROR: desynchronised" if busy else {}, "retcode": 1 if busy else 0}
+
+    run.salt.answer = answer
+    run.salt.die_after = "do.work"
+    with pytest.raises(Interrupted):
+        run.start()
+    collected = run.salt.answers
+
+    def answers(call: Call, jid: str) -> Any:
+        if call.function == "do.work":
+            ended.append("work")
+        return collected(call, jid)
+
+    run.salt.answers = answers  # type: ignore[method-assign]
+    assert run.resume().ok
+    assert run.salt.submitted.count("do.work") == 1
