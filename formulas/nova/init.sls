@@ -1,3 +1,5 @@
+# Nova, installed, configured and running.
 include:
+  - nova.installed
   - nova.configured
   - nova.running

@@ -1,33 +1,39 @@
-# nova-api of the copy; it does not start before the copy is proven to lead nowhere else.
-{%- set controller = salt['pillar.get']('nova:controller', {}) %}
+# Nova's services; on a copy none starts before the copy is proven to lead nowhere else.
+{%- from 'nova/map.jinja' import nova, server with context %}
 include:
   - nova.configured
 
 nova_isolated:
-  upgrader_nova.isolated:
+  upgrader_copy.isolated:
+    - service: nova
     - require:
       - file: nova_conf
 
-{%- if controller.get('engine') == 'venv' %}
+{%- for unit, command in nova.units | dictsort if command %}
 
-nova_api_unit:
+nova_unit_{{ unit }}:
   file.managed:
-    - name: /etc/systemd/system/nova-api.service
-    - source: salt://nova/files/nova-api.service.jinja
+    - name: /etc/systemd/system/{{ unit }}.service
+    - source: salt://openstack/files/unit.jinja
     - template: jinja
     - mode: '0644'
     - context:
-        bin: {{ controller.venv }}/bin
-        conf: {{ controller.get('config_file', '/etc/nova/nova.conf') }}
+        title: {{ unit }}
+        user: nova
+        command: {{ command }}
     - require_in:
-      - service: nova_api
-{%- endif %}
+      - service: nova_running_{{ unit }}
+{%- endfor %}
 
-nova_api:
+{%- for unit in nova.units | sort %}
+
+nova_running_{{ unit }}:
   service.running:
-    - name: nova-api
-    - enable: false
+    - name: {{ unit }}
+    - enable: {{ server.get('enable', false) }}
     - require:
-      - upgrader_nova: nova_isolated
+      - upgrader_copy: nova_isolated
     - watch:
       - file: nova_conf
+      - file: nova_placement_front
+{%- endfor %}

@@ -1,5 +1,9 @@
-# Nothing of the copy runs: databases may be dropped and filled again.
-nova_api_stopped:
+# None of nova's services runs: its databases may be dropped and filled again.
+{%- from 'nova/map.jinja' import nova with context %}
+{%- for unit in nova.units | sort %}
+
+nova_stopped_{{ unit }}:
   service.dead:
-    - name: nova-api
+    - name: {{ unit }}
     - enable: false
+{%- endfor %}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from upgrader.lab.passwords import Passwords
 from upgrader.lab.salt_keys import KeyPair
-from upgrader.lab.topology import PREFIX, NodePlan, Topology
+from upgrader.lab.topology import PREFIX, UPGRADE_ADDRESS, NodePlan, Topology
 
 WANTS = "etc/systemd/system/multi-user.target.wants"
 FORMULAS = "/srv/salt/formulas"
@@ -41,6 +41,8 @@ def node_files(
         files["etc/mysql/mariadb.conf.d/91-galera.cnf"] = NodeFile(_galera_configuration(plan, topology))
     if plan.runs("haproxy"):
         files["etc/haproxy/haproxy.cfg"] = NodeFile(_haproxy_configuration(plan, topology))
+    if plan.counts_packets:
+        files["etc/nftables.conf"] = NodeFile(_packet_filter())
     if plan.runs("ssh"):
         files["etc/ssh/ssh_host_ed25519_key"] = NodeFile(passwords.store_host_key, 0o600)
         files["etc/ssh/ssh_host_ed25519_key.pub"] = NodeFile(passwords.store_host_key_public)
@@ -151,6 +153,22 @@ innodb_autoinc_lock_mode = 2
 innodb_flush_log_at_trx_commit = 2
 # haproxy's health checks hang up before the handshake; they are no attack.
 max_connect_errors = 4294967295
+"""
+
+
+def _packet_filter() -> str:
+    """Counts what the upgrade node sends here: to the database, which is its right, and to anything else, which is not."""
+    return f"""#!/usr/sbin/nft -f
+flush ruleset
+table inet lab {{
+    counter database {{ }}
+    counter production {{ }}
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        ip saddr {UPGRADE_ADDRESS} tcp dport 3306 counter name database accept
+        ip saddr {UPGRADE_ADDRESS} counter name production
+    }}
+}}
 """
 
 

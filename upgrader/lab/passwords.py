@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from upgrader.errors import LabError
+from upgrader.lab.mitaka import identity, stacks
 from upgrader.lab.salt_keys import ssh_key_pair
 from upgrader.lab.services import SERVICES
 
@@ -35,17 +36,35 @@ class Passwords:
     cinder: str
     neutron: str
     heat: str
+    keystone_clone: str
+    glance_clone: str
+    cinder_clone: str
+    neutron_clone: str
+    heat_clone: str
+    keystone_upgrade: str
+    rabbitmq_cookie: str
 
     @property
     def services(self) -> dict[str, str]:
         """The password of each service's account on the database server."""
         return {service.name: getattr(self, service.name) for service in SERVICES}
 
+    @property
+    def clones(self) -> dict[str, str]:
+        """The password of each service's account for its clones."""
+        held = {service.name: getattr(self, f"{service.name}_clone", self.clone) for service in SERVICES}
+        return {**held, "nova": self.clone}
+
     def parameters(self) -> str:
         """The reclass class that holds them, in YAML (of which JSON is a part)."""
         values = {
             **{f"mysql_{service}_password": password for service, password in self.services.items()},
-            "mysql_nova_upgrade_password": self.clone,
+            **{f"mysql_{service}_upgrade_password": password for service, password in self.clones.items()},
+            "keystone_upgrade_password": self.keystone_upgrade,
+            "rabbitmq_secret_key": self.rabbitmq_cookie,
+            "rabbitmq_admin_password": self.openstack,
+            "heat_auth_encryption_key": stacks.ENCRYPTION_KEY,
+            "heat_domain_admin_password": identity.PASSWORD,
             "mysql_upgrade_admin_password": self.upgrader,
             "rabbitmq_openstack_password": self.openstack,
             "xtrabackup_client_private_key": self.backup_key,
@@ -71,6 +90,13 @@ def make_passwords() -> Passwords:
         cinder=_awkward(),
         neutron=_awkward(),
         heat=_awkward(),
+        keystone_clone=_awkward(),
+        glance_clone=_awkward(),
+        cinder_clone=_awkward(),
+        neutron_clone=_awkward(),
+        heat_clone=_awkward(),
+        keystone_upgrade=_awkward(),
+        rabbitmq_cookie=_plain(),
     )
 
 

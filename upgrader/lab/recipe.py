@@ -82,10 +82,11 @@ def lab_recipes() -> tuple[Recipe, ...]:
         _recipe("ocata", "Ocata nova and the Mitaka schemas", 850, "nova-cinder-neutron-py27.txt"),
         _recipe(
             "services",
-            "haproxy, RabbitMQ, the other services and their Mitaka schemas",
-            600,
+            "haproxy, RabbitMQ, the other services, their clients and their Mitaka schemas",
+            800,
             "keystone-glance-py27.txt",
             "heat-py27.txt",
+            "openstack-clients.txt",
         ),
         _recipe("bench", "Salt 3006 and 3007 for the functional tests", 600, "salt-3006.txt", "salt-3007.txt"),
     )

@@ -10,12 +10,15 @@ PREFIX = 24
 BRIDGE = "br0"
 # Where clients find the cluster: a node of its own stands in for the address that keepalived moves between database nodes.
 VIRTUAL_ADDRESS = "10.20.0.9"
+# The node that holds the copy, and the production nodes on which its packets are counted: there must be none.
+UPGRADE_ADDRESS = "10.20.0.12"
 
 
 @dataclass(frozen=True)
 class NodePlan:
     """One node: its address, the image layer it stands on, the units it starts and what of the host it may read.
 
+    A node that ``counts_packets`` is production's: its packet filter counts what comes from the upgrade node.
     The database server of a ``galera`` node is started by the lab, first the one that founds the cluster; at every later
     boot it starts by itself and joins.
     """
@@ -26,6 +29,7 @@ class NodePlan:
     units: tuple[str, ...] = ()
     shows_source: bool = False
     galera: bool = False
+    counts_packets: bool = False
 
     @property
     def minion_id(self) -> str:
@@ -76,8 +80,18 @@ NOVA = Topology(
             NodePlan(f"dbs0{n}", f"10.20.0.2{n}", "mariadb", ("salt-minion.service", "mariadb.service"), galera=True)
             for n in (1, 2, 3)
         ),
-        NodePlan("vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service",)),
-        NodePlan("upg01", "10.20.0.12", "ocata", ("salt-minion.service",)),
+        # Stands in for production's controllers: a real queue, and the addresses that a stray packet would go to.
+        NodePlan(
+            "ctl01",
+            "10.20.0.11",
+            "services",
+            ("rabbitmq-server.service", "nftables.service"),
+            counts_packets=True,
+        ),
+        NodePlan(
+            "vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service", "nftables.service"), counts_packets=True
+        ),
+        NodePlan("upg01", UPGRADE_ADDRESS, "services", ("salt-minion.service",)),
     ),
 )
 BENCH = Topology("bench", (NodePlan("bench01", "10.20.0.20", "bench", ("mariadb.service",), shows_source=True),))

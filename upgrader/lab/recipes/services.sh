@@ -20,6 +20,12 @@ environment() {  # NAME LOCK
 environment pike keystone-glance-py27.txt
 environment rocky heat-py27.txt
 
+# What asks the services: the session library that the verification uses, and the `openstack` command it is compared with.
+python3 -m venv /opt/clients
+/opt/clients/bin/pip install -q --no-compile -r "$build/openstack-clients.txt"
+/opt/clients/bin/python -m compileall -q /opt/clients/lib > /dev/null || true
+/opt/clients/bin/openstack --version
+
 # The wheels lack configuration files: they are in the sdists of the same versions.
 etc() {  # VENV SERVICE PACKAGE VERSION FOLDER_IN_SDIST FILE_THAT_MUST_BE_THERE
     mkdir -p "/tmp/sdist/$3" "/opt/$1/etc"

@@ -1,0 +1,187 @@
+"""The catalogue of a copied keystone: every endpoint leads to the copy's own node, and Ocata's services are all there.
+
+A cloned catalogue names production, so each client of the copy would verify production instead (facts/openstack.md, first
+hazard). Written by SQL into the clone, before any service of the copy starts; never used on a production database.
+"""
+
+import hashlib
+import json
+import typing
+from urllib.parse import urlsplit
+
+import upgrader_database
+
+INTERFACES = ("public", "internal", "admin")
+Answer = typing.Dict[str, typing.Any]
+
+
+class Entry(typing.NamedTuple):
+    """One service as Ocata's catalogue has it. ``port`` may differ for the admin interface."""
+
+    kind: str
+    name: str
+    port: int
+    path: str
+    admin_port: int
+
+
+def wanted(pillar: typing.Mapping[str, typing.Any]) -> typing.List[Entry]:
+    """Ocata's catalogue from where the services of this node listen (pillar ``<service>:<role>:bind``).
+
+    Types and paths as in facts/reference.md section 4. Identity is v3 alone, and nova's legacy v2 and cinder's v1 are not
+    wanted any more: Ocata serves neither unless it is asked to.
+    """
+
+    def port(default: int, *path: str) -> int:
+        value = pillar  # type: typing.Any
+        for word in path:
+            value = value.get(word) if isinstance(value, typing.Mapping) else None
+        return int(value or default)
+
+    public = port(5000, "keystone", "server", "bind", "public_port")
+    found = [
+        Entry("identity", "keystone", public, "/v3", port(35357, "keystone", "server", "bind", "private_port")),
+        _entry("image", "glance", port(9292, "glance", "server", "bind", "port"), ""),
+        _entry("compute", "nova", port(8774, "nova", "controller", "bind", "port"), "/v2.1/$(project_id)s"),
+        _entry("placement", "placement", port(8778, "nova", "controller", "placement", "bind", "port"), ""),
+        _entry("volumev2", "cinderv2", port(8776, "cinder", "controller", "bind", "port"), "/v2/$(project_id)s"),
+        _entry("volumev3", "cinderv3", port(8776, "cinder", "controller", "bind", "port"), "/v3/$(project_id)s"),
+        _entry("network", "neutron", port(9696, "neutron", "server", "bind", "port"), ""),
+        _entry("orchestration", "heat", port(8004, "heat", "server", "bind", "api", "port"), "/v1/$(project_id)s"),
+        _entry("cloudformation", "heat-cfn", port(8000, "heat", "server", "bind", "api_cfn", "port"), "/v1"),
+    ]
+    glare = (((pillar.get("glance") or {}).get("server") or {}).get("glare")) or {}
+    if glare.get("enabled"):
+        found.append(_entry("artifact", "glare", port(9494, "glance", "server", "glare", "bind", "port"), ""))
+    return found
+
+
+def _entry(kind: str, name: str, port: int, path: str) -> Entry:
+    return Entry(kind, name, port, path, port)
+
+
+def identity_of(*parts: str) -> str:
+    """An id that is the same on every run, in the form of keystone's own."""
+    return hashlib.md5("/".join(("upgrader",) + parts).encode("utf-8")).hexdigest()
+
+
+class Endpoint(typing.NamedTuple):
+    """A row of keystone's table ``endpoint`` with its service's type."""
+
+    identity: str
+    kind: str
+    interface: str
+    url: str
+    enabled: int
+    region: typing.Optional[str]
+
+
+def endpoints(connection: typing.Any, schema: str) -> typing.List[Endpoint]:
+    """Every endpoint of the copy."""
+    statement = (
+        "SELECT e.id, s.type, e.interface, e.url, e.enabled, e.region_id FROM {0}.endpoint e "
+        "JOIN {0}.service s ON s.id = e.service_id ORDER BY s.type, e.interface, e.id"
+    ).format(upgrader_database.identifier(schema))
+    return [Endpoint(*row) for row in upgrader_database.rows(connection, statement)]
+
+
+def strangers(found: typing.Iterable[Endpoint], own: typing.Iterable[str]) -> typing.List[str]:
+    """Endpoints that lead away from this node, switched-off ones too, as phrases."""
+    own = set(own)
+    return [
+        "endpoint {0} ({1} of {2}) leads to {3}".format(
+            endpoint.identity, endpoint.interface, endpoint.kind, urlsplit(endpoint.url).hostname or endpoint.url
+        )
+        for endpoint in found
+        if urlsplit(endpoint.url).hostname not in own
+    ]
+
+
+def plan(
+    found: typing.Sequence[Endpoint], entries: typing.Sequence[Entry], address: str
+) -> typing.Dict[str, typing.Any]:
+    """What is to be written: ``{endpoint id: (url, enabled)}`` for rows that are there, and the entries that are missing.
+
+    Of a wanted type one endpoint for each interface stays on, in the region it has; every other endpoint is switched off
+    and leads to this node like the rest, so that nothing in the table names production.
+    """
+    by_kind = {entry.kind: entry for entry in entries}
+    changes, kept = {}, {}  # type: typing.Dict[str, typing.Tuple[str, int]], typing.Dict[typing.Tuple[str, str], str]
+    for endpoint in sorted(found, key=lambda one: (not one.enabled, one.identity)):
+        entry = by_kind.get(endpoint.kind)
+        seat = (endpoint.kind, endpoint.interface)
+        if entry is not None and seat not in kept:
+            kept[seat] = endpoint.identity
+            target = (_url(entry, endpoint.interface, address), 1)
+        else:
+            target = (_moved(endpoint.url, address), 0)
+        if target != (endpoint.url, int(endpoint.enabled)):
+            changes[endpoint.identity] = target
+    missing = [
+        (entry, interface) for entry in entries for interface in INTERFACES if (entry.kind, interface) not in kept
+    ]
+    return {"changes": changes, "missing": missing}
+
+
+def _url(entry: Entry, interface: str, address: str) -> str:
+    port = entry.admin_port if interface == "admin" else entry.port
+    return "http://{0}:{1}{2}".format(address, port, entry.path)
+
+
+def _moved(url: str, address: str) -> str:
+    parts = urlsplit(url)
+    port = ":{0}".format(parts.port) if parts.port else ""
+    return "{0}://{1}{2}{3}".format(parts.scheme or "http", address, port, parts.path)
+
+
+def region_of(found: typing.Iterable[Endpoint]) -> typing.Optional[str]:
+    """The region of the identity endpoints, else of any."""
+    ordered = sorted(found, key=lambda endpoint: (endpoint.kind != "identity", not endpoint.enabled))
+    return next((endpoint.region for endpoint in ordered if endpoint.region), None)
+
+
+def write(connection: typing.Any, schema: str, entries: typing.Sequence[Entry], address: str) -> Answer:
+    """Make the copy's catalogue Ocata's, in one transaction; a second time there is nothing to do."""
+    name = upgrader_database.identifier(schema)
+    found = endpoints(connection, schema)
+    todo = plan(found, entries, address)
+    region = region_of(found)
+    cursor = connection.cursor()
+    try:
+        cursor.execute("START TRANSACTION")
+        for identity, (url, enabled) in sorted(todo["changes"].items()):
+            cursor.execute(
+                "UPDATE {0}.endpoint SET url = %s, enabled = %s WHERE id = %s".format(name), (url, enabled, identity)
+            )
+        for entry, interface in todo["missing"]:
+            service = _service(connection, cursor, name, entry)
+            cursor.execute(
+                "INSERT INTO {0}.endpoint (id, interface, service_id, url, extra, enabled, region_id) "
+                "VALUES (%s, %s, %s, %s, '{{}}', 1, %s)".format(name),
+                (
+                    identity_of("endpoint", entry.kind, interface), interface, service,
+                    _url(entry, interface, address), region,
+                ),
+            )  # fmt: skip
+        cursor.execute("COMMIT")
+    finally:
+        cursor.close()
+    return {
+        "changed": bool(todo["changes"] or todo["missing"]),
+        "moved": len(todo["changes"]),
+        "added": sorted({entry.name for entry, _ in todo["missing"]}),
+        "off": sorted({endpoint.kind for endpoint in found} - {entry.kind for entry in entries}),
+    }
+
+
+def _service(connection: typing.Any, cursor: typing.Any, name: str, entry: Entry) -> str:
+    held = upgrader_database.rows(connection, "SELECT id FROM {0}.service WHERE type = %s".format(name), (entry.kind,))
+    if held:
+        return str(held[0][0])
+    identity = identity_of("service", entry.kind)
+    extra = json.dumps({"name": entry.name, "description": "OpenStack {0}".format(entry.kind)})
+    cursor.execute(
+        "INSERT INTO {0}.service (id, type, enabled, extra) VALUES (%s, %s, 1, %s)".format(name),
+        (identity, entry.kind, extra),
+    )
+    return identity

@@ -1,0 +1,137 @@
+"""Configuration kept aside under an id: an archive with its own manifest, and the way back. Standard library only.
+
+An archive is never overwritten, and what is put back never destroys what is there: it is renamed to ``<path>.before-<id>``.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import typing
+
+ROOT = "/var/backups/upgrader"
+
+
+class KeptError(Exception):
+    """One sentence with the remedy."""
+
+
+class Kept(typing.NamedTuple):
+    """Where an archive is, and what it holds: ``{path: {relative name: what it is}}``."""
+
+    archive: str
+    sha256: str
+    taken_at: str
+    paths: typing.Dict[str, typing.Dict[str, str]]
+
+
+def listing(path: str) -> typing.Dict[str, str]:
+    """Every file below ``path`` (or the file itself, under "") as ``mode owner group digest``; empty when there is none."""
+    found = {}  # type: typing.Dict[str, str]
+    if os.path.islink(path) or os.path.isfile(path):
+        return {"": _one(path)}
+    for folder, names, files in os.walk(path):
+        for name in sorted(names + files):
+            whole = os.path.join(folder, name)
+            found[os.path.relpath(whole, path)] = _one(whole)
+    if os.path.isdir(path):
+        found["."] = _one(path)
+    return found
+
+
+def _one(path: str) -> str:
+    status = os.lstat(path)
+    if os.path.islink(path):
+        content = "-> " + os.readlink(path)
+    elif os.path.isdir(path):
+        content = "directory"
+    else:
+        with open(path, "rb") as opened:
+            content = hashlib.sha256(opened.read()).hexdigest()
+    return "{0:o} {1} {2} {3}".format(status.st_mode, status.st_uid, status.st_gid, content)
+
+
+def read(service: str, identity: str, root: str = ROOT) -> typing.Optional[Kept]:
+    """What was kept under this id, or None."""
+    path = _place(service, identity, root) + ".json"
+    if not os.path.exists(path):
+        return None
+    try:
+        with open(path, encoding="utf-8") as opened:
+            return Kept(**json.load(opened))
+    except (ValueError, TypeError) as error:
+        raise KeptError("{0} cannot be read ({1}): it is no manifest of upgrader's".format(path, error)) from None
+
+
+def keep(service: str, identity: str, paths: typing.Sequence[str], root: str = ROOT) -> Kept:
+    """Archive ``paths``; those that are not there are left out, and at least one must be."""
+    present = [path for path in paths if os.path.lexists(path)]
+    if not present:
+        raise KeptError("nothing to keep of {0}: none of {1} is there".format(service, ", ".join(paths)))
+    place = _place(service, identity, root)
+    os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+    os.chmod(root, 0o700)
+    held = {path: listing(path) for path in present}
+    partial = place + ".part"
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
+        with tarfile.open(fileobj=opened, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+            for path in present:
+                archive.add(path, arcname=path.lstrip("/"))
+        opened.flush()
+        os.fsync(opened.fileno())
+    kept = Kept(place + ".tar.gz", _digest(partial), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), held)
+    os.replace(partial, kept.archive)
+    manifest = place + ".json.part"
+    with open(os.open(manifest, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+        json.dump(kept._asdict(), opened, indent=1, sort_keys=True)
+        opened.flush()
+        os.fsync(opened.fileno())
+    os.replace(manifest, place + ".json")
+    return kept
+
+
+def differing(kept: Kept) -> typing.List[str]:
+    """The kept paths that are not as they were."""
+    return sorted(path for path, held in kept.paths.items() if listing(path) != held)
+
+
+def put_back(kept: Kept, identity: str) -> typing.List[str]:
+    """Put every path that differs back; what is there is moved aside first. Returns the paths that were put back."""
+    if _digest(kept.archive) != kept.sha256:
+        raise KeptError("{0} is not what was kept (its sha256 differs): nothing was put back".format(kept.archive))
+    todo = differing(kept)
+    for path in todo:
+        with tempfile.TemporaryDirectory(prefix=".upgrader-", dir=os.path.dirname(path)) as beside:
+            with tarfile.open(kept.archive) as archive:
+                inside = path.lstrip("/")
+                members = [m for m in archive.getmembers() if m.name == inside or m.name.startswith(inside + "/")]
+                archive.extractall(beside, members=members, numeric_owner=True)
+            if os.path.lexists(path):
+                _aside(path, identity)
+            os.rename(os.path.join(beside, inside), path)
+    return todo
+
+
+def _aside(path: str, identity: str) -> None:
+    target, number = "{0}.before-{1}".format(path, identity), 1
+    while os.path.lexists(target):
+        number += 1
+        target = "{0}.before-{1}.{2}".format(path, identity, number)
+    shutil.move(path, target)
+
+
+def _place(service: str, identity: str, root: str) -> str:
+    if not identity or not all(letter.isalnum() or letter in "-_." for letter in identity) or identity[0] == ".":
+        raise KeptError("{0!r} is no id to keep things under: use letters, digits, - and _".format(identity))
+    return os.path.join(root, service, identity)
+
+
+def _digest(path: str) -> str:
+    found = hashlib.sha256()
+    with open(path, "rb") as opened:
+        for block in iter(lambda: opened.read(1 << 20), b""):
+            found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,5 @@
+# Cinder, installed, configured and running.
+include:
+  - cinder.installed
+  - cinder.configured
+  - cinder.running

@@ -1,0 +1,5 @@
+# Glance, installed, configured and running.
+include:
+  - glance.installed
+  - glance.configured
+  - glance.running

@@ -1,0 +1,5 @@
+# Heat, installed, configured and running.
+include:
+  - heat.installed
+  - heat.configured
+  - heat.running

@@ -1,0 +1,5 @@
+# Keystone, installed, configured and running.
+include:
+  - keystone.installed
+  - keystone.configured
+  - keystone.running

@@ -1,0 +1,5 @@
+# Neutron, installed, configured and running.
+include:
+  - neutron.installed
+  - neutron.configured
+  - neutron.running

@@ -1,0 +1,4 @@
+# Rabbitmq serves where its pillar says. Changes nothing.
+rabbitmq_verified:
+  upgrader_serving.verified:
+    - name: rabbitmq
