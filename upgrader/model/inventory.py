@@ -5,6 +5,8 @@ Files can be overlaid with texts that are not on disk yet: so it is known what a
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -17,7 +19,6 @@ import yaml
 from reclass.core import Core
 from reclass.settings import Settings
 from reclass.storage.common import NameMangler
-from reclass.storage.memcache_proxy import MemcacheProxy
 from reclass.storage.yaml_fs import ExternalNodeStorage
 from reclass.storage.yamldata import YamlData
 
@@ -26,6 +27,8 @@ from upgrader.model.place import Place
 
 ROUNDS = 50
 UNDEFINED = "<undefined>"
+STAND_INS = "__stand_ins__"
+"""A class that every node gets first while references are collected; reclass 2.0.0 cannot take them as input data."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCHEME = re.compile(r"^\w+://")
 
@@ -70,6 +73,8 @@ class _Storage(ExternalNodeStorage):
         composed = bool(place.options.get("compose_node_name"))
         super().__init__(str(place.nodes), str(place.classes), composed)
         self.texts = {str(path): text for path, text in texts.items()}
+        self.stand_ins: dict[str, Any] = {}
+        self._entities: dict[str, Any] = {}
         mangle = NameMangler.composed_nodes if composed else NameMangler.nodes
         for path in texts:
             for folder, known, mangler in (
@@ -90,12 +95,22 @@ class _Storage(ExternalNodeStorage):
         return self._entity(self.nodes_uri, self._nodes[name], name, settings)
 
     def get_class(self, name: str, environment: Any, settings: Any) -> Any:
+        if name == STAND_INS:
+            data = YamlData("stand-ins")
+            data._data = {"parameters": self.stand_ins}
+            return data.get_entity(name, name, settings)
         if name not in self._classes:
             raise reclass.errors.ClassNotFound(self.name, name, self.classes_uri)
         return self._entity(self.classes_uri, self._classes[name], name, settings)
 
     def _entity(self, folder: str, inside: str, name: str, settings: Any) -> Any:
+        """Read once: reclass copies what it merges."""
         path = os.path.join(folder, inside)
+        if path not in self._entities:
+            self._entities[path] = self._read(path, inside, name, settings)
+        return self._entities[path]
+
+    def _read(self, path: str, inside: str, name: str, settings: Any) -> Any:
         data = YamlData(f"yaml_fs://{path}")
         data._data = read_mapping(path, self.texts.get(path))
         try:
@@ -107,7 +122,7 @@ class _Storage(ExternalNodeStorage):
 def read_mapping(path: str, text: str | None = None) -> dict[str, Any]:
     """What a file of the model holds; BadFile says why it cannot be read. The path of a YAML error comes with its line."""
     try:
-        held = yaml.load(text if text is not None else Path(path).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  safe loaders
+        held = yaml.load(text if text is not None else Path(path).read_text(encoding="utf-8"), Loader=_LOADER)
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(path, f"it cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
     except yaml.YAMLError as error:
@@ -130,9 +145,10 @@ class Inventory:
         try:
             self._storage = _Storage(self.place, self.texts)
         except (reclass.errors.ReclassException, OSError) as error:
-            said = " ".join((error.message if isinstance(error, reclass.errors.ReclassException) else str(error)).split())
+            said = " ".join(
+                (error.message if isinstance(error, reclass.errors.ReclassException) else str(error)).split()
+            )
             raise Refused(f"the model cannot be read: {said}; correct it, then run the command again") from None
-        self._cached = MemcacheProxy(self._storage)
         self.nodes: dict[str, Path] = self._storage.files("nodes")
         self.classes: dict[str, Path] = self._storage.files("classes")
 
@@ -156,13 +172,14 @@ class Inventory:
         problems: list[tuple[str, str]] = []
         for _ in range(ROUNDS):
             try:
-                found = self._core(given, ignored).nodeinfo(node)
+                found = self._nodeinfo(node, given, ignored)
             except reclass.errors.ClassNotFound as error:
                 problems.append((_file(error.uri), f"it includes class {error.name}, which no file holds"))
                 ignored.append(error.name)
             except (reclass.errors.ResolveErrorList, reclass.errors.ResolveError) as error:
                 fresh = [_unresolved(one) for one in getattr(error, "resolve_errors", [error])]
-                if not all([_define(given, reference) for reference in {one.reference for one in fresh}]):
+                defined = [_define(given, reference) for reference in {one.reference for one in fresh}]
+                if not all(defined):
                     problems += [(one.file, _endless(one)) for one in fresh]
                     break
                 unresolved += fresh
@@ -170,10 +187,11 @@ class Inventory:
                 problems.append(_told(error, str(self.nodes.get(node, ""))))
                 break
             else:
-                return Rendered(node, found["parameters"], tuple(found["classes"]), tuple(unresolved), tuple(problems))
+                classes = tuple(name for name in found["classes"] if name != STAND_INS)
+                return Rendered(node, found["parameters"], classes, tuple(unresolved), tuple(problems))
         return Rendered(node, None, (), tuple(unresolved), tuple(problems))
 
-    def _core(self, given: Mapping[str, Any], ignored: list[str]) -> Core:
+    def _nodeinfo(self, node: str, given: Mapping[str, Any], ignored: list[str]) -> Any:
         options = dict(self.place.options)
         if ignored and not options.get("ignore_class_notfound"):
             options |= {
@@ -181,7 +199,11 @@ class Inventory:
                 "ignore_class_notfound_warning": False,
                 "ignore_class_notfound_regexp": [f"{re.escape(name)}$" for name in ignored],
             }
-        return Core(self._cached, options.get("class_mappings"), Settings(options), input_data=given or None)
+        self._storage.stand_ins = dict(given)
+        mappings = [*([f"* {STAND_INS}"] if given else []), *(options.get("class_mappings") or [])]
+        # reclass warns there of undefined references that something overrides: nobody misses those.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return Core(self._storage, mappings, Settings(options)).nodeinfo(node)
 
 
 def _file(uri: Any) -> str:
@@ -214,7 +236,7 @@ def _told(error: Exception, node_file: str) -> tuple[str, str]:
     if isinstance(error, BadFile):
         return error.path, str(error)
     file = _file(getattr(error, "uri", "")) or node_file
-    key = f" at {error.context}" if getattr(error, "context", None) else ""
+    key = f" at {getattr(error, 'context', '')}" if getattr(error, "context", None) else ""
     if isinstance(error, reclass.errors.ParseError):
         return file, f"the value{key} is no valid reference; write \\${{ where a value holds ${{"
     if isinstance(error, reclass.errors.InterpolationError):

@@ -43,7 +43,9 @@ def find_place(salt_config: Path) -> Place:
     pattern = main.get("default_include") or "master.d/*.conf"
     for path in (salt_config, *sorted(salt_config.parent.glob(str(pattern)))):
         merged |= _mapping(path)
-    found = [entry["reclass"] for entry in merged.get("ext_pillar") or [] if isinstance(entry, dict) and "reclass" in entry]
+    found = [
+        entry["reclass"] for entry in merged.get("ext_pillar") or [] if isinstance(entry, dict) and "reclass" in entry
+    ]
     if not found or not isinstance(found[0], dict):
         raise UsageError(f"{salt_config} names no reclass inventory under ext_pillar; {NAME_IT}")
     return _place(found[0], str(salt_config), _minion_id(salt_config.with_name("minion")))
@@ -59,7 +61,9 @@ def _minion_id(minion: Path) -> str:
 def _place(options: Mapping[str, Any], where: str, master: str = "") -> Place:
     storage = options.get("storage_type", STORAGE)
     if storage != STORAGE:
-        raise UsageError(f"{where}: reclass reads its inventory from {storage}, and only files can be read here; {NAME_IT}")
+        raise UsageError(
+            f"{where}: reclass reads its inventory from {storage}, and only files can be read here; {NAME_IT}"
+        )
     base = Path(str(options.get("inventory_base_uri", "/etc/reclass")))
     nodes, classes = (
         base / Path(str(options.get(f"{kind}_uri") or kind)).expanduser() for kind in ("nodes", "classes")

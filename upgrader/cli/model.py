@@ -1,0 +1,119 @@
+"""``upgrader model``: say what the reclass model lacks for the upgrade, and add the includes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from upgrader.cli.settings import Settings, new_run_id
+from upgrader.errors import Refused
+from upgrader.model.inventory import Inventory
+from upgrader.model.place import Place, find_place, place_at
+from upgrader.model.survey import Finding, Survey, survey
+from upgrader.model.writing import write
+from upgrader.report import document
+from upgrader.report import model as report
+
+INVENTORY = click.option(
+    "--inventory",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder that holds nodes/ and classes/.  [default: where the Salt master's ext_pillar says]",
+)
+OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the result on stdout.",
+)
+
+
+@click.group("model")
+def model() -> None:
+    """Check the reclass model: what the upgrade needs, in which file which class has to be included."""
+
+
+@model.command()
+@INVENTORY
+@OUTPUT
+@click.pass_obj
+def check(settings: Settings, inventory: Path | None, output: str) -> None:
+    """Say what is missing, per node, and in which file which class or parameter belongs. Changes nothing.
+
+    Exit code 3 when something is missing. Reads files only; no node is asked.
+    """
+    held = Inventory(_place(settings, inventory))
+    found = survey(held)
+    if output == "json":
+        click.echo(document.render(report.check_document(held, found)))
+    else:
+        click.echo(report.check_text(held, found))
+    if found.findings:
+        raise Refused(f"the model is incomplete: {report.summary(found)}; 'upgrader model prepare' adds the includes")
+
+
+@model.command()
+@INVENTORY
+@click.option("--write", "do_write", is_flag=True, help="Write what the diff shows. Without it nothing is touched.")
+@OUTPUT
+@click.pass_obj
+def prepare(settings: Settings, inventory: Path | None, do_write: bool, output: str) -> None:
+    """Show the includes that the model needs, as a diff; with --write, add them.
+
+    Every other byte of your files stays. Passwords and addresses are yours to define: what has to be defined by hand is
+    listed, and nothing is written as long as a node would lose its pillar without it.
+    """
+    place = _place(settings, inventory)
+    held = Inventory(place)
+    found = survey(held)
+    if found.prefix is None:
+        raise Refused("; ".join(f"{one.what}: {one.remedy}" for one in found.findings if one.kind == "unreachable"))
+    left = [one for one in found.findings if not _solved(one, found)]
+    written = _write(settings, place, found, left) if do_write and found.edits else ""
+    if output == "json":
+        click.echo(document.render(report.prepare_document(held, found, left, written)))
+    else:
+        click.echo(report.prepare_text(found, left, written))
+
+
+def _place(settings: Settings, inventory: Path | None) -> Place:
+    return place_at(inventory) if inventory is not None else find_place(settings.salt_config)
+
+
+def _solved(finding: Finding, found: Survey) -> bool:
+    """Whether the edits do away with it: an include or a file that is among them."""
+    text = found.edits.get(Path(finding.file), (None, ""))[1] if finding.file else ""
+    return (finding.kind == "class" and finding.name in text) or (finding.kind == "file" and bool(text))
+
+
+def _write(settings: Settings, place: Place, found: Survey, left: list[Finding]) -> str:
+    """Where the originals are. Refused before anything is written when the result would not render."""
+    lacking = [one for one in left if one.kind in ("parameter", "render") and _would_break(one, found)]
+    if lacking:
+        told = "; ".join(f"{one.remedy} ({one.file})" for one in lacking)
+        raise Refused(f"nothing was written, because nodes would lose their pillar; first {told}")
+    keep = settings.state_dir / "model" / new_run_id()
+    write(found.edits, keep, lambda: _worse(place, found))
+    return str(keep)
+
+
+def _would_break(finding: Finding, found: Survey) -> bool:
+    """A node that does not render today is not made worse; one that does, or that is new, is."""
+    return any(node not in found.unsound_before for node in finding.nodes)
+
+
+def _worse(place: Place, found: Survey) -> str:
+    """Every node that rendered before must render now."""
+    held = Inventory(place)
+    for node in sorted(held.nodes):
+        if node in found.unsound_before:
+            continue
+        after = held.render(node)
+        if not after.sound:
+            first = [what for _, what in after.problems] + [
+                f"${{{one.reference}}} is defined nowhere" for one in after.unresolved
+            ]
+            return f"{node} does not render with the includes ({first[0]})"
+    return ""
