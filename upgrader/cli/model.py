@@ -9,6 +9,7 @@ import click
 from upgrader.cli.settings import Settings, new_run_id
 from upgrader.errors import Refused
 from upgrader.model.inventory import Inventory
+from upgrader.model.needs import STAGES
 from upgrader.model.place import Place, find_place, place_at
 from upgrader.model.survey import Finding, Survey, survey
 from upgrader.model.writing import write
@@ -19,6 +20,9 @@ INVENTORY = click.option(
     "--inventory",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder that holds nodes/ and classes/.  [default: where the Salt master's ext_pillar says]",
+)
+STAGE = click.option(
+    "--stage", type=click.Choice(STAGES), help="Only what this stage needs.  [default: what every stage needs]"
 )
 OUTPUT = click.option(
     "-o",
@@ -37,15 +41,16 @@ def model() -> None:
 
 @model.command()
 @INVENTORY
+@STAGE
 @OUTPUT
 @click.pass_obj
-def check(settings: Settings, inventory: Path | None, output: str) -> None:
+def check(settings: Settings, inventory: Path | None, stage: str | None, output: str) -> None:
     """Say what is missing, per node, and in which file which class or parameter belongs. Changes nothing.
 
     Exit code 3 when something is missing. Reads files only; no node is asked.
     """
     held = Inventory(_place(settings, inventory))
-    found = survey(held)
+    found = survey(held, (stage,) if stage else STAGES)
     if output == "json":
         click.echo(document.render(report.check_document(held, found)))
     else:
@@ -56,18 +61,20 @@ def check(settings: Settings, inventory: Path | None, output: str) -> None:
 
 @model.command()
 @INVENTORY
+@STAGE
 @click.option("--write", "do_write", is_flag=True, help="Write what the diff shows. Without it nothing is touched.")
 @OUTPUT
 @click.pass_obj
-def prepare(settings: Settings, inventory: Path | None, do_write: bool, output: str) -> None:
+def prepare(settings: Settings, inventory: Path | None, stage: str | None, do_write: bool, output: str) -> None:
     """Show the includes that the model needs, as a diff; with --write, add them.
 
-    Every other byte of your files stays. Passwords and addresses are yours to define: what has to be defined by hand is
+    Every other byte of your files stays. Includes for the real upgrade change what Salt does to production: before a
+    rehearsal, use --stage test-upgrade. Passwords and addresses are yours to define: what has to be defined by hand is
     listed, and nothing is written as long as a node would lose its pillar without it.
     """
     place = _place(settings, inventory)
     held = Inventory(place)
-    found = survey(held)
+    found = survey(held, (stage,) if stage else STAGES)
     if found.prefix is None:
         raise Refused("; ".join(f"{one.what}: {one.remedy}" for one in found.findings if one.kind == "unreachable"))
     left = [one for one in found.findings if not _solved(one, found)]
@@ -75,7 +82,7 @@ def prepare(settings: Settings, inventory: Path | None, do_write: bool, output: 
     if output == "json":
         click.echo(document.render(report.prepare_document(held, found, left, written)))
     else:
-        click.echo(report.prepare_text(found, left, written))
+        click.echo(report.prepare_text(held, found, left, written))
 
 
 def _place(settings: Settings, inventory: Path | None) -> Place:

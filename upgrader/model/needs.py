@@ -11,7 +11,8 @@ import upgrader_required
 
 MASTER, BACKUP, DATABASE, UPGRADE = "master", "backup", "database", "upgrade"
 CONTROL, COMPUTE, KVM, IDENTITY, STORAGE = "control", "compute", "kvm", "identity", "storage"
-REHEARSAL, REAL = "rehearsal", "real upgrade"
+REHEARSAL, REAL = "test-upgrade", "real-upgrade"
+STAGES = (REHEARSAL, REAL)
 ANCHOR = "upgrader.cloud"
 """The class by which one sees under which name, and whether at all, our classes are reachable."""
 SINGLE = "openstack.upgrade.single"
@@ -99,6 +100,11 @@ EXAMPLES: Mapping[str, str] = {
     "xtrabackup_client_public_key": "an ssh key made for this, public part",
     "xtrabackup_server_host_key": "the backup node's ssh host key",
     "cluster_public_protocol": "https",
+    "cluster_local_address": "the node's own address",
+    "rabbitmq_secret_key": "a long random text",
+    "horizon_secret_key": "a long random text",
+    "openstack_upgrade_node01_hostname": "upg01",
+    "openstack_upgrade_node01_address": "the upgrade node's address",
 }
 """What belongs into a parameter of our classes; a name that ends in _password needs no explanation."""
 
@@ -130,7 +136,8 @@ def roles(pillars: Mapping[str, Mapping[str, Any]], master: str) -> dict[str, tu
             sorted(n for n, pillar in pillars.items() if any(upgrader_pillar.value(pillar, key) for key in keys))
         )
 
-    masters = (master,) if master in pillars else having("salt:master") or having("reclass:storage")[:1]
+    named = tuple(sorted(node for node in pillars if node.startswith("cfg")))
+    masters = (master,) if master in pillars else having("salt:master") or having("reclass:storage") or named
     said = upgrader_pillar.value(pillars[masters[0]], "upgrader:nodes", {}) if masters else {}
     said = said if isinstance(said, dict) else {}
 

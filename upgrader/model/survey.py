@@ -6,7 +6,7 @@ classes need and nobody defines are known beforehand: a pillar with one unresolv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from upgrader.content import RECLASS_CLASSES
 from upgrader.errors import Refused
 from upgrader.model import needs, remarks, targets
 from upgrader.model.include import with_classes
-from upgrader.model.inventory import Inventory, Rendered
+from upgrader.model.inventory import Inventory, Rendered, Unresolved
 from upgrader.model.needs import NEEDS, REHEARSAL, UPGRADE, Need
 
 PER_NODE = ("single_address", "cluster_local_address")
@@ -50,24 +50,25 @@ class Survey:
     unsound_before: frozenset[str]
 
 
-def survey(inventory: Inventory, master: str = "") -> Survey:
-    """Render every node, see what each role lacks, and render again with what would be added."""
+def survey(inventory: Inventory, stages: Sequence[str] = needs.STAGES) -> Survey:
+    """Render every node, see what each role lacks for these stages, and render again with what would be added."""
     before = {node: inventory.render(node) for node in sorted(inventory.nodes)}
     pillars = {node: found.pillar for node, found in before.items() if found.pillar is not None}
-    held = needs.roles(pillars, master or inventory.place.master)
-    findings = [*_broken(before), *_unheld(held)]
+    held = needs.roles(pillars, inventory.place.master)
+    findings = [*_broken(inventory, before), *_unheld(held)]
     prefix = remarks.reach(inventory)
     unsound = frozenset(node for node, found in before.items() if not found.sound)
     if prefix is None:
         return Survey(held, (*findings, _unreachable(inventory)), (), {}, None, unsound)
-    wanted = _lacking(before, held, prefix)
+    wanted = [found for found in _lacking(before, held, prefix) if found[0].stage in stages]
     planned = targets.plan(inventory, before, held, prefix, [(need, nodes) for need, nodes, _ in wanted])
     findings += _of_classes(wanted, planned, prefix)
     findings += [Finding("file", (), what, remedy, str(path)) for path, what, remedy in planned.told]
     texts, refused = _texts(inventory, planned)
     findings += refused
-    after = _after(inventory, texts, planned, before, held)
-    findings += _parameters(inventory, before, after, held)
+    changed, after = _after(inventory, texts, planned, before, held)
+    named = {**held, UPGRADE: held[UPGRADE] or planned.virtual}
+    findings += _parameters(changed, before, after, named)
     findings += _keys(after, (*held[UPGRADE], *planned.virtual))
     findings += _dangers({**before, **after}, held)
     notes = (*remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
@@ -96,27 +97,24 @@ def _unreachable(inventory: Inventory) -> Finding:
     )
 
 
-def _broken(before: Mapping[str, Rendered]) -> Iterable[Finding]:
+def _broken(inventory: Inventory, before: Mapping[str, Rendered]) -> Iterable[Finding]:
     """What does not render today, each thing once with the nodes it breaks."""
     problems: dict[tuple[str, str], list[str]] = {}
-    lost: dict[tuple[str, str, str], list[str]] = {}
+    lost: dict[str, dict[str, Unresolved]] = {}
     for node, found in before.items():
         for file, what in found.problems:
             problems.setdefault((file, what), []).append(node)
         for one in found.unresolved:
-            lost.setdefault((one.file, one.reference, one.key), []).append(node)
+            lost.setdefault(one.reference, {}).setdefault(node, one)
     for (file, what), nodes in problems.items():
-        remedy = "write that class, correct the name, or take the include out" if "includes class" in what else ""
-        yield Finding("render", tuple(nodes), f"{file}: {what}", remedy or "correct the file", file)
-    for (file, reference, key), nodes in lost.items():
-        yield Finding(
-            "render",
-            tuple(nodes),
-            f"{file}: ${{{reference}}} at {key} is defined nowhere",
-            f"define parameter {reference} for these nodes",
-            file,
-            reference,
-        )
+        missing = "includes class" in what
+        remedy = "write that class, correct its name, or take the include out" if missing else "then check again"
+        yield Finding("render", tuple(nodes), what, remedy, file)
+    for reference, users in lost.items():
+        one = next(iter(users.values()))
+        home = targets.home(inventory, before, before, tuple(users))
+        what = f"{reference} is defined nowhere, and {one.key} in {one.file} refers to it"
+        yield Finding("render", tuple(users), what, f"define {reference}", str(home), reference)
 
 
 Lacking = tuple[Need, tuple[str, ...], tuple[str, ...]]
@@ -172,18 +170,18 @@ def _after(
     planned: targets.Planned,
     before: Mapping[str, Rendered],
     held: Mapping[str, tuple[str, ...]],
-) -> dict[str, Rendered]:
-    """Every node that the changes touch, rendered with them; the upgrade node always."""
+) -> tuple[Inventory, dict[str, Rendered]]:
+    """The model with the changes, and every node that the changes touch, rendered with them; the upgrade node always."""
     if not (texts or planned.virtual):
-        return {node: before[node] for node in held[UPGRADE]}
+        return inventory, {node: before[node] for node in held[UPGRADE]}
     changed = Inventory(inventory.place, {**texts, **planned.stand_ins})
     touched = {node for found in planned.targets.values() for target in found for node in target.nodes}
     names = sorted({*touched, *held[UPGRADE], *planned.virtual} & set(changed.nodes))
-    return {node: changed.render(node) for node in names}
+    return changed, {node: changed.render(node) for node in names}
 
 
 def _parameters(
-    inventory: Inventory,
+    changed: Inventory,
     before: Mapping[str, Rendered],
     after: Mapping[str, Rendered],
     held: Mapping[str, tuple[str, ...]],
@@ -192,27 +190,17 @@ def _parameters(
     needing: dict[str, list[str]] = {}
     for node, found in after.items():
         known = {one.reference for one in before[node].unresolved} if node in before else set()
-        for one in found.unresolved:
-            if one.reference not in known and node not in needing.setdefault(one.reference, []):
-                needing[one.reference].append(node)
+        for reference in dict.fromkeys(one.reference for one in found.unresolved if one.reference not in known):
+            needing.setdefault(reference, []).append(node)
+        old = before[node].problems if node in before else ()
+        for where, what in (problem for problem in found.problems if problem not in old):
+            yield Finding("render", (node,), f"with the classes added, {what}", "correct it first", where)
     for reference, nodes in sorted(needing.items()):
         name = reference.rpartition(":")[2]
-        homes = [(node, (node,)) for node in nodes] if name in PER_NODE else [(nodes[0], tuple(nodes))]
-        for _, group in homes:
-            file = targets.home(inventory, before, after, group, alone=name in PER_NODE)
-            yield Finding(
-                "parameter",
-                group,
-                f"{reference} is defined nowhere",
-                f"define {reference}: {needs.example(name, held)}",
-                str(file),
-                reference,
-            )
-    for node, found in after.items():
-        old = before[node].problems if node in before else ()
-        for file, what in found.problems:
-            if (file, what) not in old:
-                yield Finding("render", (node,), f"{file}: with the classes added, {what}", "correct it first", file)
+        what = f"defined nowhere; write there {needs.example(name, held)}"
+        for group in [(node,) for node in nodes] if name in PER_NODE else [tuple(nodes)]:
+            file = targets.home(changed, before, after, group, alone=name in PER_NODE)
+            yield Finding("parameter", group, what, f"define {reference}", str(file), reference)
 
 
 def _keys(after: Mapping[str, Rendered], nodes: Iterable[str]) -> Iterable[Finding]:

@@ -75,24 +75,33 @@ def plan(
 def _targets(
     inventory: Inventory, before: Mapping[str, Rendered], role: Sequence[str], nodes: Sequence[str]
 ) -> Iterable[Target]:
-    """One class that is exactly these nodes' own, when there are several or their files are generated; else each file."""
-    if not nodes:
-        return
-    written = any(generated(inventory, before, node) for node in nodes)
-    own = _own_class(inventory, before, role) if set(nodes) == set(role) and (len(nodes) > 1 or written) else None
-    if own is not None:
-        yield Target(own, tuple(nodes))
-        return
-    for node in nodes:
-        yield Target(None if generated(inventory, before, node) else inventory.nodes[node], (node,))
+    """Classes that are these nodes' own, when there are several nodes or their files are generated; else each file."""
+    left = list(nodes)
+    while left:
+        node = left[0]
+        written = generated(inventory, before, node)
+        own, having = _own_class(inventory, before, node, set(nodes) if set(nodes) == set(role) else {node})
+        group = [one for one in left if one in having] if own and (written or len(having) > 1) else [node]
+        path = own if own and (written or len(having) > 1) else None if written else inventory.nodes[node]
+        yield Target(path, tuple(group))
+        left = [one for one in left if one not in group]
 
 
-def _own_class(inventory: Inventory, before: Mapping[str, Rendered], nodes: Sequence[str]) -> Path | None:
-    for name in reversed(before[nodes[0]].classes):
-        having = {node for node, found in before.items() if name in found.classes}
-        if name.startswith(CLUSTER) and name in inventory.classes and having == set(nodes):
-            return inventory.classes[name]
-    return None
+def _own_class(
+    inventory: Inventory, before: Mapping[str, Rendered], node: str, allowed: set[str]
+) -> tuple[Path | None, set[str]]:
+    """The cluster's class of ``node`` that the most of ``allowed`` and nobody else has; the last one of several."""
+    best: tuple[Path | None, set[str]] = (None, set())
+    for name in before[node].classes:
+        having = {other for other, found in before.items() if name in found.classes or _names(inventory, found, name)}
+        if name.startswith(CLUSTER) and name in inventory.classes and having <= allowed and len(having) >= len(best[1]):
+            best = (inventory.classes[name], having)
+    return best
+
+
+def _names(inventory: Inventory, found: Rendered, name: str) -> bool:
+    """Whether a node that cannot be rendered includes a class by name, as far as its own file tells."""
+    return found.pillar is None and name in inventory.included(inventory.nodes[found.node])
 
 
 def generated(inventory: Inventory, before: Mapping[str, Rendered], node: str) -> bool:
@@ -108,21 +117,25 @@ def generated(inventory: Inventory, before: Mapping[str, Rendered], node: str) -
 
 
 def home(
-    inventory: Inventory,
+    changed: Inventory,
     before: Mapping[str, Rendered],
     after: Mapping[str, Rendered],
     nodes: Sequence[str],
     alone: bool = False,
-) -> Path | str:
+) -> Path:
     """Where to define a parameter: the cluster's class that all these nodes have and the fewest others, or the node's file."""
     spread = {node: set(found.classes) for node, found in {**before, **after}.items()}
     common = set.intersection(*(spread[node] for node in nodes)) if not alone else set()
-    fitting = [name for name in after[nodes[0]].classes if name in common and name.startswith(CLUSTER)]
+    fitting = [
+        name
+        for name in after[nodes[0]].classes
+        if name in common and name.startswith(CLUSTER) and name in changed.classes
+    ]
     if fitting:
         order = {name: (sum(name in held for held in spread.values()), -place) for place, name in enumerate(fitting)}
         best = min(fitting, key=lambda name: order[name])
-        return inventory.classes.get(best, Path(best))
-    return inventory.nodes.get(nodes[0]) or inventory.place.nodes / f"{nodes[0]}.yml"
+        return changed.classes[best]
+    return changed.nodes[nodes[0]]
 
 
 def _make_upgrade_node(
@@ -131,7 +144,7 @@ def _make_upgrade_node(
     """The file of upg01; where state reclass writes node files, the class that the generated file will name."""
     master = held[needs.MASTER][0] if held[needs.MASTER] else ""
     pillar = (before[master].pillar if master else None) or {}
-    includes = [*_common(inventory, before), prefix + SINGLE]
+    includes = [*_common(inventory, before, held), prefix + SINGLE]
     text = MADE.format(includes="\n".join(f"- {name}" for name in includes))
     listed = upgrader_pillar.value(pillar, "upgrader:nodes:upgrade", [])
     domain = master.partition(".")[2] or "local"
@@ -165,9 +178,11 @@ def _make_upgrade_node(
     planned.virtual = (node,)
 
 
-def _common(inventory: Inventory, before: Mapping[str, Rendered]) -> list[str]:
-    """The cluster's classes that every node has, without those that another of them includes anyway."""
-    found = [set(one.classes) for one in before.values() if one.pillar is not None]
+def _common(inventory: Inventory, before: Mapping[str, Rendered], held: Held) -> list[str]:
+    """The cluster's classes that controllers and database nodes have (all nodes, where the model has no controller),
+    without those that another of them includes anyway."""
+    nodes = [*held[needs.CONTROL], *held[needs.DATABASE]] if held[needs.CONTROL] else list(before)
+    found = [set(before[node].classes) for node in nodes if before[node].pillar is not None]
     shared = {name for name in (set.intersection(*found) if found else set()) if name.startswith(CLUSTER)}
     covered = {name for other in shared for name in inventory.included(inventory.classes[other])}
     return sorted(shared - covered)

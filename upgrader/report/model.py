@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from upgrader.model.inventory import Inventory
+from upgrader.model.needs import REHEARSAL
 from upgrader.model.survey import Finding, Survey
 from upgrader.report.wording import short
 
@@ -22,25 +26,44 @@ _HARMLESS = re.compile(
 
 
 def check_text(inventory: Inventory, found: Survey) -> str:
-    """A block per node: what is missing, then where to write it. What concerns several nodes is told once."""
-    lines = [f"model: {inventory.place.nodes}, {inventory.place.classes}", "", roles_text(found), ""]
-    groups: dict[str, list[Finding]] = {}
-    for finding in found.findings:
-        groups.setdefault(", ".join(map(short, finding.nodes)) or ALL, []).append(finding)
-    for group, findings in groups.items():
-        lines.append(f"{group}:")
-        for finding in findings:
-            later = "" if finding.stage == "rehearsal" else f" (for the {finding.stage})"
-            lines += _wrapped(f"- {finding.what}{later}", "  ")
-            lines += _wrapped(f"{_where(finding)}{finding.remedy}", "      ")
-        lines.append("")
+    """A table per node, or per group of nodes that lack the same: what, into which file, and what to write there."""
+    base = _base(inventory)
+    lines = [f"model: {base}", "", roles_text(found), ""]
+    for group, findings in _grouped(found.findings).items():
+        lines += [f"{group}:", _table(findings, base), ""]
     for note in found.notes:
         lines += _wrapped(f"note: {note}", "")
-    if not found.findings:
-        lines.append("nothing is missing")
-    else:
-        lines.append(summary(found))
-    return "\n".join(lines)
+    return "\n".join([*lines, summary(found) if found.findings else "nothing is missing"])
+
+
+def _grouped(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda one: one.nodes):
+        groups.setdefault(", ".join(map(short, finding.nodes)) or ALL, []).append(finding)
+    return groups
+
+
+def _table(findings: Iterable[Finding], base: str) -> str:
+    """File by file: what to do there, and why."""
+    files: dict[str, list[tuple[str, str]]] = {}
+    for one in findings:
+        why = _relative(one.what, base) + ("" if one.stage == REHEARSAL else f" ({one.stage})")
+        row = (_relative(one.remedy, base), "\n".join(_wrapped(why, "", 60)))
+        files.setdefault(_relative(one.file, base) or "by hand", []).append(row)
+    tables = (
+        f"{file}\n{textwrap.indent(tabulate(rows, tablefmt='plain', disable_numparse=True), '  ')}"
+        for file, rows in files.items()
+    )
+    return textwrap.indent("\n".join(tables), "  ")
+
+
+def _base(inventory: Inventory) -> str:
+    """The folder that the model's two folders have in common; the root when there is none."""
+    return os.path.commonpath([inventory.place.nodes, inventory.place.classes])
+
+
+def _relative(text: str, base: str) -> str:
+    return text.replace(base.rstrip("/") + "/", "") if len(base) > 1 else text
 
 
 def roles_text(found: Survey) -> str:
@@ -55,15 +78,11 @@ def summary(found: Survey) -> str:
     return "1 thing is missing or wrong" if number == 1 else f"{number} things are missing or wrong"
 
 
-def _where(finding: Finding) -> str:
-    return f"{finding.file}: " if finding.file else ""
-
-
-def _wrapped(text: str, indent: str) -> Iterable[str]:
+def _wrapped(text: str, indent: str, width: int = 100) -> list[str]:
     """Long words stay whole: paths and class names are there to be copied."""
     deeper = indent + ("  " if text.startswith("- ") else "")
     return textwrap.wrap(
-        text, 100, initial_indent=indent, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=indent, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
     )
 
 
@@ -95,16 +114,18 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def prepare_text(found: Survey, left: Sequence[Finding], written: str) -> str:
+def prepare_text(inventory: Inventory, found: Survey, left: Sequence[Finding], written: str) -> str:
     """The diff, what has to be done by hand, and whether anything was written (``written``: where originals are kept)."""
+    base = _base(inventory)
     if not found.edits:
         head = ["nothing to add: every include is there"]
     else:
         head = [diff(found.edits).rstrip("\n"), ""]
         verb = "written; the originals are in " + written if written else "nothing was written; --write does it"
         head.append(f"{len(found.edits)} file{'s' if len(found.edits) > 1 else ''}: {verb}")
-    by_hand = [line for one in left for line in _wrapped(f"- {_where(one)}{one.what}; {one.remedy}", "  ")]
-    return "\n".join([*head, *(["", "by hand:", *by_hand] if by_hand else [])])
+    for group, findings in _grouped(left).items():
+        head += ["", f"by hand, for {group}:", _table(findings, base)]
+    return "\n".join(head)
 
 
 def prepare_document(inventory: Inventory, found: Survey, left: Sequence[Finding], written: str) -> dict[str, Any]:
