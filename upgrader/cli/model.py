@@ -56,7 +56,8 @@ def check(settings: Settings, inventory: Path | None, stage: str | None, output:
     else:
         click.echo(report.check_text(held, found))
     if found.findings:
-        raise Refused(f"the model is incomplete: {report.summary(found)}; 'upgrader model prepare' adds the includes")
+        remedy = "'upgrader model prepare' adds the includes" if found.edits else "do what the table says"
+        raise Refused(f"the model is incomplete: {report.summary(found)}; {remedy}")
 
 
 @model.command()
@@ -99,8 +100,12 @@ def _write(settings: Settings, place: Place, found: Survey, left: list[Finding])
     """Where the originals are. Refused before anything is written when the result would not render."""
     lacking = [one for one in left if one.kind in ("parameter", "render") and _would_break(one, found)]
     if lacking:
-        told = "; ".join(f"{one.remedy} ({one.file})" for one in lacking)
-        raise Refused(f"nothing was written, because nodes would lose their pillar; first {told}")
+        first = ", ".join(one.remedy for one in lacking[:3])
+        more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+        raise Refused(
+            f"nothing was written, because nodes would lose their pillar: first {first}{more}; "
+            "'upgrader model check' lists each with its file"
+        )
     keep = settings.state_dir / "model" / new_run_id()
     write(found.edits, keep, lambda: _worse(place, found))
     return str(keep)

@@ -68,7 +68,7 @@ def survey(inventory: Inventory, stages: Sequence[str] = needs.STAGES) -> Survey
     findings += refused
     changed, after = _after(inventory, texts, planned, before, held)
     named = {**held, UPGRADE: held[UPGRADE] or planned.virtual}
-    findings += _parameters(changed, before, after, named)
+    findings += _parameters(inventory, changed, before, after, named)
     findings += _keys(after, (*held[UPGRADE], *planned.virtual))
     findings += _dangers({**before, **after}, held)
     notes = (*remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
@@ -112,7 +112,7 @@ def _broken(inventory: Inventory, before: Mapping[str, Rendered]) -> Iterable[Fi
         yield Finding("render", tuple(nodes), what, remedy, file)
     for reference, users in lost.items():
         one = next(iter(users.values()))
-        home = targets.home(inventory, before, before, tuple(users))
+        home = targets.home(inventory, inventory, before, before, tuple(users))
         what = f"{reference} is defined nowhere, and {one.key} in {one.file} refers to it"
         yield Finding("render", tuple(users), what, f"define {reference}", str(home), reference)
 
@@ -181,6 +181,7 @@ def _after(
 
 
 def _parameters(
+    inventory: Inventory,
     changed: Inventory,
     before: Mapping[str, Rendered],
     after: Mapping[str, Rendered],
@@ -199,7 +200,7 @@ def _parameters(
         name = reference.rpartition(":")[2]
         what = f"defined nowhere; write there {needs.example(name, held)}"
         for group in [(node,) for node in nodes] if name in PER_NODE else [tuple(nodes)]:
-            file = targets.home(changed, before, after, group, alone=name in PER_NODE)
+            file = targets.home(inventory, changed, before, after, group, alone=name in PER_NODE)
             yield Finding("parameter", group, what, f"define {reference}", str(file), reference)
 
 

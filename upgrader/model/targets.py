@@ -117,24 +117,28 @@ def generated(inventory: Inventory, before: Mapping[str, Rendered], node: str) -
 
 
 def home(
+    inventory: Inventory,
     changed: Inventory,
     before: Mapping[str, Rendered],
     after: Mapping[str, Rendered],
     nodes: Sequence[str],
     alone: bool = False,
 ) -> Path:
-    """Where to define a parameter: the cluster's class that all these nodes have and the fewest others, or the node's file."""
+    """Where to define a parameter: the cluster's class that all these nodes have and the fewest others, or the node's file.
+
+    Never a class that is only about to be made: parameters have to be there first.
+    """
     spread = {node: set(found.classes) for node, found in {**before, **after}.items()}
     common = set.intersection(*(spread[node] for node in nodes)) if not alone else set()
     fitting = [
         name
         for name in after[nodes[0]].classes
-        if name in common and name.startswith(CLUSTER) and name in changed.classes
+        if name in common and name.startswith(CLUSTER) and name in inventory.classes
     ]
     if fitting:
         order = {name: (sum(name in held for held in spread.values()), -place) for place, name in enumerate(fitting)}
         best = min(fitting, key=lambda name: order[name])
-        return changed.classes[best]
+        return inventory.classes[best]
     return changed.nodes[nodes[0]]
 
 
@@ -169,8 +173,13 @@ def _make_upgrade_node(
         planned.told.append(
             (path, f"class {name} of the upgrade node is missing", f"make it; it includes {prefix}{SINGLE}")
         )
+    elif prefix + SINGLE not in inventory.included(path):
+        planned.includes[path] = [prefix + SINGLE]
+        planned.told.append((path, f"class {name} is no Ocata controller yet", f"include class {prefix}{SINGLE}"))
     else:
-        planned.told.append((path, "the upgrade node's file is not written yet", f"apply state reclass on {master}"))
+        planned.told.append(
+            (stand_in, "the upgrade node's file is not written yet", f"apply state reclass on {master}")
+        )
     address = upgrader_pillar.value(pillar, "_param:openstack_upgrade_node01_address", "0.0.0.0")
     planned.stand_ins[stand_in] = (
         f"classes: [{name}]\nparameters: {{_param: {{single_address: '{address}', linux_system_codename: xenial}}}}\n"
