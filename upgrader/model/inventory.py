@@ -30,7 +30,7 @@ UNDEFINED = "<undefined>"
 STAND_INS = "__stand_ins__"
 """A class that every node gets first while references are collected; reclass 2.0.0 cannot take them as input data."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SCHEME = re.compile(r"^\w+://")
+_SCHEME = re.compile(r"\w+://?(?=/)")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class _Storage(ExternalNodeStorage):
 
     def get_class(self, name: str, environment: Any, settings: Any) -> Any:
         if name == STAND_INS:
-            data = YamlData("stand-ins")
+            data = YamlData(STAND_INS)
             data._data = {"parameters": self.stand_ins}
             return data.get_entity(name, name, settings)
         if name not in self._classes:
@@ -184,7 +184,9 @@ class Inventory:
                     break
                 unresolved += fresh
             except (reclass.errors.ReclassException, BadFile) as error:
-                problems.append(_told(error, str(self.nodes.get(node, ""))))
+                # A stand-in that meets a text where a mapping would be: the reference itself is told already.
+                if STAND_INS not in str(getattr(error, "uri", "")):
+                    problems.append(_told(error, str(self.nodes.get(node, ""))))
                 break
             else:
                 classes = tuple(name for name in found["classes"] if name != STAND_INS)
@@ -207,7 +209,8 @@ class Inventory:
 
 
 def _file(uri: Any) -> str:
-    return _SCHEME.sub("", str(uri or ""))
+    """The last of the files that an error names: the one that was merged when it happened."""
+    return _SCHEME.sub("", str(uri or "").split("; ")[-1])
 
 
 def _unresolved(error: Any) -> Unresolved:
