@@ -11,11 +11,12 @@ from upgrader.errors import Refused
 from upgrader.model.inventory import Inventory
 from upgrader.model.needs import STAGES
 from upgrader.model.place import Place, find_place, place_at
-from upgrader.model.survey import Finding, Survey, survey
+from upgrader.model.survey import Finding, Survey, survey, worse
 from upgrader.model.writing import write
 from upgrader.report import document
 from upgrader.report import model as report
 
+MANY = 50
 INVENTORY = click.option(
     "--inventory",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -49,7 +50,7 @@ def check(settings: Settings, inventory: Path | None, stage: str | None, output:
 
     Exit code 3 when something is missing. Reads files only; no node is asked.
     """
-    held = Inventory(_place(settings, inventory))
+    held = _inventory(_place(settings, inventory))
     found = survey(held, (stage,) if stage else STAGES)
     if output == "json":
         click.echo(document.render(report.check_document(held, found)))
@@ -74,7 +75,7 @@ def prepare(settings: Settings, inventory: Path | None, stage: str | None, do_wr
     listed, and nothing is written as long as a node would lose its pillar without it.
     """
     place = _place(settings, inventory)
-    held = Inventory(place)
+    held = _inventory(place)
     found = survey(held, (stage,) if stage else STAGES)
     if found.prefix is None:
         raise Refused("; ".join(f"{one.what}: {one.remedy}" for one in found.findings if one.kind == "unreachable"))
@@ -88,6 +89,14 @@ def prepare(settings: Settings, inventory: Path | None, stage: str | None, do_wr
 
 def _place(settings: Settings, inventory: Path | None) -> Place:
     return place_at(inventory) if inventory is not None else find_place(settings.salt_config)
+
+
+def _inventory(place: Place) -> Inventory:
+    """Says so when it will take a while: a large cloud's nodes take some 20 ms each."""
+    held = Inventory(place)
+    if len(held.nodes) > MANY:
+        click.echo(f"rendering {len(held.nodes)} nodes from {place.nodes}", err=True)
+    return held
 
 
 def _solved(finding: Finding, found: Survey) -> bool:
@@ -107,25 +116,10 @@ def _write(settings: Settings, place: Place, found: Survey, left: list[Finding])
             "'upgrader model check' lists each with its file"
         )
     keep = settings.state_dir / "model" / new_run_id()
-    write(found.edits, keep, lambda: _worse(place, found))
+    write(found.edits, keep, lambda: worse(place, found.unsound_before))
     return str(keep)
 
 
 def _would_break(finding: Finding, found: Survey) -> bool:
     """A node that does not render today is not made worse; one that does, or that is new, is."""
     return any(node not in found.unsound_before for node in finding.nodes)
-
-
-def _worse(place: Place, found: Survey) -> str:
-    """Every node that rendered before must render now."""
-    held = Inventory(place)
-    for node in sorted(held.nodes):
-        if node in found.unsound_before:
-            continue
-        after = held.render(node)
-        if not after.sound:
-            first = [what for _, what in after.problems] + [
-                f"${{{one.reference}}} is defined nowhere" for one in after.unresolved
-            ]
-            return f"{node} does not render with the includes ({first[0]})"
-    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +42,8 @@ def find_place(salt_config: Path) -> Place:
     merged: dict[str, Any] = {}
     main = _mapping(salt_config)
     pattern = main.get("default_include") or "master.d/*.conf"
-    for path in (salt_config, *sorted(salt_config.parent.glob(str(pattern)))):
-        merged |= _mapping(path)
+    for path in (str(salt_config), *sorted(glob.glob(str(salt_config.parent / str(pattern))))):
+        merged |= _mapping(Path(path))
     found = [
         entry["reclass"] for entry in merged.get("ext_pillar") or [] if isinstance(entry, dict) and "reclass" in entry
     ]

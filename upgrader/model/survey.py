@@ -6,7 +6,7 @@ classes need and nobody defines are known beforehand: a pillar with one unresolv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from upgrader.model import needs, remarks, targets
 from upgrader.model.include import with_classes
 from upgrader.model.inventory import Inventory, Rendered, Unresolved
 from upgrader.model.needs import NEEDS, REHEARSAL, UPGRADE, Need
+from upgrader.model.place import Place
 
 PER_NODE = ("single_address", "cluster_local_address")
 
@@ -74,6 +75,18 @@ def survey(inventory: Inventory, stages: Sequence[str] = needs.STAGES) -> Survey
     notes = (*remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
     edits = {path: (inventory.text(path) if path.exists() else None, text) for path, text in texts.items()}
     return Survey(held, tuple(findings), notes, edits, prefix, unsound)
+
+
+def worse(place: Place, unsound_before: Collection[str]) -> str:
+    """Why the model as it is on disk now must not stay: a node does not render that did before. "" when all is well."""
+    held = Inventory(place)
+    for node in sorted(set(held.nodes) - set(unsound_before)):
+        after = held.render(node)
+        if not after.sound:
+            said = [what for _, what in after.problems]
+            said += [f"{one.reference} is defined nowhere" for one in after.unresolved]
+            return f"{node} does not render with the includes: {said[0] if said else 'reclass gives no reason'}"
+    return ""
 
 
 def _unheld(held: Mapping[str, tuple[str, ...]]) -> Iterable[Finding]:
