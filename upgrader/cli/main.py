@@ -32,16 +32,20 @@ PART = "control-plane"
 
 
 class LazyGroup(click.Group):
-    """Loads the lab's commands only when they are asked for: an operator's cloud does not need them."""
+    """Loads commands only when they are asked for: an operator's cloud needs no lab, `upgrader status` no reclass."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "lab"])
+        return sorted([*super().list_commands(ctx), "lab", "model"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "lab":
             from upgrader.lab.cli import lab
 
             return lab
+        if cmd_name == "model":
+            from upgrader.cli.model import model
+
+            return model
         return super().get_command(ctx, cmd_name)
 
 

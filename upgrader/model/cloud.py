@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import upgrader_required
+
 from upgrader.errors import Refused
 from upgrader.model.release import ReleasePath, release_path
 
@@ -60,13 +62,10 @@ REQUIRED = (
     RequiredKey("xtrabackup:client:target:host", DATABASE, "host name of the backup node"),
     RequiredKey("xtrabackup:client:target:host_key", DATABASE, "ssh host key of the backup node"),
     RequiredKey("xtrabackup:client:target:private_key", DATABASE, "ssh key that may write to the backup store"),
-    RequiredKey("nova:controller:database:host", UPGRADE, "host name of the database cluster"),
-    RequiredKey("nova:controller:database:name", UPGRADE, "nova_upgrade"),
-    RequiredKey("nova:controller:database:user", UPGRADE, "nova"),
-    RequiredKey("nova:controller:database:password", UPGRADE, "nova's database password"),
-    RequiredKey("nova:controller:message_queue:host", UPGRADE, "the upgrade node's own RabbitMQ"),
-    RequiredKey("nova:controller:message_queue:user", UPGRADE, "openstack"),
-    RequiredKey("nova:controller:message_queue:password", UPGRADE, "its password"),
+    *(
+        RequiredKey(f"nova:controller:{key}", UPGRADE, example)
+        for key, example in (*upgrader_required.database("nova"), *upgrader_required.MESSAGE_QUEUE)
+    ),
 )
 
 

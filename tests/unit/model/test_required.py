@@ -1,0 +1,73 @@
+"""The table of keys that a complete controller needs, and the state that refuses an incomplete model on the node."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import upgrader_required
+from salt.exceptions import CommandExecutionError
+
+FORMULAS = Path(__file__).parents[3] / "formulas"
+
+
+def load(kind: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{kind}_upgrader_model", FORMULAS / kind / "upgrader_model.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+def test_empty_value_is_a_missing_one(empty: Any) -> None:
+    pillar = {"memcached": {"server": {"bind": {"address": empty, "port": 11211, "protocol": "tcp"}}}}
+    assert upgrader_required.missing(pillar, "memcached:server") == [
+        ("memcached:server:bind:address", "address of this node")
+    ]
+
+
+@pytest.mark.parametrize("value", [False, 0])
+def test_false_and_zero_are_values(value: Any) -> None:
+    pillar = {"haproxy": {"proxy": {"enabled": value, "mode": "http", "listen": {"a": {}}}}}
+    assert upgrader_required.missing(pillar, "haproxy:proxy") == []
+
+
+def test_pillar_of_another_shape_lacks_all_keys_instead_of_raising() -> None:
+    assert len(upgrader_required.missing({"heat": "text"}, "heat:server")) == len(
+        upgrader_required.REQUIRED["heat:server"]
+    )
+
+
+def state(pillar: dict[str, Any], role: str) -> dict[str, Any]:
+    module, states = load("_modules"), load("_states")
+    module.__dict__["__pillar__"] = pillar
+    states.__dict__["__salt__"] = {"upgrader_model.missing": module.missing}
+    return dict(states.complete("model", role))
+
+
+def test_state_refuses_an_incomplete_model_with_all_keys_and_no_value() -> None:
+    ret = state({"memcached": {"server": {"bind": {"port": 11211, "secret": "hunter2"}}}}, "memcached:server")
+    assert ret["result"] is False and ret["changes"] == {}
+    assert "memcached:server:bind:address" in ret["comment"] and "memcached:server:bind:protocol" in ret["comment"]
+    assert "upgrader model check" in ret["comment"] and "hunter2" not in ret["comment"]
+
+
+def test_state_accepts_a_complete_model_without_changes() -> None:
+    bind = {"address": "10.0.0.1", "port": 11211, "protocol": "tcp"}
+    ret = state({"memcached": {"server": {"bind": bind}}}, "memcached:server")
+    assert ret == {
+        "name": "model",
+        "changes": {},
+        "result": True,
+        "comment": "pillar has all keys that memcached:server needs",
+    }
+
+
+def test_unknown_role_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(CommandExecutionError, match=r"no role 'nova:server' is known; give one of .*nova:controller"):
+        load("_modules").missing("nova:server")
+    assert "is known" in state({}, "nova:server")["comment"]
