@@ -21,35 +21,7 @@ class Phase(typing.NamedTuple):
     minutes: int
 
 
-PHASES: typing.Mapping[str, typing.Tuple[Phase, ...]]
-
-# What a source must be at: sqlalchemy-migrate's version (of its one repository, or by repository), or alembic's revision.
-SOURCE = {
-    "keystone": {"keystone": 97},
-    "glance": 44,
-    "cinder": 72,
-    "neutron": "4ffceebfcdc",
-    "heat": 71,
-}  # type: typing.Mapping[str, upgrader_database.Wanted]
-
-KEYSTONE_LEGACY, KEYSTONE_OCATA = 109, 16
-GLANCE_OCATA = "ocata01"
-CINDER_NEWTON, CINDER_OCATA = 79, 96
-HEAT_OCATA = 79
-# RPC major versions with which Ocata's own services register; rows below them are of services that are gone.
-CINDER_RPC: typing.Mapping[str, int] = {"cinder-scheduler": 3, "cinder-volume": 3, "cinder-backup": 2}
-
-
-def phase(service: str, identity: str) -> Phase:
-    """The phase of a service. Raises KeyError with a sentence that names what there is."""
-    if service not in PHASES:
-        raise KeyError("there is no service {0!r} here; known: {1}".format(service, ", ".join(sorted(PHASES))))
-    for found in PHASES[service]:
-        if found.id == identity:
-            return found
-    known = ", ".join(found.id for found in PHASES[service])
-    raise KeyError("{0} has no phase {1!r}; known: {2}".format(service, identity, known))
- = {
+PHASES: typing.Mapping[str, typing.Tuple[Phase, ...]] = {
     "keystone": (
         Phase("credential-keys", "keystone: make the keys of credentials and tokens", 5),
         Phase("expand", "keystone: expand the schema", 60),
@@ -80,3 +52,30 @@ def phase(service: str, identity: str) -> Phase:
         Phase("engines", "heat: remove engines that are gone", 10),
     ),
 }
+
+# What a source must be at: sqlalchemy-migrate's version (of its one repository, or by repository), or alembic's revision.
+SOURCE: typing.Mapping[str, upgrader_database.Wanted] = {
+    "keystone": {"keystone": 97},
+    "glance": 44,
+    "cinder": 72,
+    "neutron": "4ffceebfcdc",
+    "heat": 71,
+}
+
+KEYSTONE_LEGACY, KEYSTONE_OCATA = 109, 16
+GLANCE_OCATA = "ocata01"
+CINDER_NEWTON, CINDER_OCATA = 79, 96
+HEAT_OCATA = 79
+# RPC major versions with which Ocata's own services register; rows below them are of services that are gone.
+CINDER_RPC: typing.Mapping[str, int] = {"cinder-scheduler": 3, "cinder-volume": 3, "cinder-backup": 2}
+
+
+def phase(service: str, identity: str) -> Phase:
+    """The phase of a service. Raises KeyError with a sentence that names what there is."""
+    if service not in PHASES:
+        raise KeyError("there is no service {0!r} here; known: {1}".format(service, ", ".join(sorted(PHASES))))
+    for found in PHASES[service]:
+        if found.id == identity:
+            return found
+    known = ", ".join(found.id for found in PHASES[service])
+    raise KeyError("{0} has no phase {1!r}; known: {2}".format(service, identity, known))

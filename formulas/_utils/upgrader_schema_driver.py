@@ -17,7 +17,13 @@ from upgrader_conf import StepError
 from upgrader_schema_session import Look, Session, Tool, Work
 
 Answer = typing.Dict[str, typing.Any]
-WORKS: typing.Mapping[str, typing.Mapping[str, Work]]
+WORKS: typing.Mapping[str, typing.Mapping[str, Work]] = {
+    "keystone": upgrader_schema_keystone.WORK,
+    "glance": upgrader_schema_glance.WORK,
+    "cinder": upgrader_schema_cinder.WORK,
+    "neutron": upgrader_schema_neutron.WORK,
+    "heat": upgrader_schema_heat.WORK,
+}
 
 
 def known(service: str, identity: str) -> upgrader_phases.Phase:
@@ -74,10 +80,3 @@ def _ground(session: Session) -> upgrader_exclusive.Ground:
     return upgrader_exclusive.Ground(
         session.connection, target.service, (target.database,), tool, session.lock_file, session.patience
     )
- = {
-    "keystone": upgrader_schema_keystone.WORK,
-    "glance": upgrader_schema_glance.WORK,
-    "cinder": upgrader_schema_cinder.WORK,
-    "neutron": upgrader_schema_neutron.WORK,
-    "heat": upgrader_schema_heat.WORK,
-}

@@ -7,15 +7,21 @@ from upgrader_nova_findings import Counts, Finding, finding
 EQUAL, FEWER, MORE, ANY = "equal", "fewer", "more", "any"
 # Tables of which an upgrade may rightly change the rows; measured with the tools of facts/openstack.md. All others must
 # be there with the rows they had.
-RULES: typing.Mapping[str, typing.Mapping[str, str]]
-# Renamed or dropped by the upgrade: table -> the one that has its rows now, or "".
-MOVED = {
+RULES: typing.Mapping[str, typing.Mapping[str, str]] = {
     "keystone": {},
     "glance": {},
     "cinder": {},
     "neutron": {},
     "heat": {},
-}  # type: typing.Mapping[str, typing.Mapping[str, str]]
+}
+# Renamed or dropped by the upgrade: table -> the one that has its rows now, or "".
+MOVED: typing.Mapping[str, typing.Mapping[str, str]] = {
+    "keystone": {},
+    "glance": {},
+    "cinder": {},
+    "neutron": {},
+    "heat": {},
+}
 
 
 def source_name(copy: str) -> str:
@@ -54,10 +60,3 @@ def unfinished(service: str, phase: str, left: str) -> Finding:
     return finding(
         "phase {0}".format(phase), "is not done: {0}".format(left), "run phase {0} of {1}".format(phase, service)
     )
- = {
-    "keystone": {},
-    "glance": {},
-    "cinder": {},
-    "neutron": {},
-    "heat": {},
-}

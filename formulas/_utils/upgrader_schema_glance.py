@@ -73,8 +73,7 @@ def do_metadefs(session: Session, tool: Tool, timeout: float) -> None:
     tool.run(["db", "load_metadefs", "--path", metadefs_folder(session)], timeout)
 
 
-WORK: typing.Mapping[str, Work]
- = {
+WORK: typing.Mapping[str, Work] = {
     "schema": Work(look_schema, do_schema),
     "metadefs": Work(look_metadefs, do_metadefs),
 }

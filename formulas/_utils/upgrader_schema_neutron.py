@@ -61,8 +61,7 @@ def do_offline(session: Session, tool: Tool, timeout: float) -> None:
     tool.run(["upgrade", "--contract"], timeout)
 
 
-WORK: typing.Mapping[str, Work]
- = {
+WORK: typing.Mapping[str, Work] = {
     "expand": Work(look_expand, do_expand),
     "contract": Work(look_contract, do_contract),
     "offline-check": Work(look_offline, do_offline),
