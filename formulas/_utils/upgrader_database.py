@@ -139,10 +139,15 @@ class Marks(typing.NamedTuple):
     alembic: typing.Tuple[str, ...]
 
     def shown(self) -> str:
-        """``97`` or ``4ffceebfcdc`` or, where there are several, ``keystone 109, keystone_expand 24``."""
+        """``97`` or ``4ffceebfcdc`` or, where there are several, ``keystone 109, keystone_expand 24``.
+
+        A database that alembic has taken over keeps its old ``migrate_version``; that one no longer counts.
+        """
+        if self.alembic:
+            return ", ".join(self.alembic)
         versions = sorted(self.migrate.items())
         words = ["{0} {1}".format(*item) for item in versions] if len(versions) > 1 else [str(n) for _, n in versions]
-        return ", ".join(words + list(self.alembic)) or "none"
+        return ", ".join(words) or "none"
 
 
 def marks(connection: typing.Any, schema: str) -> Marks:
@@ -158,10 +163,7 @@ def marks(connection: typing.Any, schema: str) -> Marks:
 
 
 def stands_at(found: Marks, wanted: Wanted) -> bool:
-    """Whether a schema is at ``wanted``: a version (of one repository), versions by repository, or a revision.
-
-    A database that alembic has taken over keeps its old ``migrate_version``; that one no longer counts.
-    """
+    """Whether a schema is at ``wanted``: a version (of one repository), versions by repository, or a revision."""
     if isinstance(wanted, str):
         return found.alembic == (wanted,)
     if found.alembic:

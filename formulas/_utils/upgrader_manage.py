@@ -23,6 +23,9 @@ _EXCEPTION = re.compile(
     r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|NotFound|Exists|Invalid\w*|Failed|Entry)\w*)(?:: .*)?$"
 )
 
+# What oslo.log puts before each line, of a traceback as well; after it, at least, comes what was said.
+_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \d+ [A-Z]+ [\w.]+ ?(\[[^\]]*\])? ?")
+
 
 class Outcome(typing.NamedTuple):
     """One finished command. ``command`` is what an operator would type, passwords hidden; so are the outputs."""
@@ -144,9 +147,15 @@ def crash(outcome: Outcome) -> str:
     if CRASH not in outcome.stdout and "Traceback (most recent call last)" not in outcome.stdout + outcome.stderr:
         return ""
     text = outcome.stdout if CRASH in outcome.stdout or "Traceback" in outcome.stdout else outcome.stderr
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = _said(text)
     named = [line for line in lines if _EXCEPTION.match(line)]
     return (named or lines or [CRASH])[-1]
+
+
+def _said(text: str) -> typing.List[str]:
+    """The lines that say something, without the log's prefix."""
+    lines = [_LOG_PREFIX.sub("", line).strip() for line in text.splitlines()]
+    return [line for line in lines if line]
 
 
 def last_words(outcome: Outcome) -> str:
@@ -155,7 +164,7 @@ def last_words(outcome: Outcome) -> str:
     if found:
         return found
     for text in (outcome.stdout, outcome.stderr):
-        lines = [line.strip() for line in text.splitlines() if line.strip() and "Warning" not in line]
+        lines = [line for line in _said(text) if "Warning" not in line]
         if lines:
             return lines[-1]
     return "it printed nothing"

@@ -13,8 +13,10 @@ import upgrader_schema_glance
 import upgrader_schema_heat
 import upgrader_schema_keystone
 import upgrader_schema_neutron
+import upgrader_schema_resume
+import upgrader_schema_target
 from upgrader_conf import StepError
-from upgrader_schema_session import Look, Session, Tool, Work
+from upgrader_schema_session import Look, Session, Tool, Work, is_half_done
 
 Answer = typing.Dict[str, typing.Any]
 WORKS: typing.Mapping[str, typing.Mapping[str, Work]] = {
@@ -62,11 +64,26 @@ def phase(session: Session, identity: str, timeout: float) -> Answer:
     with upgrader_exclusive.exclusively(_ground(session)) as descriptor:
         again = look(session, identity)
         if again.pending:
-            WORKS[service][identity].do(session, Tool(session, descriptor), timeout)
+            _do(session, identity, descriptor, timeout)
         after = look(session, identity)
     if after.pending:
         raise StepError("{0}: phase {1} ran without a complaint, and yet {2}".format(service, identity, after.pending))
     return answer(before.state, after.state, True, after.comment)
+
+
+def _do(session: Session, identity: str, descriptor: int, timeout: float) -> None:
+    """The work itself, forgiving what an attempt that was cut off has left; the note of it goes when this one ends."""
+    place = upgrader_schema_target.place(session.target.service)
+    forgiving = ""
+    if upgrader_schema_resume.begin(session, identity):
+        forgiving = upgrader_schema_resume.PROGRAM + ("" if place.program else upgrader_schema_resume.START)
+    try:
+        WORKS[session.target.service][identity].do(session, Tool(session, descriptor, forgiving), timeout)
+    except StepError as error:
+        if not forgiving and is_half_done(str(error)):
+            upgrader_schema_resume.end(session)  # no attempt of ours has left it: it must not be forgiven either
+        raise
+    upgrader_schema_resume.end(session)
 
 
 def _before(service: str, identity: str) -> typing.List[str]:

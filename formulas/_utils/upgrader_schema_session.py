@@ -5,7 +5,7 @@ import typing
 import upgrader_database
 import upgrader_manage
 from upgrader_conf import StepError
-from upgrader_schema_target import Target
+from upgrader_schema_target import Target, place
 
 REFILL = "fill the copy again and repeat the upgrade"
 # MySQL's errors for a change that is there already, or for something that is gone already.
@@ -51,12 +51,13 @@ class Tool(typing.NamedTuple):
 
     session: Session
     descriptor: int
+    forgiving: str = ""  # runs before the tool, when an earlier attempt was cut off
 
     def run(
         self, words: typing.Sequence[str], timeout: float, allowed: typing.Sequence[int] = (0,)
     ) -> upgrader_manage.Outcome:
         """One run, as the service's user; StepError for another exit code, or for a crash whatever the exit code."""
-        return judged(run(self.session, words, timeout, (self.descriptor,)), allowed)
+        return judged(run(self.session, words, timeout, (self.descriptor,), self.forgiving), allowed)
 
 
 class Look(typing.NamedTuple):
@@ -104,11 +105,17 @@ def _number(wanted: upgrader_database.Wanted) -> int:
 
 
 def run(
-    session: Session, words: typing.Sequence[str], timeout: float, keep_open: typing.Sequence[int] = ()
+    session: Session,
+    words: typing.Sequence[str],
+    timeout: float,
+    keep_open: typing.Sequence[int] = (),
+    before: str = "",
 ) -> upgrader_manage.Outcome:
-    """One run of the tool, unjudged."""
+    """One run of the tool, unjudged; ``before`` is Python for the tool's own Python, to be run before the tool."""
     name = session.tool.rpartition("/")[2]
-    argv = [session.tool, "--config-file", session.target.config_file] + [str(word) for word in words]
+    program = before + place(session.target.service).program
+    argv = [session.python, "-c", program, session.tool] if program else [session.tool]
+    argv += ["--config-file", session.target.config_file] + [str(word) for word in words]
     shown = " ".join([name] + [str(word) for word in words])
     return upgrader_manage.run(
         argv, timeout, shown=shown, secrets=session.target.secrets, keep_open=keep_open, user=session.user
@@ -127,8 +134,13 @@ def judged(outcome: upgrader_manage.Outcome, allowed: typing.Sequence[int] = (0,
     raise StepError("'{0}' {1}: {2}{3}".format(outcome.command, ended, last, _remedy(last)))
 
 
+def is_half_done(sentence: str) -> bool:
+    """Whether a tool died of a change that is there already, or of something that is gone already."""
+    return any(code in sentence for code in _HALF_DONE)
+
+
 def _remedy(last: str) -> str:
-    if any(code in last for code in _HALF_DONE):
+    if is_half_done(last):
         return (
             "; a migration that was cut off half-way left a part of its work and cannot be repeated:"
             " {0} (for a production database, restore the backup)".format(REFILL)

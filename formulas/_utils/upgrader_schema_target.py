@@ -6,18 +6,40 @@ import upgrader_conf
 import upgrader_database
 from upgrader_conf import Conf, Role, StepError
 
+# glance hands its database URL to alembic, in SQLAlchemy's spelling, which quotes :@/ and not %, into a configuration that
+# takes % for its own: a password with one of those ends glance-manage with ValueError or as another password. So alembic
+# gets the URL as the configuration file spells it, with every % doubled, as later releases of glance do.
+GLANCE_MANAGE = """\
+import sys
+from alembic import config
+from oslo_config import cfg
+plain = config.Config.set_main_option
+def spelled(self, name, value):
+    if name == 'sqlalchemy.url':
+        value = cfg.CONF.database.connection.replace('%', '%%')
+    plain(self, name, value)
+config.Config.set_main_option = spelled
+sys.argv = sys.argv[1:]
+from glance.cmd.manage import main
+sys.exit(main())
+"""
+
 
 class Place(typing.NamedTuple):
-    """One service on a node: its pillar role, its tool and the configuration file that names its database."""
+    """One service on a node: its pillar role, its tool, and the configuration file that names its database.
+
+    ``program`` is run by the tool's Python instead of the tool's own script, where that has a fault to be got around.
+    """
 
     role: str
     tool: str
     config_file: str
+    program: str = ""
 
 
 PLACES = {
     "keystone": Place("keystone:server", "keystone-manage", "/etc/keystone/keystone.conf"),
-    "glance": Place("glance:server", "glance-manage", "/etc/glance/glance-api.conf"),
+    "glance": Place("glance:server", "glance-manage", "/etc/glance/glance-api.conf", GLANCE_MANAGE),
     "cinder": Place("cinder:controller", "cinder-manage", "/etc/cinder/cinder.conf"),
     "neutron": Place("neutron:server", "neutron-db-manage", "/etc/neutron/neutron.conf"),
     "heat": Place("heat:server", "heat-manage", "/etc/heat/heat.conf"),
