@@ -14,7 +14,6 @@ import upgrader_schema_heat
 import upgrader_schema_keystone
 import upgrader_schema_neutron
 import upgrader_schema_resume
-import upgrader_schema_target
 from upgrader_conf import StepError
 from upgrader_schema_session import Look, Session, Tool, Work, is_half_done
 
@@ -73,10 +72,7 @@ def phase(session: Session, identity: str, timeout: float) -> Answer:
 
 def _do(session: Session, identity: str, descriptor: int, timeout: float) -> None:
     """The work itself, forgiving what an attempt that was cut off has left; the note of it goes when this one ends."""
-    place = upgrader_schema_target.place(session.target.service)
-    forgiving = ""
-    if upgrader_schema_resume.begin(session, identity):
-        forgiving = upgrader_schema_resume.PROGRAM + ("" if place.program else upgrader_schema_resume.START)
+    forgiving = upgrader_schema_resume.PROGRAM if upgrader_schema_resume.begin(session, identity) else ""
     try:
         WORKS[session.target.service][identity].do(session, Tool(session, descriptor, forgiving), timeout)
     except StepError as error:

@@ -14,9 +14,9 @@ import typing
 from upgrader_schema_session import Session
 
 FORGIVEN = "upgrader: was done before it was cut off: "
-# Runs in the tool's own (old) Python, before the tool. argv: the tool's script.
+# Runs in the tool's own (old) Python, before the tool.
 PROGRAM = """\
-import runpy, sys
+import sys
 from pymysql import cursors
 # 1050 table, 1060 column, 1061 index, 1068 primary key, 1826 and 1022 foreign key, 1005 with errno 121 the same: are there;
 # 1051 table, 1091 column or key: are gone. A rename says that the old name is not known (1146 table, 1054 column).
@@ -49,10 +49,6 @@ def execute(self, query, args=None):
     return found
 cursors.Cursor.execute = execute
 """.replace("FORGIVEN", FORGIVEN)
-START = """\
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name='__main__')
-"""
 
 
 def _path(session: Session) -> str:
@@ -62,7 +58,7 @@ def _path(session: Session) -> str:
 def _note(session: Session, phase: str) -> typing.Dict[str, str]:
     """What names one attempt: the phase, and the copy by the moment in which its table of versions was made."""
     statement = (
-        "SELECT MAX(create_time) FROM information_schema.tables WHERE table_schema = %s"
+        "SELECT MIN(create_time) FROM information_schema.tables WHERE table_schema = %s"
         " AND table_name IN ('migrate_version', 'alembic_version')"
     )
     return {"phase": phase, "database": session.database, "made": str(session.scalar(statement, (session.database,)))}

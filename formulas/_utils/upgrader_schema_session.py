@@ -7,9 +7,15 @@ import upgrader_manage
 from upgrader_conf import StepError
 from upgrader_schema_target import Target, place
 
+# The tool itself, in the Python that ran something before it: argv is the tool's script and its words.
+START = """\
+import runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
 REFILL = "fill the copy again and repeat the upgrade"
 # MySQL's errors for a change that is there already, or for something that is gone already.
-_HALF_DONE = ("(1050,", "(1054,", "(1060,", "(1061,", "(1091,", "(1146,", "(1826,", "(1022,")
+_HALF_DONE = ("(1050,", "(1051,", "(1054,", "(1060,", "(1061,", "(1091,", "(1146,", "(1826,", "(1022,")
 
 
 class Session(typing.NamedTuple):
@@ -113,8 +119,8 @@ def run(
 ) -> upgrader_manage.Outcome:
     """One run of the tool, unjudged; ``before`` is Python for the tool's own Python, to be run before the tool."""
     name = session.tool.rpartition("/")[2]
-    program = before + place(session.target.service).program
-    argv = [session.python, "-c", program, session.tool] if program else [session.tool]
+    before += place(session.target.service).before
+    argv = [session.python, "-c", before + START, session.tool] if before else [session.tool]
     argv += ["--config-file", session.target.config_file] + [str(word) for word in words]
     shown = " ".join([name] + [str(word) for word in words])
     return upgrader_manage.run(

@@ -19,22 +19,19 @@ def spelled(self, name, value):
         value = cfg.CONF.database.connection.replace('%', '%%')
     plain(self, name, value)
 config.Config.set_main_option = spelled
-sys.argv = sys.argv[1:]
-from glance.cmd.manage import main
-sys.exit(main())
 """
 
 
 class Place(typing.NamedTuple):
     """One service on a node: its pillar role, its tool, and the configuration file that names its database.
 
-    ``program`` is run by the tool's Python instead of the tool's own script, where that has a fault to be got around.
+    ``before`` is run by the tool's Python before the tool, where that has a fault to be got around.
     """
 
     role: str
     tool: str
     config_file: str
-    program: str = ""
+    before: str = ""
 
 
 PLACES = {

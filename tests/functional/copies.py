@@ -36,6 +36,22 @@ TOOLS = {
 }
 QUEUE = {"host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUEUE_PASSWORD}
 
+# Counts the schema changes of the real tool, and kills it after one of them: the moment that a plain kill hardly meets.
+MORTAL = """\
+import os, runpy
+from pymysql import cursors
+plain = cursors.Cursor.execute
+def execute(self, query, args=None):
+    found = plain(self, query, args)
+    text = query.decode() if isinstance(query, bytes) else query
+    if text.split()[0].upper() in ('ALTER', 'CREATE', 'DROP', 'RENAME'):
+        LEFT[0] -= 1
+        if LEFT[0] == 0:
+            os.kill(os.getpid(), 9)
+    return found
+cursors.Cursor.execute = execute
+"""
+
 
 class Copies:
     """Sources under the services' own names, and copies that are upgraded once for all tests or filled anew for one."""
@@ -188,3 +204,28 @@ class Copies:
                 f"WHERE table_schema = '{database}' AND table_name = '{table}'"
             )
         )
+
+    def shape(self, database: str) -> list[Any]:
+        """Everything that migrations change about a schema: columns, indexes and foreign keys, without generated names."""
+        columns = (
+            "SELECT table_name, column_name, column_type, is_nullable, column_default FROM information_schema.columns "
+            f"WHERE table_schema = '{database}' ORDER BY 1, 2"
+        )
+        indexes = (
+            "SELECT table_name, GROUP_CONCAT(column_name ORDER BY seq_in_index), MAX(non_unique) FROM information_schema.statistics "
+            f"WHERE table_schema = '{database}' GROUP BY table_name, index_name ORDER BY 1, 2, 3"
+        )
+        keys = (
+            "SELECT table_name, column_name, referenced_table_name, referenced_column_name FROM information_schema.key_column_usage "
+            f"WHERE table_schema = '{database}' AND referenced_table_name IS NOT NULL ORDER BY 1, 2, 3, 4"
+        )
+        return [*self.query(columns), *self.query(indexes), *self.query(keys)]
+
+    def mortal_venv(self, service: str, changes: int) -> Path:
+        """A venv whose tool is the real one, and dies of SIGKILL right after its n-th schema change."""
+        venv, tool = self.root / f"mortal-{service}", VENVS[service] / "bin" / TOOLS[service]
+        (venv / "bin").mkdir(parents=True, exist_ok=True)
+        script = venv / "bin" / TOOLS[service]
+        script.write_text(f"#!{VENVS[service]}/bin/python\n{MORTAL}LEFT = [{changes}]\nrunpy.run_path('{tool}', run_name='__main__')\n")
+        script.chmod(0o755)
+        return venv
