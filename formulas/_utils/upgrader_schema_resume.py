@@ -22,9 +22,9 @@ from pymysql import cursors
 # 1051 table, 1091 column or key: are gone. A rename says that the old name is not known (1146 table, 1054 column).
 THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1051, 1091)
 state = {'cut': True}
-plain = cursors.Cursor.execute
+plain_execute = cursors.Cursor.execute
 def words(query):
-    text = query.decode('utf-8', 'replace') if isinstance(query, bytes) else query
+    text = query.decode('utf-8', 'replace') if isinstance(query, (bytes, bytearray)) else query
     return ' '.join(text.split())
 def done(code, said, text):
     upper = text.upper()
@@ -36,7 +36,7 @@ def done(code, said, text):
 def execute(self, query, args=None):
     text = words(query)
     try:
-        found = plain(self, query, args)
+        found = plain_execute(self, query, args)
     except Exception as error:
         code = error.args[0] if error.args else None
         if not (state['cut'] and done(code, str(error), text)):
