@@ -32,22 +32,28 @@ def __virtual__():
 def check_source(versions):
     """The source databases are there and at the release the upgrade starts from.
 
-    :param versions: database name to the schema version it must have (``migrate_version.version``)
+    :param versions: database name to what it must be at: the version of sqlalchemy-migrate (by repository where a
+        database has several), or the revision of alembic
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt 'cfg01*' upgrader_clone.check_source versions='{nova: 319, nova_api: 7}'
+        salt 'cfg01*' upgrader_clone.check_source versions='{nova: 319, keystone: {keystone: 97}, neutron: 4ffceebfcdc}'
     """
     findings = []
     with _admin() as connection:
         for database, wanted in sorted(versions.items()):
-            found = upgrader_database.schema_version(connection, database)
-            if found != wanted:
-                findings.append(_finding(database, found, wanted))
-    comment = ", ".join("{} at {}".format(name, version) for name, version in sorted(versions.items()))
+            found = upgrader_database.marks(connection, database)
+            if not upgrader_database.stands_at(found, wanted):
+                there = upgrader_database.schema_exists(connection, database)
+                findings.append(_finding(database, found.shown() if there else None, _shown(wanted)))
+    comment = ", ".join("{} at {}".format(name, _shown(wanted)) for name, wanted in sorted(versions.items()))
     return {"comment": comment, "findings": findings}
+
+
+def _shown(wanted):
+    return upgrader_database.Marks(wanted, ()).shown() if isinstance(wanted, dict) else str(wanted)
 
 
 def create(run, names):

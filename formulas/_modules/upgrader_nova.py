@@ -17,14 +17,15 @@ import contextlib
 import os
 import socket
 
+import upgrader_conf
 import upgrader_connection
 import upgrader_database
+import upgrader_manage
 import upgrader_nova_api
 import upgrader_nova_cells
 import upgrader_nova_driver
 import upgrader_nova_findings
 import upgrader_nova_groups
-import upgrader_nova_manage
 import upgrader_nova_rows
 import upgrader_nova_status
 import upgrader_nova_target
@@ -59,54 +60,8 @@ def _config_file(controller):
 def _target(controller, allow_production):
     """The target that nova.conf and pillar agree on."""
     path = _config_file(controller)
-    try:
-        with open(path, encoding="utf-8") as conf:
-            text = conf.read()
-    except FileNotFoundError:
-        raise CommandExecutionError(
-            "{0} does not exist; nova-manage would silently work on an SQLite file of its own: apply state nova.configured first".format(
-                path
-            )
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandExecutionError("{0} cannot be read: {1}".format(path, error)) from None
+    text = upgrader_conf.read_file(path, "nova-manage", "nova.configured")
     return upgrader_nova_target.read_target(text, path, controller, socket.gethostname(), allow_production)
-
-
-def _connect(url):
-    """A connection with short patience: nova-manage itself would try for 100 seconds (trap 10)."""
-    try:
-        connection = upgrader_connection.connect(
-            pymysql,
-            "nova.conf and pillar nova:controller:database",
-            host=url.host,
-            port=url.port,
-            user=url.user,
-            password=url.password,
-            read_timeout=HOUR,
-            write_timeout=60,
-        )
-    except upgrader_connection.ConnectionRefused as error:
-        raise CommandExecutionError(str(error)) from None
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION wait_timeout = 604800")
-    return connection
-
-
-def _nova_manage(controller):
-    """The nova-manage of this node and the Python that runs it."""
-    script = (
-        os.path.join(controller["venv"], "bin", "nova-manage")
-        if controller.get("engine") == "venv"
-        else "/usr/bin/nova-manage"
-    )
-    try:
-        with open(script, encoding="utf-8") as opened:
-            return script, upgrader_nova_manage.interpreter(script, opened.readline())
-    except (OSError, ValueError) as error:
-        raise CommandExecutionError(
-            "nova-manage cannot be used: {0}; install Ocata's nova or correct nova:controller:venv".format(error)
-        ) from None
 
 
 @contextlib.contextmanager
@@ -117,8 +72,9 @@ def _session(pillar, opts, allow_production=False, patience=HOUR):
     try:
         target = _target(controller, allow_production)
         secrets = target.secrets
-        script, python = _nova_manage(controller)
-        with contextlib.closing(_connect(target.main_url)) as connection:
+        script, python = upgrader_manage.program(controller, "nova-manage", "nova:controller")
+        purpose = "nova.conf and pillar nova:controller:database"
+        with contextlib.closing(upgrader_connection.of_url(pymysql, purpose, target.main_url)) as connection:
             for schema in (target.main, target.api):
                 if not upgrader_database.schema_exists(connection, schema):
                     raise CommandExecutionError(
@@ -128,7 +84,7 @@ def _session(pillar, opts, allow_production=False, patience=HOUR):
                     )
             lock_file = os.path.join(opts["cachedir"], "upgrader-nova-{0}.lock".format(target.main))
             yield upgrader_nova_driver.Session(target, connection, script, python, lock_file, patience)
-    except upgrader_nova_target.NovaError as error:
+    except (upgrader_conf.StepError, upgrader_connection.ConnectionRefused) as error:
         raise CommandExecutionError(upgrader_database.redact(str(error), secrets)) from None
     except upgrader_connection.errors(pymysql) as error:
         raise CommandExecutionError(
@@ -244,8 +200,12 @@ def status(timeout=HOUR, allow_production=False):
         argv = [script, "--config-file", session.target.config_file, "upgrade", "check"]
         if not os.path.exists(script):
             raise CommandExecutionError("no {0}: install Ocata's nova (15.1.5) whole".format(script))
-        outcome = upgrader_nova_manage.run(
-            argv, timeout, shown="nova-status upgrade check", secrets=session.target.secrets
+        outcome = upgrader_manage.run(
+            argv,
+            timeout,
+            shown="nova-status upgrade check",
+            secrets=session.target.secrets,
+            home=upgrader_nova_manage.HOME,
         )
         checks = upgrader_nova_status.checks(outcome)
         found = upgrader_nova_status.findings(checks, bool(controller.get("placement")))

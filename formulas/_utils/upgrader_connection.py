@@ -61,6 +61,26 @@ def connect(
         raise ConnectionRefused(_sentence(code, where, user, purpose, error)) from None
 
 
+def of_url(driver: typing.Any, purpose: str, url: typing.Any) -> typing.Any:
+    """A connection to what an ``upgrader_database.DatabaseUrl`` names, that may be idle while a tool works for days.
+
+    Its patience is short: the tools themselves would try for 100 seconds (facts/nova.md trap 10).
+    """
+    connection = connect(
+        driver,
+        purpose,
+        host=url.host,
+        port=url.port,
+        user=url.user,
+        password=url.password,
+        read_timeout=3600,
+        write_timeout=60,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION wait_timeout = 604800")
+    return connection
+
+
 def admin(driver: typing.Any, account: typing.Mapping[str, typing.Any]) -> typing.Any:
     """A connection as the account of pillar ``mysql:client:server:upgrade:admin`` (host, port, user, password)."""
     return connect(

@@ -129,6 +129,50 @@ def schema_version(connection: typing.Any, schema: str) -> typing.Optional[int]:
     return None if found is None else int(found)
 
 
+Wanted = typing.Union[int, str, typing.Mapping[str, int]]
+
+
+class Marks(typing.NamedTuple):
+    """Where a schema stands: sqlalchemy-migrate's versions by repository, and alembic's revisions, sorted."""
+
+    migrate: typing.Mapping[str, int]
+    alembic: typing.Tuple[str, ...]
+
+    def shown(self) -> str:
+        """``97`` or ``4ffceebfcdc`` or, where there are several, ``keystone 109, keystone_expand 24``.
+
+        A database that alembic has taken over keeps its old ``migrate_version``; that one no longer counts.
+        """
+        if self.alembic:
+            return ", ".join(self.alembic)
+        versions = sorted(self.migrate.items())
+        words = ["{0} {1}".format(*item) for item in versions] if len(versions) > 1 else [str(n) for _, n in versions]
+        return ", ".join(words) or "none"
+
+
+def marks(connection: typing.Any, schema: str) -> Marks:
+    """What either of the two migration libraries wrote down for the schema; both are empty when neither did."""
+    migrate, alembic = {}, ()  # type: typing.Dict[str, int], typing.Tuple[str, ...]
+    if "version" in column_names(connection, schema, "migrate_version"):
+        statement = "SELECT repository_id, version FROM {0}.migrate_version".format(identifier(schema))
+        migrate = {str(name): int(version) for name, version in rows(connection, statement)}
+    if "version_num" in column_names(connection, schema, "alembic_version"):
+        statement = "SELECT version_num FROM {0}.alembic_version ORDER BY 1".format(identifier(schema))
+        alembic = tuple(str(row[0]) for row in rows(connection, statement))
+    return Marks(migrate, alembic)
+
+
+def stands_at(found: Marks, wanted: Wanted) -> bool:
+    """Whether a schema is at ``wanted``: a version (of one repository), versions by repository, or a revision."""
+    if isinstance(wanted, str):
+        return found.alembic == (wanted,)
+    if found.alembic:
+        return False
+    if isinstance(wanted, int):
+        return bool(found.migrate) and max(found.migrate.values()) == wanted
+    return all(found.migrate.get(name) == version for name, version in wanted.items())
+
+
 def _live_columns(connection: typing.Any, schema: str) -> typing.Set[str]:
     statement = "SELECT table_name FROM information_schema.columns WHERE table_schema = %s AND column_name = 'deleted'"
     return {row[0] for row in rows(connection, statement, (schema,))}

@@ -6,7 +6,7 @@ import typing
 import urllib.error
 import urllib.request
 
-from upgrader_nova_target import NovaError
+from upgrader_conf import StepError
 
 TOKEN = "admin:admin"  # noauth2 takes user:project here; it is no secret
 PAGE = 1000
@@ -15,17 +15,17 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def get(url: str, timeout: float) -> typing.Dict[str, typing.Any]:
-    """One GET, past any proxy. Raises NovaError with the status, or with what kept us from an answer."""
+    """One GET, past any proxy. Raises StepError with the status, or with what kept us from an answer."""
     request = urllib.request.Request(url, headers={"X-Auth-Token": TOKEN, "Accept": "application/json"})
     try:
         with _DIRECT.open(request, timeout=timeout) as reply:
             return dict(json.loads(reply.read().decode("utf-8")))
     except urllib.error.HTTPError as error:
-        raise NovaError(
+        raise StepError(
             "GET {0} answered {1} {2}; see the journal of nova-api on this node".format(url, error.code, error.reason)
         ) from None
     except (OSError, ValueError) as error:
-        raise NovaError("GET {0} had no usable answer: {1}".format(url, getattr(error, "reason", error))) from None
+        raise StepError("GET {0} had no usable answer: {1}".format(url, getattr(error, "reason", error))) from None
 
 
 def wait(url: str, patience: float) -> None:
@@ -35,9 +35,9 @@ def wait(url: str, patience: float) -> None:
         try:
             get(url, 5.0)
             return
-        except NovaError as error:
+        except StepError as error:
             if time.monotonic() >= deadline:
-                raise NovaError(
+                raise StepError(
                     "nova-api does not answer within {0:.0f} s, last seen: {1}".format(patience, error)
                 ) from None
         time.sleep(POLL)
@@ -54,7 +54,7 @@ def count_pages(base: str, path: str, key: str, timeout: float, page: int = PAGE
         if not items:
             return total
         if items[-1]["id"] == marker:
-            raise NovaError("GET {0} repeats its last page; the API's paging is broken".format(url))
+            raise StepError("GET {0} repeats its last page; the API's paging is broken".format(url))
         marker = items[-1]["id"]
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import typing
 
+import upgrader_manage
 import upgrader_nova_manage
 import upgrader_nova_rows
 import upgrader_nova_worker
@@ -53,13 +54,13 @@ def _last_line(text: str) -> typing.Dict[str, typing.Any]:
     return found if isinstance(found, dict) else {}
 
 
-def judge_worker(outcome: upgrader_nova_manage.Outcome) -> Bulk:
+def judge_worker(outcome: upgrader_manage.Outcome) -> Bulk:
     """Exit code and result of a worker together. Rows that it made before it failed are right and stay."""
     found = _last_line(outcome.stdout)
     if "refused" in found:
         return _slow(str(found["refused"]))
     if "specs" not in found:
-        return _slow("the {0} gave no result ({1})".format(WORKER, upgrader_nova_manage.last_words(outcome)))
+        return _slow("the {0} gave no result ({1})".format(WORKER, upgrader_manage.last_words(outcome)))
     left = {str(reason): int(count) for reason, count in found["left"].items()}
     said = "{0} request spec(s) and {1} keypair record(s) made in bulk by nova's own objects".format(
         found["specs"], found["keypairs"]
@@ -69,7 +70,7 @@ def judge_worker(outcome: upgrader_nova_manage.Outcome) -> Bulk:
             "{0} {1}".format(count, reason) for reason, count in sorted(left.items())
         )
     if outcome.exit_code != 0:
-        last = upgrader_nova_manage.last_words(outcome)
+        last = upgrader_manage.last_words(outcome)
         said += "; the rest is left to nova-manage because {0} worker process(es) died ({1})".format(
             found["died"], last
         )
@@ -91,7 +92,9 @@ def specs(session: typing.Any, keep_open: typing.Sequence[int], left: typing.Map
         )
     order = _order(session.target, max(2, os.cpu_count() or 1))
     argv = [session.python, "-B", upgrader_nova_worker.__file__]
-    outcome = upgrader_nova_manage.run(argv, timeout, json.dumps(order), WORKER, session.target.secrets, keep_open)
+    outcome = upgrader_manage.run(
+        argv, timeout, json.dumps(order), WORKER, session.target.secrets, keep_open, upgrader_nova_manage.HOME
+    )
     return judge_worker(outcome)
 
 

@@ -12,9 +12,10 @@ import upgrader_nova_judgement as judgement
 import upgrader_nova_manage
 import upgrader_nova_rows
 import upgrader_nova_walk
+from upgrader_conf import StepError, parse_transport
 from upgrader_nova_driver import Answer, Session, answer, demand, exclusively
 from upgrader_nova_rows import CELL0_UUID, Cell
-from upgrader_nova_target import NovaError, Target, parse_transport
+from upgrader_nova_target import Target
 
 CELL0_TRANSPORT = "none:///"
 
@@ -61,7 +62,7 @@ def assert_isolated(session: Session) -> typing.List[Cell]:
     cells = upgrader_nova_rows.cells(session.connection, session.target.api)
     found = strangers(session.target, cells)
     if found:
-        raise NovaError(
+        raise StepError(
             "{0}; remove it from {1}.cell_mappings (with its host and instance mappings) before anything uses this copy".format(
                 "; ".join(found), session.target.api
             )
@@ -86,7 +87,7 @@ def map_cell0(session: Session, timeout: float) -> Answer:
             )
     after = [cell for cell in assert_isolated(session) if cell.uuid == CELL0_UUID]
     if len(after) != 1 or after[0].database_connection != wanted or after[0].transport_url != CELL0_TRANSPORT:
-        raise NovaError(
+        raise StepError(
             "map_cell0 exited 0 but {0}.cell_mappings has no cell0 that names {1}".format(target.api, target.cell0)
         )
     did = "the URL of cell0 was written anew, quoted" if before else "cell0 is mapped to {0}".format(target.cell0)
@@ -102,7 +103,7 @@ def the_cell(session: Session, name: str) -> Cell:
     others = _others(assert_isolated(session))
     if len(others) != 1 or others[0].name != name:
         found = "; ".join(shown(cell) for cell in others) or "none"
-        raise NovaError(
+        raise StepError(
             "exactly one cell, {0}, is expected beside cell0 in {1}; found: {2}".format(name, session.target.api, found)
         )
     return others[0]
@@ -171,10 +172,10 @@ def _map_batches(session: Session, nova: typing.Any, cell: Cell, max_count: int,
             return number
         marker = upgrader_nova_rows.map_marker(connection, target.api)
         if not marker or marker in seen:
-            raise NovaError(
+            raise StepError(
                 "map_instances exits 1 for more to do, but its marker in {0} does not move ({1!r})".format(
                     target.api, marker
                 )
             )
         seen.add(marker)
-    raise NovaError("map_instances has not finished after {0} batches of {1}".format(bound, max_count))
+    raise StepError("map_instances has not finished after {0} batches of {1}".format(bound, max_count))

@@ -5,21 +5,22 @@ two upgrades of the same databases keep apart, and nothing starts while the serv
 """
 
 import contextlib
-import fcntl
 import json
-import time
 import typing
 
 import upgrader_database
+import upgrader_exclusive
+import upgrader_manage
 import upgrader_nova_bulk
 import upgrader_nova_judgement as judgement
 import upgrader_nova_manage
 import upgrader_nova_rows
 import upgrader_nova_walk
-from upgrader_nova_target import NovaError, Target
+from upgrader_conf import StepError
+from upgrader_nova_target import Target
 
-POLL = 0.5
 Answer = typing.Dict[str, typing.Any]
+HOME = upgrader_nova_manage.HOME
 
 
 class Session(typing.NamedTuple):
@@ -42,7 +43,7 @@ class Exclusive:
     def __init__(self, session: Session, descriptor: int) -> None:
         self._session, self.descriptor = session, descriptor
 
-    def run(self, words: typing.Sequence[str], timeout: float, secret: bool = False) -> upgrader_nova_manage.Outcome:
+    def run(self, words: typing.Sequence[str], timeout: float, secret: bool = False) -> upgrader_manage.Outcome:
         """One nova-manage. With ``secret`` its arguments go over stdin, because one of them holds a password."""
         session = self._session
         arguments = ["--config-file", session.target.config_file] + [str(word) for word in words]
@@ -52,71 +53,22 @@ class Exclusive:
         if secret:
             argv = [session.python, "-c", upgrader_nova_manage.ARGUMENTS_FROM_STDIN]
             stdin = json.dumps(["nova-manage"] + arguments)
-        return upgrader_nova_manage.run(argv, timeout, stdin, shown, session.target.secrets, (self.descriptor,))
-
-
-def _until(wanted: typing.Callable[[], str], patience: float, remedy: str) -> None:
-    """Wait until ``wanted`` returns "" (nothing in the way); after ``patience`` seconds say what was last in the way."""
-    deadline = time.monotonic() + patience
-    seen = wanted()
-    while seen:
-        if time.monotonic() >= deadline:
-            raise NovaError("{0}; waited {1:.0f} s; {2}".format(seen, patience, remedy))
-        time.sleep(POLL)
-        seen = wanted()
+        return upgrader_manage.run(argv, timeout, stdin, shown, session.target.secrets, (self.descriptor,), HOME)
 
 
 def lock_name(target: Target) -> str:
-    """The server's name for the lock (at most 64 characters)."""
-    return "upgrader.nova.{0}".format(target.main)[:64]
+    """The server's name for the lock."""
+    return upgrader_exclusive.lock_name("nova", target.main)
 
 
 @contextlib.contextmanager
 def exclusively(session: Session) -> typing.Iterator[Exclusive]:
-    """Hold the upgrade's two locks; wait, bounded, for a lost nova-manage and for DDL that the server still does.
-
-    The server's lock keeps other nodes away and goes with our connection. The file's lock is inherited by nova-manage,
-    so it stays while an orphan of a killed minion still runs.
-    """
-    connection, name = session.connection, lock_name(session.target)
-    if upgrader_database.scalar(connection, "SELECT GET_LOCK(%s, 5)", (name,)) != 1:
-        holder = upgrader_database.scalar(connection, "SELECT IS_USED_LOCK(%s)", (name,))
-        raise NovaError(
-            "another upgrade of {0} is at work: database connection {1} holds the lock {2};"
-            " wait for it, or end it with KILL {1} when it is dead".format(session.target.main, holder, name)
-        )
-    try:
-        with open(session.lock_file, "a") as lock:
-            _until(
-                lambda: _orphan(lock, session.lock_file),
-                session.patience,
-                "wait for it or end it, then run the step again",
-            )
-            _until(
-                lambda: _ddl(session),
-                session.patience,
-                "wait until SHOW PROCESSLIST is free of it, then run the step again",
-            )
-            yield Exclusive(session, lock.fileno())
-    finally:
-        upgrader_database.scalar(connection, "SELECT RELEASE_LOCK(%s)", (name,))
-
-
-def _orphan(lock: typing.IO[str], path: str) -> str:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "a nova-manage of an earlier, interrupted run is still at work (it holds {0})".format(path)
-    return ""
-
-
-def _ddl(session: Session) -> str:
-    found = upgrader_database.running_ddl(session.connection, session.target.schemas)
-    if not found:
-        return ""
-    return "the database server still carries out {0!r} for connection {1}, {2} s so far".format(
-        found[0][2], found[0][0], found[0][1]
+    """Hold the upgrade's two locks, nothing of an earlier run being at work any more."""
+    ground = upgrader_exclusive.Ground(
+        session.connection, "nova", session.target.schemas, "nova-manage", session.lock_file, session.patience
     )
+    with upgrader_exclusive.exclusively(ground) as descriptor:
+        yield Exclusive(session, descriptor)
 
 
 def answer(before: typing.Any, after: typing.Any, changed: bool, comment: str, **more: typing.Any) -> Answer:
@@ -124,9 +76,9 @@ def answer(before: typing.Any, after: typing.Any, changed: bool, comment: str, *
 
 
 def demand(verdict: judgement.Verdict) -> str:
-    """The verdict's sentence, or NovaError with it."""
+    """The verdict's sentence, or StepError with it."""
     if not verdict[0]:
-        raise NovaError(verdict[1])
+        raise StepError(verdict[1])
     return verdict[1]
 
 
@@ -160,7 +112,7 @@ def db_sync(session: Session, wanted: int, timeout: float) -> Answer:
         return answer(before, before, False, judgement.already(target.main, before["main"], wanted))
     with_cell0 = mapped and judgement.sync_needed(before["cell0"], wanted)
     if with_cell0 and not upgrader_database.schema_exists(session.connection, target.cell0):
-        raise NovaError(
+        raise StepError(
             "cell0 is mapped but database {0} does not exist or is not granted to {1}; nova would skip it and exit 0:"
             " create and grant it first; nothing was run".format(target.cell0, target.main_url.user)
         )
@@ -182,7 +134,7 @@ def online_data_migrations(session: Session, newton: int, max_count: int, timeou
     target, connection = session.target, session.connection
     version = session.versions()["main"]
     if version is None or version < newton:
-        raise NovaError(
+        raise StepError(
             "{0} is at {1}; at least {2} is needed before online migrations (below it three of them fail and nova exits 0):"
             " run db_sync to {2} first".format(target.main, version, newton)
         )
@@ -204,7 +156,7 @@ def online_data_migrations(session: Session, newton: int, max_count: int, timeou
     return answer(before, after, moved > 0, comment, migrated=sums, batches=batches, bulk=bulk.answer())
 
 
-def _group_trouble(session: Session, outcome: upgrader_nova_manage.Outcome) -> typing.Tuple[int, int]:
+def _group_trouble(session: Session, outcome: upgrader_manage.Outcome) -> typing.Tuple[int, int]:
     """Server-group members without spec and specs with a broken group; asked only after a failure, it reads every spec."""
     if not upgrader_nova_manage.failed_migrations(outcome):
         return 0, 0
@@ -248,12 +200,12 @@ def _batches(
             upgrader_nova_rows.forget_spec_marker(connection, target.api)
             rewound, marker = True, ""
             continue
-        raise NovaError(
+        raise StepError(
             "online_data_migrations exits {0} and does nothing more, but is not done; left: {1}".format(
                 outcome.exit_code, judgement.still(left)
             )
         )
-    raise NovaError(
+    raise StepError(
         "online_data_migrations has not finished after {0} batches of {1}; left: {2}".format(
             bound, max_count, judgement.still(left)
         )

@@ -11,10 +11,10 @@ import typing
 import upgrader_nova_judgement as judgement
 import upgrader_nova_manage
 import upgrader_nova_rows
+from upgrader_conf import StepError
 from upgrader_database import identifier, rows, scalar, table_names
 from upgrader_nova_documents import spec_without_group_uuid, with_group
 from upgrader_nova_driver import Answer, Exclusive, Session, answer, demand, exclusively
-from upgrader_nova_target import NovaError
 
 FIRST = 10
 PAGE = 1000
@@ -36,7 +36,7 @@ def repair_server_groups(session: Session, newton: int, max_count: int, timeout:
     target, connection = session.target, session.connection
     version = session.versions()["main"]
     if version is None or version < newton:
-        raise NovaError(
+        raise StepError(
             "{0} is at {1}; run db_sync to {2} before the server-group repair".format(target.main, version, newton)
         )
     before = _trouble(session)
@@ -48,7 +48,7 @@ def repair_server_groups(session: Session, newton: int, max_count: int, timeout:
         runs = _until_readable(session, nova, max_count, timeout, done)
     after = _trouble(session)
     if any(after.values()):
-        raise NovaError(
+        raise StepError(
             "the server-group repair has done {0} spec(s) and left {1}".format(len(done), judgement.still(after))
         )
     _demand_members(connection, target.api, members)
@@ -85,12 +85,12 @@ def _until_readable(
             continue
         if upgrader_nova_rows.spec_marker(connection, target.api) == marker:
             if rewound or not marker:
-                raise NovaError(
+                raise StepError(
                     "online_data_migrations does nothing more, but server-group members are left without request spec"
                 )
             upgrader_nova_rows.forget_spec_marker(connection, target.api)
             rewound = True
-    raise NovaError("the server-group repair has not finished after {0} runs of online_data_migrations".format(bound))
+    raise StepError("the server-group repair has not finished after {0} runs of online_data_migrations".format(bound))
 
 
 def broken_specs(connection: typing.Any, api: str, after: int) -> typing.List[typing.Tuple[int, str, str]]:
@@ -138,7 +138,7 @@ def members_in_groups(connection: typing.Any, api: str) -> int:
 def _demand_members(connection: typing.Any, api: str, before: int) -> None:
     after = members_in_groups(connection, api)
     if after < before:
-        raise NovaError(
+        raise StepError(
             "{0}.instance_group_member lost {1} of {2} memberships during the repair".format(
                 api, before - after, before
             )

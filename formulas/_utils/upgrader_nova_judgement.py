@@ -6,22 +6,23 @@ answer are numbered as in facts/nova.md section 4.
 
 import typing
 
+import upgrader_manage
 import upgrader_nova_manage
-from upgrader_nova_manage import Outcome
+from upgrader_manage import Outcome
 
 Verdict = typing.Tuple[bool, str]
 NEWTON_API = (20, 22)
 
 
 def _ended(outcome: Outcome) -> str:
-    if outcome.exit_code == upgrader_nova_manage.TIMED_OUT:
+    if outcome.exit_code == upgrader_manage.TIMED_OUT:
         return "was stopped after {0:.0f} s without an end".format(outcome.seconds)
     return "ended with exit code {0}".format(outcome.exit_code)
 
 
 def failure(outcome: Outcome) -> str:
     """How the command ended and its own last words, as the end of a sentence."""
-    return "'{0}' {1}: {2}".format(outcome.command, _ended(outcome), upgrader_nova_manage.last_words(outcome))
+    return "'{0}' {1}: {2}".format(outcome.command, _ended(outcome), upgrader_manage.last_words(outcome))
 
 
 def sync_needed(current: typing.Optional[int], wanted: int) -> bool:
@@ -59,8 +60,8 @@ def _remedy(last: str) -> str:
 
 def judge_sync(what: str, outcome: Outcome, after: typing.Optional[int], wanted: int) -> Verdict:
     """``db sync`` or ``api_db sync``: clean exit, no crash in the output, and the version in the database."""
-    if outcome.exit_code != 0 or upgrader_nova_manage.crash(outcome):
-        last = upgrader_nova_manage.last_words(outcome)
+    if outcome.exit_code != 0 or upgrader_manage.crash(outcome):
+        last = upgrader_manage.last_words(outcome)
         return False, "{0} stays at {1} instead of {2}; {3}{4}".format(
             what, after, wanted, failure(outcome), _remedy(last)
         )
@@ -107,14 +108,14 @@ def judge_batch(outcome: Outcome, left: typing.Mapping[str, int], grouped: int, 
                 ", ".join(failed), outcome.exit_code, still(left), cause
             ),
         )
-    if outcome.exit_code not in (0, 1) or upgrader_nova_manage.crash(outcome):
+    if outcome.exit_code not in (0, 1) or upgrader_manage.crash(outcome):
         return False, "{0}; left: {1}".format(failure(outcome), still(left))
     return True, "left: {0}".format(still(left))
 
 
 def judge_exit(outcome: Outcome, allowed: typing.Sequence[int] = (0,)) -> Verdict:
     """The plain part of a verdict: one of the allowed exit codes and no crash in the output."""
-    if outcome.exit_code not in allowed or upgrader_nova_manage.crash(outcome):
+    if outcome.exit_code not in allowed or upgrader_manage.crash(outcome):
         return False, failure(outcome)
     return True, "'{0}' exited {1}".format(outcome.command, outcome.exit_code)
 

@@ -7,10 +7,10 @@ stdout (facts/nova.md section 7). It has no machine format: each check is one ce
 import re
 import typing
 
-import upgrader_nova_manage
+import upgrader_manage
+from upgrader_conf import StepError
+from upgrader_manage import Outcome
 from upgrader_nova_findings import BLOCKER, WARNING, finding
-from upgrader_nova_manage import Outcome
-from upgrader_nova_target import NovaError
 
 SUCCESS, WARNED, FAILED = "Success", "Warning", "Failure"
 CODES = {SUCCESS: 0, WARNED: 1, FAILED: 2}
@@ -41,17 +41,17 @@ def parse(stdout: str) -> typing.List[Check]:
 
 
 def checks(outcome: Outcome) -> typing.List[Check]:
-    """The checks of one run, after its exit code and its table were seen to agree. NovaError for anything else."""
+    """The checks of one run, after its exit code and its table were seen to agree. StepError for anything else."""
     found = parse(outcome.stdout)
     worst = max([CODES.get(check.result, -1) for check in found] or [-1])
-    if upgrader_nova_manage.crash(outcome) or outcome.exit_code not in CODES.values():
-        raise NovaError(
+    if upgrader_manage.crash(outcome) or outcome.exit_code not in CODES.values():
+        raise StepError(
             "'{0}' ended with exit code {1} and judged nothing: {2}; it needs Ocata's schemas".format(
-                outcome.command, outcome.exit_code, upgrader_nova_manage.last_words(outcome)
+                outcome.command, outcome.exit_code, upgrader_manage.last_words(outcome)
             )
         )
     if not found or any(check.result not in CODES for check in found) or worst != outcome.exit_code:
-        raise NovaError(
+        raise StepError(
             "'{0}' ended with exit code {1}, but its table says {2}; look at it by hand".format(
                 outcome.command,
                 outcome.exit_code,

@@ -70,6 +70,7 @@ class Bench:
         for directory in ("pillar", "cache", "pki", "minion"):
             (root / directory).mkdir()
         self._caller: Any = None
+        self._roles: dict[str, Any] = {}  # pillar of services other than nova
         self._user()
         self.generate_source()
         self.configure()
@@ -156,10 +157,16 @@ class Bench:
         self.write_conf(controller["database"], controller["message_queue"])
 
     def _write_pillar(self, controller: dict[str, Any]) -> None:
-        text, file = json.dumps({"nova": {"controller": controller}}), self.root / "pillar" / "nova.sls"
+        self._controller = controller
+        text, file = json.dumps({"nova": {"controller": controller}, **self._roles}), self.root / "pillar" / "nova.sls"
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
             self._caller = None
+
+    def set_role(self, service: str, pillar: dict[str, Any]) -> None:
+        """Pillar of another service, beside nova's."""
+        self._roles[service] = pillar
+        self._write_pillar(self._controller)
 
     def configure_pillar_only(self, database: dict[str, Any]) -> None:
         """Pillar with another ``database``, nova.conf left as it is."""
@@ -225,7 +232,7 @@ def build_stages(bench: Bench) -> Stages:
     bench.configure()
     bench.restore("mitaka")
     stages, done = Stages(), threading.Event()
-    watcher = threading.Thread(target=_watch, args=(stages.seen, done))
+    watcher = threading.Thread(target=watch, args=(stages.seen, done))
     watcher.start()
     try:
         for number, (function, arguments) in enumerate(STEPS):
@@ -241,7 +248,7 @@ def build_stages(bench: Bench) -> Stages:
     return stages
 
 
-def _watch(seen: set[str], done: threading.Event) -> None:
+def watch(seen: set[str], done: threading.Event) -> None:
     """Everything that /proc shows of other processes, sampled every few milliseconds."""
     while not done.wait(0.005):
         for process in Path("/proc").iterdir():

@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "formulas" / "_utils"))
 
 from tests.functional.bench import DUMPS, SOCKET, VENV, Bench, Stages, build_stages  # noqa: E402
+from tests.functional.copies import TOOLS, VENVS, Copies  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +33,18 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     if shutil.which("mariadb") is None:
         pytest.fail("the mariadb client is missing: functional tests run on the lab's bench node")
     made = Bench(tmp_path_factory.mktemp("bench"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def copies(bench: Bench) -> Iterator[Copies]:
+    """The five other services, each with its source and a copy."""
+    for needed in [VENVS[name] / "bin" / tool for name, tool in TOOLS.items()] + [
+        DUMPS / f"{name}.sql.gz" for name in TOOLS
+    ]:
+        assert needed.exists(), f"{needed} is missing: the bench node's image has it"
+    made = Copies(bench)
     yield made
     made.close()
 

@@ -137,14 +137,14 @@ def test_trap_13_a_host_without_mapping_is_mapped_and_proven(ocata: Bench) -> No
 
 
 def test_trap_14_a_crash_and_more_to_do_are_told_apart_though_both_exit_1(migrated: Bench) -> None:
+    import upgrader_manage
     import upgrader_nova_judgement
-    import upgrader_nova_manage
 
     crashed = migrated.manage(
         "cell_v2", "map_instances", "--cell_uuid", "11111111-2222-3333-4444-555555555555", "--max-count", "9"
     )
     assert crashed.returncode == 1
-    outcome = upgrader_nova_manage.Outcome(
+    outcome = upgrader_manage.Outcome(
         "nova-manage cell_v2 map_instances", crashed.returncode, crashed.stdout, crashed.stderr, 1.0
     )
     ok, sentence = upgrader_nova_judgement.judge_exit(outcome, (0, 1))

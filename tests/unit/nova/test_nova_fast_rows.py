@@ -8,7 +8,7 @@ import pytest
 import upgrader_nova_bulk as bulk
 import upgrader_nova_records as records
 import upgrader_nova_worker as worker
-from upgrader_nova_manage import Outcome
+from upgrader_manage import Outcome
 
 DONE = {"specs": 7, "keypairs": 9, "left": {}, "memory": 90 * 1024, "died": 0}
 UUID = "11111111-2222-4333-8444-555555555555"

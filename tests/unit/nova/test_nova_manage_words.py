@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import upgrader_manage
 import upgrader_nova_judgement as judgement
 import upgrader_nova_manage as manage
-from upgrader_nova_manage import Outcome
+from upgrader_manage import Outcome
 
 SAID = Path(__file__).parent / "said"
 NOTHING_LEFT = {"flavors": 0, "keypairs": 0, "instances without request spec": 0}
@@ -110,7 +111,7 @@ def test_repeated_cells_are_known_by_their_words() -> None:
 
 
 def test_a_command_that_was_stopped_says_after_how_long() -> None:
-    ok, sentence = judgement.judge_exit(Outcome("nova-manage db sync", manage.TIMED_OUT, "", "", 60.0))
+    ok, sentence = judgement.judge_exit(Outcome("nova-manage db sync", upgrader_manage.TIMED_OUT, "", "", 60.0))
     assert not ok and "was stopped after 60 s" in sentence and "printed nothing" in sentence
 
 
@@ -148,20 +149,23 @@ def test_unmapped_hosts_fail_although_the_command_says_nothing() -> None:
 
 def test_the_interpreter_is_read_from_the_scripts_first_line() -> None:
     assert (
-        manage.interpreter("/opt/ocata/bin/nova-manage", "#!/opt/ocata/bin/python2.7\n") == "/opt/ocata/bin/python2.7"
+        upgrader_manage.interpreter("/opt/ocata/bin/nova-manage", "#!/opt/ocata/bin/python2.7\n")
+        == "/opt/ocata/bin/python2.7"
     )
-    assert manage.interpreter("/usr/bin/nova-manage", "#!/usr/bin/env python2\n") == "python2"
+    assert upgrader_manage.interpreter("/usr/bin/nova-manage", "#!/usr/bin/env python2\n") == "python2"
     with pytest.raises(ValueError, match="does not start with"):
-        manage.interpreter("/x", "\x7fELF")
+        upgrader_manage.interpreter("/x", "\x7fELF")
 
 
 def test_a_command_runs_with_a_clean_environment_and_hidden_passwords() -> None:
-    outcome = manage.run(["/usr/bin/env"], 10, secrets=("unused",))
+    outcome = upgrader_manage.run(["/usr/bin/env"], 10, secrets=("unused",), home="/var/lib/nova")
     assert outcome.exit_code == 0 and "OS_PASSWORD" not in outcome.stdout and "HOME=/var/lib/nova" in outcome.stdout
-    outcome = manage.run(["/bin/cat"], 10, stdin="mysql+pymysql://u:p@ss/x@h/d and p@ss/x", secrets=("p@ss/x",))
+    outcome = upgrader_manage.run(
+        ["/bin/cat"], 10, stdin="mysql+pymysql://u:p@ss/x@h/d and p@ss/x", secrets=("p@ss/x",)
+    )
     assert outcome.stdout == "mysql+pymysql://u:***@h/d and ***"
 
 
 def test_a_command_past_its_time_is_killed_with_its_children() -> None:
-    outcome = manage.run(["/bin/sh", "-c", "sleep 30 & wait"], 0.3)
-    assert outcome.exit_code == manage.TIMED_OUT and outcome.seconds < 5
+    outcome = upgrader_manage.run(["/bin/sh", "-c", "sleep 30 & wait"], 0.3)
+    assert outcome.exit_code == upgrader_manage.TIMED_OUT and outcome.seconds < 5

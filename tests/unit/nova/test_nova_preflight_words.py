@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from upgrader_conf import StepError
+from upgrader_manage import Outcome
 from upgrader_nova_documents import spec_without_group_uuid, unreadable_flavor, unreadable_spec, with_group
-from upgrader_nova_manage import Outcome
 from upgrader_nova_preflight import summary
 from upgrader_nova_questions import BLOCKER, QUESTIONS
 from upgrader_nova_status import Check, checks, findings, parse
-from upgrader_nova_target import NovaError
 
 TABLE = """\
 +-------------------------------------------------------------------+
@@ -110,5 +110,5 @@ def test_placement_that_fails_otherwise_stops_even_without_placement_in_the_mode
     ],
 )
 def test_status_that_does_not_add_up_is_a_failure(code: int, stdout: str, words: str) -> None:
-    with pytest.raises(NovaError, match=words):
+    with pytest.raises(StepError, match=words):
         checks(ran(code, stdout))

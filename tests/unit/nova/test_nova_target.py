@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import upgrader_conf
 import upgrader_database as database
 import upgrader_nova_target as target
-from upgrader_nova_target import NovaError, read_target
+from upgrader_conf import StepError
+from upgrader_nova_target import read_target
 
 PASSWORD = "p@s/s%w:d#$?"
 CONTROLLER = {
@@ -74,7 +76,7 @@ def test_no_representation_shows_a_password() -> None:
 )
 def test_a_nova_conf_that_names_anything_else_is_refused(old: str, new: str, words: str) -> None:
     assert old in CONF
-    with pytest.raises(NovaError) as caught:
+    with pytest.raises(StepError) as caught:
         read(CONF.replace(old, new))
     assert words in str(caught.value) and QUOTED not in str(caught.value)
 
@@ -82,7 +84,7 @@ def test_a_nova_conf_that_names_anything_else_is_refused(old: str, new: str, wor
 def test_a_name_without_upgrade_is_only_for_the_real_upgrade() -> None:
     production = {**CONTROLLER, "database": {**CONTROLLER["database"], "name": "nova"}}
     conf = CONF.replace("/nova_upgrade", "/nova")
-    with pytest.raises(NovaError, match="not a copy"):
+    with pytest.raises(StepError, match="not a copy"):
         read(conf, production)
     assert read(conf, production, allow_production=True).schemas == ("nova", "nova_api", "nova_cell0")
 
@@ -90,12 +92,12 @@ def test_a_name_without_upgrade_is_only_for_the_real_upgrade() -> None:
 @pytest.mark.parametrize("key", ["name", "host"])
 def test_a_missing_pillar_key_is_named(key: str) -> None:
     lacking = {name: value for name, value in CONTROLLER["database"].items() if name != key}
-    with pytest.raises(NovaError, match=f"nova:controller:database:{key}"):
+    with pytest.raises(StepError, match=f"nova:controller:database:{key}"):
         read(controller={**CONTROLLER, "database": lacking})
 
 
 def test_conf_parsing_follows_oslo() -> None:
-    parsed = target.parse_conf(CONF + "quoted = 'a b'\nmoney = a$$b\nagain = 1\nagain = 2\n; c\n")
+    parsed = upgrader_conf.parse_conf(CONF + "quoted = 'a b'\nmoney = a$$b\nagain = 1\nagain = 2\n; c\n")
     assert parsed["DEFAULT"]["multi"] == "one\ntwo"
     section = parsed["api_database"]
     assert (section["quoted"], section["money"], section["again"]) == ("a b", "a$b", "2")
@@ -133,8 +135,8 @@ def test_only_plain_names_become_identifiers(name: str) -> None:
 
 
 def test_two_spellings_of_one_queue_are_one_place() -> None:
-    one, other = (target.parse_transport(f"rabbit://a:b@{rest}") for rest in ("h:5672/", "h//"))
+    one, other = (upgrader_conf.parse_transport(f"rabbit://a:b@{rest}") for rest in ("h:5672/", "h//"))
     assert one.place() == other.place()
-    assert target.parse_transport("rabbit://a:b@h/x").place() != other.place()
-    many = target.parse_transport("rabbit://a:b@h1:5672,a:b@h2:5673/v")
+    assert upgrader_conf.parse_transport("rabbit://a:b@h/x").place() != other.place()
+    many = upgrader_conf.parse_transport("rabbit://a:b@h1:5672,a:b@h2:5673/v")
     assert many.hosts == (("h1", 5672), ("h2", 5673))

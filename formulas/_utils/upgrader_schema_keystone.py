@@ -1,0 +1,238 @@
+"""Keystone from Mitaka: keys first, because without them ``--migrate`` encrypts every credential with a known key, silently.
+
+The legacy part (97 to 109) comes with ``--expand`` and is no rolling upgrade: keystone must be stopped.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+import stat
+import typing
+
+import upgrader_phases
+import upgrader_schema_tool
+from upgrader_conf import StepError
+from upgrader_schema_session import Look, Session, Tool, Work, demand, demand_source, judged, run
+
+NULL_KEY = base64.urlsafe_b64encode(b"\x00" * 32)
+# Exit codes of ``db_sync --check``.
+CHECKED = {
+    0: "nothing is left",
+    1: "out of sync",
+    2: "--expand is next",
+    3: "--migrate is next",
+    4: "--contract is next",
+}
+REPOSITORIES = (
+    ("credential_setup", "credential", "/etc/keystone/credential-keys/"),
+    ("fernet_setup", "fernet_tokens", "/etc/keystone/fernet-keys/"),
+)
+FLUSH_ROUNDS = 3
+
+
+def folder(session: Session, section: str) -> str:
+    """The key repository of ``[section]``."""
+    defaults = {name: default for _, name, default in REPOSITORIES}
+    return session.target.option(section, "key_repository", defaults[section]).rstrip("/")
+
+
+def keys(path: str) -> typing.Dict[int, bytes]:
+    """The keys of a repository by number, as they stand in the files; the highest is the one that encrypts."""
+    found = {}
+    for name in os.listdir(path):
+        if name.isdigit():
+            with open(os.path.join(path, name), "rb") as opened:
+                found[int(name)] = opened.read()
+    return found
+
+
+def _is_key(text: bytes) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(text.strip())) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+def trouble(path: str, user: str, uid: int, gid: int) -> str:
+    """What keystone could not use about a key repository, or ""."""
+    try:
+        place = os.stat(path)
+        found = keys(path)
+        owners = [(path, place)] + [(os.path.join(path, str(n)), os.stat(os.path.join(path, str(n)))) for n in found]
+    except FileNotFoundError:
+        return "{0} does not exist".format(path)
+    except OSError as error:
+        return "{0} cannot be read ({1})".format(path, error.strerror)
+    if not found:
+        return "{0} holds no key".format(path)
+    for name, seen in owners:
+        if (seen.st_uid, seen.st_gid) != (uid, gid):
+            return "{0} does not belong to {1}:{1}".format(name, user)
+        if stat.S_IMODE(seen.st_mode) & 0o077:
+            return "{0} can be read by others than {1} (mode {2:o})".format(name, user, stat.S_IMODE(seen.st_mode))
+    for number, text in sorted(found.items()):
+        if text.strip() == NULL_KEY:
+            return "{0}/{1} is the null key, which everybody knows".format(path, number)
+        if not _is_key(text):
+            return "{0}/{1} is not a fernet key".format(path, number)
+    return ""
+
+
+def _troubles(session: Session) -> typing.List[typing.Tuple[str, str, str]]:
+    """(command that makes it, folder, trouble) of every key repository that keystone could not use."""
+    user = session.user
+    found = []
+    for command, section, _ in REPOSITORIES:
+        path = folder(session, section)
+        found.append((command, path, trouble(path, user.name, user.uid, user.gid)))
+    return [item for item in found if item[2]]
+
+
+def look_keys(session: Session) -> Look:
+    wrong = _troubles(session)
+    state = {section: folder(session, section) for _, section, _ in REPOSITORIES}
+    return Look(state, "; ".join(text for _, _, text in wrong), "both key repositories are there")
+
+
+def do_keys(session: Session, tool: Tool, timeout: float) -> None:
+    """Make the repositories that are missing or empty; what is there and wrong is somebody's to put right."""
+    for command, path, text in _troubles(session):
+        demand(
+            not os.path.isdir(path) or not keys(path),
+            "{0}; correct it by hand: keys that are in use are never replaced".format(text),
+        )
+        _make_folder(session, path)
+        owner = ["--keystone-user", session.user.name, "--keystone-group", session.user.name]
+        tool.run([command] + owner, timeout)
+
+
+def _make_folder(session: Session, path: str) -> None:
+    """As root, for /etc/keystone is not keystone's to write in."""
+    try:
+        if not os.path.isdir(path):
+            os.makedirs(path, 0o700)
+            os.chown(path, session.user.uid, session.user.gid)
+    except OSError as error:
+        raise StepError(
+            "{0} cannot be made ({1}); make it for keystone, mode 0700".format(path, error.strerror)
+        ) from None
+
+
+def heads(session: Session) -> typing.Dict[str, int]:
+    """The installed keystone's own last versions, which are Ocata's or later."""
+    found = upgrader_schema_tool.keystone(session)
+    demand(
+        found["keystone"] >= upgrader_phases.KEYSTONE_LEGACY
+        and found["keystone_expand"] >= upgrader_phases.KEYSTONE_OCATA,
+        "the installed keystone ends at {0} and {1}, Ocata's at {2} and {3}; install Ocata's".format(
+            found["keystone"],
+            found["keystone_expand"],
+            upgrader_phases.KEYSTONE_LEGACY,
+            upgrader_phases.KEYSTONE_OCATA,
+        ),
+    )
+    return found
+
+
+def _look_repositories(session: Session, names: typing.Sequence[str]) -> Look:
+    target, found = heads(session), session.marks().migrate
+    state = {name: found.get(name, 0) for name in target}
+    behind = ["{0} is at {1} instead of {2}".format(n, state[n], target[n]) for n in names if state[n] < target[n]]
+    return Look(state, "; ".join(behind), ", ".join("{0} is at {1}".format(n, state[n]) for n in names))
+
+
+def look_expand(session: Session) -> Look:
+    return _look_repositories(session, ("keystone", "keystone_expand"))
+
+
+def look_migrate(session: Session) -> Look:
+    return _look_repositories(session, ("keystone_data_migrate",))
+
+
+def look_contract(session: Session) -> Look:
+    return _look_repositories(session, ("keystone_contract",))
+
+
+def _sync(session: Session, tool: Tool, timeout: float, option: str, next_codes: typing.Sequence[int]) -> None:
+    tool.run(["db_sync", option], timeout)
+    checked = judged(run(session, ["db_sync", "--check"], timeout), tuple(CHECKED)).exit_code
+    demand(
+        checked in next_codes,
+        "'keystone-manage db_sync {0}' exited 0, but --check says: {1}".format(option, CHECKED[checked]),
+    )
+
+
+def do_expand(session: Session, tool: Tool, timeout: float) -> None:
+    demand_source(session, upgrader_phases.SOURCE["keystone"])
+    _sync(session, tool, timeout, "--expand", (3,))
+
+
+def do_migrate(session: Session, tool: Tool, timeout: float) -> None:
+    _sync(session, tool, timeout, "--migrate", (4,))
+    known = known_to_all(session)
+    demand(
+        not known,
+        "{0} credential(s) were encrypted with the null key, which everybody knows: keystone could not read its keys;"
+        " correct them, then phase credentials encrypts anew".format(known),
+    )
+
+
+def do_contract(session: Session, tool: Tool, timeout: float) -> None:
+    _sync(session, tool, timeout, "--contract", (0,))
+
+
+def known_to_all(session: Session) -> int:
+    """Credentials that the null key opens."""
+    if not session.has("credential", "key_hash"):
+        return 0
+    null = hashlib.sha1(NULL_KEY).hexdigest()
+    return int(session.scalar("SELECT COUNT(*) FROM {db}.credential WHERE key_hash = %s", (null,)))
+
+
+def look_credentials(session: Session) -> Look:
+    """Every credential is encrypted with the primary key of this node's repository."""
+    total = int(session.scalar("SELECT COUNT(*) FROM {db}.credential"))
+    if not session.has("credential", "key_hash"):
+        return Look({"credentials": total, "under the newest key": 0}, "credentials are not encrypted yet", "")
+    wrong = [text for _, path, text in _troubles(session) if path == folder(session, "credential")]
+    if wrong:
+        return Look({"credentials": total, "under the newest key": 0}, wrong[0], "")
+    found = keys(folder(session, "credential"))
+    newest = hashlib.sha1(found[max(found)]).hexdigest()
+    under = int(session.scalar("SELECT COUNT(*) FROM {db}.credential WHERE key_hash = %s", (newest,)))
+    left = "{0} of {1} credentials are under another key".format(total - under, total) if under < total else ""
+    state = {"credentials": total, "under the newest key": under}
+    return Look(state, left, "all {0} credentials are under the newest key".format(total))
+
+
+def do_credentials(session: Session, tool: Tool, timeout: float) -> None:
+    tool.run(
+        ["credential_migrate", "--keystone-user", session.user.name, "--keystone-group", session.user.name], timeout
+    )
+
+
+def look_tokens(session: Session) -> Look:
+    if not session.has("token", "expires"):
+        return Look({"expired": 0}, "", "this keystone keeps no tokens")
+    expired = int(session.scalar("SELECT COUNT(*) FROM {db}.token WHERE expires <= UTC_TIMESTAMP()"))
+    left = "{0} expired tokens are kept".format(expired) if expired else ""
+    return Look({"expired": expired}, left, "no expired token is kept")
+
+
+def do_tokens(session: Session, tool: Tool, timeout: float) -> None:
+    """More expire while the first ones go, so it is done again, a few times."""
+    for _ in range(FLUSH_ROUNDS):
+        tool.run(["token_flush"], timeout)
+        if not look_tokens(session).pending:
+            return
+
+
+WORK = {
+    "credential-keys": Work(look_keys, do_keys),
+    "expand": Work(look_expand, do_expand),
+    "migrate": Work(look_migrate, do_migrate),
+    "contract": Work(look_contract, do_contract),
+    "credentials": Work(look_credentials, do_credentials),
+    "tokens": Work(look_tokens, do_tokens),
+}
