@@ -11,10 +11,10 @@ import socket
 import subprocess
 
 import upgrader_catalogue
+import upgrader_conf
 import upgrader_connection
 import upgrader_database
 import upgrader_isolation
-import upgrader_nova_target
 import upgrader_pillar
 from salt.exceptions import CommandExecutionError
 
@@ -70,7 +70,7 @@ def isolated(service):
     own = _own()
     found, read = [], []
     for path in _files(service, role):
-        options = upgrader_nova_target.parse_conf(_text(path, service))
+        options = upgrader_conf.parse_conf(_text(path, service))
         read.append(path)
         found += [
             "{} {}".format(path, phrase)

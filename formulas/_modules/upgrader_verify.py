@@ -20,6 +20,7 @@ import upgrader_openrc
 import upgrader_pillar
 import upgrader_verify_resources
 import upgrader_verify_session
+import yaml
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -173,7 +174,7 @@ def _credentials(cloud, openrc, copy):
     """Whose session it is, and the words that say so."""
     try:
         if cloud:
-            return upgrader_openrc.from_clouds(cloud), "cloud {} of clouds.yaml".format(cloud)
+            return upgrader_openrc.from_clouds(cloud, yaml), "cloud {} of clouds.yaml".format(cloud)
         if openrc:
             return upgrader_openrc.from_file(openrc), "the account of {}".format(openrc)
     except upgrader_openrc.Unusable as error:

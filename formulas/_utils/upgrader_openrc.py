@@ -46,10 +46,8 @@ def from_file(path: str) -> Account:
     )
 
 
-def from_clouds(name: str, paths: typing.Sequence[str] = CLOUDS) -> Account:
-    """The account of one cloud of the first clouds.yaml that is there."""
-    import yaml  # Salt's own dependency, on every minion
-
+def from_clouds(name: str, yaml: typing.Any, paths: typing.Sequence[str] = CLOUDS) -> Account:
+    """The account of one cloud of the first clouds.yaml that is there. ``yaml`` is PyYAML, which this file does without."""
     for path in map(os.path.expanduser, paths):
         if not os.path.exists(path):
             continue

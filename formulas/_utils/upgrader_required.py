@@ -29,20 +29,18 @@ MESSAGE_QUEUE = (
 CACHE = (("cache:members", "[{host: the upgrade node's own memcached, port: 11211}]"),)
 
 
-def identity(service: str) -> Keys:
-    """How a service proves to keystone who it is."""
-    return (
-        ("identity:host", "the upgrade node itself, where the copy's keystone runs"),
-        ("identity:port", "35357"),
-        ("identity:region", "RegionOne"),
-        ("identity:tenant", "service"),
-        ("identity:user", service),
-        ("identity:password", "password of keystone's user " + service),
-    )
+IDENTITY = (
+    ("identity:host", "the upgrade node itself, where the copy's keystone runs"),
+    ("identity:port", "35357"),
+    ("identity:region", "RegionOne"),
+    ("identity:tenant", "service"),
+    ("identity:user", "upgrader, the copy's own account"),
+    ("identity:password", "its password, as keystone:server:admin_password"),
+)
 
 
 def _service(service: str, *own: typing.Tuple[str, str]) -> Keys:
-    return (("version", "ocata"),) + database(service) + MESSAGE_QUEUE + identity(service) + CACHE + own
+    return (("version", "ocata"),) + database(service) + MESSAGE_QUEUE + IDENTITY + CACHE + own
 
 
 REQUIRED = {
@@ -52,6 +50,8 @@ REQUIRED = {
     + CACHE
     + (
         ("region", "RegionOne"),
+        ("admin_name", "upgrader, the one account of the copy's services"),
+        ("admin_password", "its password; of no use on production"),
         ("bind:public_address", "address of this node"),
         ("bind:public_port", "5000"),
         ("bind:private_address", "address of this node"),
@@ -78,8 +78,8 @@ REQUIRED = {
         ("network:port", "9696"),
         ("network:region", "RegionOne"),
         ("network:tenant", "service"),
-        ("network:user", "neutron"),
-        ("network:password", "password of keystone's user neutron"),
+        ("network:user", "upgrader, the copy's own account"),
+        ("network:password", "its password"),
         ("upgrade_levels:compute", "mitaka, as long as computes of that release run"),
     ),
     "cinder:controller": _service(
@@ -98,8 +98,8 @@ REQUIRED = {
         ("compute:host", "the upgrade node itself"),
         ("compute:region", "RegionOne"),
         ("compute:tenant", "service"),
-        ("compute:user", "nova"),
-        ("compute:password", "password of keystone's user nova"),
+        ("compute:user", "upgrader, the copy's own account"),
+        ("compute:password", "its password"),
     ),
     "heat:server": _service(
         "heat",

@@ -226,6 +226,8 @@ class Copies:
         venv, tool = self.root / f"mortal-{service}", VENVS[service] / "bin" / TOOLS[service]
         (venv / "bin").mkdir(parents=True, exist_ok=True)
         script = venv / "bin" / TOOLS[service]
-        script.write_text(f"#!{VENVS[service]}/bin/python\n{MORTAL}LEFT = [{changes}]\nrunpy.run_path('{tool}', run_name='__main__')\n")
+        script.write_text(
+            f"#!{VENVS[service]}/bin/python\n{MORTAL}LEFT = [{changes}]\nrunpy.run_path('{tool}', run_name='__main__')\n"
+        )
         script.chmod(0o755)
         return venv

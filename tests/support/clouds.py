@@ -9,8 +9,81 @@ DATABASES = [f"dbs0{number}.lab.local" for number in (1, 2, 3)]
 NODES = {"backup": ["cfg01.lab.local"], "database": DATABASES, "upgrade": ["upg01.lab.local"]}
 
 
-def _users(name: str) -> dict[str, Any]:
-    return {name: {"users": [{"name": "nova_upgrade", "password": "secret-clone", "host": "%"}]}}
+SERVER = {
+    "keystone": "server",
+    "glance": "server",
+    "neutron": "server",
+    "heat": "server",
+    "nova": "controller",
+    "cinder": "controller",
+}
+UPG = "upg01.lab.local"
+
+
+def _users(service: str, *names: str) -> dict[str, Any]:
+    account = {"name": f"{service}_upgrade", "password": f"secret-{service}", "host": "%"}
+    return {name: {"users": [account]} for name in names or (f"{service}_upgrade",)}
+
+
+def _role(service: str, **own: Any) -> dict[str, Any]:
+    """What every service of the upgrade node has, and its own keys."""
+    common = {
+        "version": "ocata",
+        "database": {
+            "host": "vip01.lab.local", "name": f"{service}_upgrade", "user": f"{service}_upgrade", "password": f"secret-{service}",
+        },
+        "message_queue": {"host": UPG, "user": "openstack", "password": "secret-queue"},
+        "cache": {"members": [{"host": "10.20.0.12", "port": 11211}]},
+        "identity": {
+            "host": UPG, "port": 35357, "region": "RegionOne", "tenant": "service", "user": "upgrader", "password": "secret-copy",
+        },
+    }  # fmt: skip
+    return {service: {SERVER[service]: {**common, **own}}}
+
+
+def upgrade_node() -> dict[str, Any]:
+    """Pillar of the node that holds the copy."""
+    bind, account = {"address": "10.20.0.12"}, {"user": "upgrader", "password": "secret-copy", "tenant": "service"}
+    here = {"host": UPG, "port": 9292}
+    return {
+        **_role(
+            "keystone",
+            region="RegionOne",
+            admin_name="upgrader",
+            admin_password="secret-copy",
+            bind={
+                "public_address": "10.20.0.12",
+                "public_port": 5000,
+                "private_address": "10.20.0.12",
+                "private_port": 35357,
+            },
+            tokens={"engine": "fernet", "location": "/var/lib/keystone/fernet-keys"},
+            credential={"location": "/var/lib/keystone/credential-keys"},
+        ),
+        **_role("glance", bind={**bind, "port": 9292}, storage={"engine": "file"}),
+        **_role(
+            "nova",
+            bind={**bind, "port": 8774},
+            placement={"bind": {**bind, "port": 8778}},
+            glance=here,
+            network={**account, "host": UPG, "port": 9696, "region": "RegionOne"},
+            upgrade_levels={"compute": "mitaka"},
+        ),
+        **_role("cinder", bind={**bind, "port": 8776}, glance=here),
+        **_role(
+            "neutron",
+            bind={**bind, "port": 9696},
+            plugin="ml2",
+            backend={"engine": "ml2"},
+            compute={**account, "host": UPG, "region": "RegionOne"},
+        ),
+        **_role(
+            "heat",
+            bind={"api": {**bind, "port": 8004}, "api_cfn": {**bind, "port": 8000}},
+            auth_encryption_key="secret-heat-key",
+            stack_domain_admin={"name": "heat_domain_admin", "password": "secret-domain", "domain": "heat"},
+        ),
+    }
 
 
 LAB: dict[str, dict[str, Any]] = {
@@ -27,9 +100,8 @@ LAB: dict[str, dict[str, Any]] = {
                             "password": "secret-admin",
                         },
                         "database": {
-                            **_users("nova_upgrade"),
-                            **_users("nova_upgrade_api"),
-                            **_users("nova_upgrade_cell0"),
+                            **_users("nova", "nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0"),
+                            **{n: u for s in SERVER if s != "nova" for n, u in _users(s).items()},
                         },
                     }
                 }
@@ -53,19 +125,7 @@ LAB: dict[str, dict[str, Any]] = {
         }
         for node in DATABASES
     },
-    "upg01.lab.local": {
-        "nova": {
-            "controller": {
-                "database": {
-                    "host": "dbs01.lab.local",
-                    "name": "nova_upgrade",
-                    "user": "nova_upgrade",
-                    "password": "secret-clone",
-                },
-                "message_queue": {"host": "upg01.lab.local", "user": "openstack", "password": "secret-queue"},
-            }
-        }
-    },
+    UPG: upgrade_node(),
 }
 
 

@@ -112,8 +112,9 @@ def test_every_function_that_a_plan_names_exists_in_the_formulas() -> None:
     for call in calls:
         module, function = call.function.split(".")
         if call.kind == "state":
-            sls = FORMULAS / str(call.args["mods"]).replace(".", "/")
-            assert sls.with_suffix(".sls").is_file() or (sls / "init.sls").is_file(), call
+            for name in str(call.args["mods"]).split(","):
+                sls = FORMULAS / name.replace(".", "/")
+                assert sls.with_suffix(".sls").is_file() or (sls / "init.sls").is_file(), call
         elif module.startswith("upgrader_"):
             tree = ast.parse((FORMULAS / "_modules" / f"{module}.py").read_text())
             found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}

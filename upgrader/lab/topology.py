@@ -88,9 +88,7 @@ NOVA = Topology(
             ("rabbitmq-server.service", "nftables.service"),
             counts_packets=True,
         ),
-        NodePlan(
-            "vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service", "nftables.service"), counts_packets=True
-        ),
+        NodePlan("vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service", "nftables.service"), counts_packets=True),
         NodePlan("upg01", UPGRADE_ADDRESS, "services", ("salt-minion.service",)),
     ),
 )

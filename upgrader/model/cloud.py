@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import upgrader_required
+import upgrader_schema_target
 
 from upgrader.errors import Refused
 from upgrader.model.release import ReleasePath, release_path
 
 BACKUP, DATABASE, UPGRADE = "backup", "database", "upgrade"
 ROLES = (BACKUP, DATABASE, UPGRADE)
+
+# As MCP orders them: keystone before all, heat after all. A copy without these two cannot be verified at all.
+ORDER = ("keystone", "glance", "nova", "cinder", "neutron", "heat")
+ROLE_OF = {"nova": "nova:controller", **{name: place.role for name, place in upgrader_schema_target.PLACES.items()}}
+DEMANDED = ("keystone:server", "nova:controller")
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,10 @@ class Cloud:
     path: ReleasePath
     nodes: Mapping[str, tuple[str, ...]]
     services: tuple[Service, ...]
+
+    def service(self, name: str) -> Service:
+        """One service by name; KeyError when the cloud has none of it."""
+        return {service.name: service for service in self.services}[name]
 
     def role(self, role: str) -> tuple[str, ...]:
         """Ids of the minions that hold a role; the model is refused when there is none."""
@@ -62,10 +72,6 @@ REQUIRED = (
     RequiredKey("xtrabackup:client:target:host", DATABASE, "host name of the backup node"),
     RequiredKey("xtrabackup:client:target:host_key", DATABASE, "ssh host key of the backup node"),
     RequiredKey("xtrabackup:client:target:private_key", DATABASE, "ssh key that may write to the backup store"),
-    *(
-        RequiredKey(f"nova:controller:{key}", UPGRADE, example)
-        for key, example in (*upgrader_required.database("nova"), *upgrader_required.MESSAGE_QUEUE)
-    ),
 )
 
 
@@ -100,7 +106,7 @@ def cloud_from_pillar(pillars: Mapping[str, Mapping[str, Any]], master: str) -> 
     name = str(own.get("cloud") or "")
     if not name.replace("-", "").replace("_", "").isalnum():
         raise Refused(f"pillar key upgrader:cloud of {master} is {name!r}; give a name of letters, digits, - and _")
-    return Cloud(name, path, nodes, (_nova(pillars[nodes[UPGRADE][0]]),))
+    return Cloud(name, path, nodes, _services(pillars[nodes[UPGRADE][0]]))
 
 
 def _nodes(own: Mapping[str, Any], master: str) -> dict[str, tuple[str, ...]]:
@@ -122,17 +128,31 @@ def _missing_keys(pillars: Mapping[str, Mapping[str, Any]], nodes: Mapping[str, 
         for node in nodes[required.role]:
             if lookup(pillars.get(node, {}), required.key) in (None, ""):
                 missing.append(f"{node} lacks pillar key {required.key} ({required.example})")
+    for node in nodes[UPGRADE]:
+        pillar = pillars.get(node, {})
+        for role in (ROLE_OF[name] for name in ORDER):
+            if role in DEMANDED or lookup(pillar, role):
+                lacking = upgrader_required.missing(pillar, role)
+                missing += [f"{node} lacks pillar key {key} ({example})" for key, example in lacking]
     return missing
 
 
-def _nova(pillar: Mapping[str, Any]) -> Service:
-    """Nova's clones are chosen by ``database.name`` alone, as the formulas render them: X, X_api and X_cell0."""
-    clone = str(lookup(pillar, "nova:controller:database:name"))
+def _services(pillar: Mapping[str, Any]) -> tuple[Service, ...]:
+    """Every service whose role the upgrade node has, in the order in which they are upgraded."""
+    return tuple(_service(name, ROLE_OF[name], pillar) for name in ORDER if lookup(pillar, ROLE_OF[name]))
+
+
+def _service(name: str, role: str, pillar: Mapping[str, Any]) -> Service:
+    """Clones are chosen by ``database.name`` alone, as the formulas render them; nova's are X, X_api and X_cell0."""
+    key = f"{role}:database:name"
+    clone = str(lookup(pillar, key))
     if not clone.endswith("_upgrade"):
         raise Refused(
-            f"pillar key nova:controller:database:name of the upgrade node is {clone!r}; "
-            f"a rehearsal works on clones only, so set it to 'nova_upgrade'"
+            f"pillar key {key} of the upgrade node is {clone!r}; "
+            f"a rehearsal works on clones only, so set it to '{name}_upgrade'"
         )
     source = clone[: -len("_upgrade")]
+    if name != "nova":
+        return Service(name, (source,), (clone,), ((source, clone),))
     clones = ((source, clone), (f"{source}_api", f"{clone}_api"))
-    return Service("nova", (source, f"{source}_api"), (clone, f"{clone}_api", f"{clone}_cell0"), clones)
+    return Service(name, (source, f"{source}_api"), (clone, f"{clone}_api", f"{clone}_cell0"), clones)

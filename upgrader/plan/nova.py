@@ -19,14 +19,14 @@ REPAIR = (
 
 def source_versions(cloud: Cloud) -> dict[str, int]:
     """Schema version that each of nova's source databases must have before anything starts."""
-    main, api = cloud.services[0].source_databases
+    main, api = cloud.service("nova").source_databases
     path = cloud.path
     return {name: path.version("nova", role, path.source) for name, role in ((main, "main"), (api, "api"))}
 
 
 def preflight_call(cloud: Cloud, options: Options) -> Call:
     """The questions to the live databases, asked from the backup node, which has the account and the road to them."""
-    main, api = cloud.services[0].source_databases
+    main, api = cloud.service("nova").source_databases
     repaired = list(SERVER_GROUP_FINDINGS) if options.repair_server_groups else []
     args = {"main": main, "api": api, "versions": source_versions(cloud), "repaired": repaired}
     return Call("module", "upgrader_preflight.nova", cloud.role(BACKUP)[:1], args, 30 * MINUTE)

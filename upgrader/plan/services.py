@@ -22,7 +22,11 @@ def schema_steps(cloud: Cloud, service_name: str, needs: tuple[str, ...]) -> tup
     return tuple(steps)
 
 
-def source_version(service_name: str) -> int | str | dict[str, int]:
-    """What the service's source database must be at, as ``upgrader_clone.check_source`` takes it."""
-    wanted = upgrader_phases.SOURCE[service_name]
-    return wanted if isinstance(wanted, (int, str)) else dict(wanted)
+def source_versions(cloud: Cloud) -> dict[str, int | str | dict[str, int]]:
+    """What each source database but nova's must be at, as ``upgrader_clone.check_source`` takes it."""
+    found: dict[str, int | str | dict[str, int]] = {}
+    for service in cloud.services:
+        if service.name in SERVICES:
+            wanted = upgrader_phases.SOURCE[service.name]
+            found[service.source_databases[0]] = wanted if isinstance(wanted, (int, str)) else dict(wanted)
+    return found
