@@ -55,14 +55,16 @@ def unfit(connection: typing.Any, database: str, folder: str) -> str:
     return ""
 
 
-def definitions(connection: typing.Any, database: str) -> typing.Dict[str, str]:
-    """CREATE TABLE of every table, with the row format it really has: an old table says none and its server's default was
-    another one than today's, and then the import fails with "table flags don't match"."""
+def definitions(connection: typing.Any, database: str) -> typing.Dict[str, typing.Dict[str, str]]:
+    """Of every table its CREATE TABLE, and under ``row_format`` the format that it really has and does not say."""
     made = {}
     for table, _, _, row_format, _ in upgrader_database.rows(connection, TABLES, (database,)):
         name = "{}.{}".format(upgrader_database.identifier(database), upgrader_database.identifier(table))
         text = str(upgrader_database.rows(connection, "SHOW CREATE TABLE {}".format(name))[0][1])
-        made[str(table)] = text if "ROW_FORMAT=" in text else "{} ROW_FORMAT={}".format(text, str(row_format).upper())
+        made[str(table)] = {
+            "text": text,
+            "row_format": "" if "ROW_FORMAT=" in text else str(row_format).upper(),
+        }
     return made
 
 
@@ -95,11 +97,24 @@ def remove_all(connection: typing.Any, database: str, folder: str) -> None:
             os.unlink(os.path.join(folder, name))
 
 
-def make_all(connection: typing.Any, made: typing.Mapping[str, str]) -> None:
+def make_all(connection: typing.Any, made: typing.Mapping[str, typing.Mapping[str, str]]) -> None:
     """Every table new and without its file, ready for the copied one."""
+    usual = str(upgrader_database.scalar(connection, "SELECT @@GLOBAL.innodb_default_row_format")).upper()
     for table, definition in sorted(made.items()):
-        upgrader_galera.run(connection, definition)
+        upgrader_galera.run(connection, spelled(definition, usual))
         upgrader_galera.run(connection, "ALTER TABLE {} DISCARD TABLESPACE".format(upgrader_database.identifier(table)))
+
+
+def spelled(definition: typing.Mapping[str, str], usual: str) -> str:
+    """CREATE TABLE that gives the table's own row format on a server whose default is ``usual``.
+
+    An old table says none and its server's default was another one than today's: then the import fails with "table flags
+    don't match". But where it is not needed it is not said, because it changes CHECKSUM TABLE: rows of a table without any
+    column of variable length that was made with ROW_FORMAT=DYNAMIC have another checksum than the same rows without it.
+    """
+    if definition["row_format"] in ("", usual):
+        return definition["text"]
+    return "{} ROW_FORMAT={}".format(definition["text"], definition["row_format"])
 
 
 def take_in(connection: typing.Any, tables: typing.Iterable[str]) -> None:

@@ -21,7 +21,12 @@ from salt.exceptions import CommandExecutionError
 from tests.functional.bench import DUMPS, REPOSITORY, SOCKET, Bench
 
 PASSWORD = "adm@in/%:#pw"
-CLONES = {"shop_upgrade": "nova", "shop_upgrade_api": "nova_api", "shop_upgrade_old": "shop_old"}
+CLONES = {
+    "shop_upgrade": "nova",
+    "shop_upgrade_api": "nova_api",
+    "shop_upgrade_old": "shop_old",
+    "shop_upgrade_flags": "shop_flags",
+}
 NAMES = [*CLONES, "shop_upgrade_cell0", "shop_upgrade_trigger"]
 # Databases beside nova's that a real server may hold; each statement is run in its own database.
 OTHERS = {
@@ -30,6 +35,11 @@ OTHERS = {
         "CREATE TABLE child (id INT PRIMARY KEY, parent INT NOT NULL, CONSTRAINT `old` FOREIGN KEY (parent) REFERENCES parent (id))",
         "INSERT INTO parent (name) VALUES ('a'), ('b')",
         "INSERT INTO child VALUES (1, 1), (2, 2)",
+    ),
+    # No column of variable length: its checksum depends on whether its row format is said.
+    "shop_flags": (
+        "CREATE TABLE flags (id INT PRIMARY KEY, raised TINYINT(1) NOT NULL DEFAULT 0)",
+        "INSERT INTO flags VALUES (1, 0), (2, 1)",
     ),
     "shop_trigger": (
         "CREATE TABLE t (id INT PRIMARY KEY)",

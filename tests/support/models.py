@@ -16,6 +16,8 @@ PARAMETERS = (
     "heat_auth_encryption_key",
     "heat_domain_admin_password",
     "horizon_secret_key",
+    "keystone_cinder_password",
+    "keystone_glance_password",
     "keystone_upgrade_password",
     "mysql_cinder_upgrade_password",
     "mysql_glance_upgrade_password",

@@ -32,8 +32,8 @@ class Call:
     only: Mapping[str, str] | None = None
 
     def __str__(self) -> str:
-        shown = self.args.get("mods", "") if self.kind == "state" else ""
-        return f"{self.function} {shown}".strip()
+        first, *others = str(self.args.get("mods", "")).split(",") if self.kind == "state" else [""]
+        return f"{self.function} {first}{f' and {len(others)} more' if others else ''}".strip()
 
 
 @dataclass(frozen=True)

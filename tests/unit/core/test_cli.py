@@ -67,7 +67,7 @@ def test_whole_stage_ends_with_one_sentence_and_zero(command: Command) -> None:
     ran = command(*STAGE)
     assert ran.code == 0
     assert ran.out.count("\n") == 1
-    assert "finished, all 37 steps done" in ran.out
+    assert "finished, all 66 steps done" in ran.out
     assert "backup-create" not in ran.out
     assert "physical backup of all databases" in ran.err
 
@@ -203,7 +203,7 @@ def test_status_says_in_one_sentence_where_the_run_is(command: Command, salt: Sa
     salt.die_after = "upgrader_nova.db_sync"
     command(*STAGE)
     ran = command("status")
-    assert "23 of 37 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
+    assert "35 of 66 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
     assert json.loads(command("status", "-o", "json").out)["stopped_at"] == "nova-db-newton"
 
 

@@ -25,7 +25,7 @@ def remove(pillar: dict[str, Any], key: str) -> None:
 def test_cloud_knows_sources_and_clones() -> None:
     cloud = cloud_from_pillar(lab_pillar(), CFG)
     assert cloud.service("nova").clones == (("nova", "nova_upgrade"), ("nova_api", "nova_upgrade_api"))
-    assert cloud.services[0].upgrade_databases == ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
+    assert cloud.service("nova").upgrade_databases == ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
     assert cloud.all_nodes == (CFG, DBS, "dbs02.lab.local", "dbs03.lab.local", UPG)
 
 

@@ -103,7 +103,7 @@ def test_a_lab_is_for_root_alone(action: str, tmp_path: Path, monkeypatch: pytes
 def test_an_unknown_node_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "lab.json").write_text(json.dumps({"topology": "nova"}))
-    with pytest.raises(LabRefused, match="has no node cmp01; it has cfg01, dbs01, dbs02, dbs03, vip01, upg01"):
+    with pytest.raises(LabRefused, match="has no node cmp01; it has cfg01, dbs01, dbs02, dbs03, ctl01, vip01, upg01"):
         Lab("test", tmp_path, tmp_path).node("cmp01")
 
 
@@ -114,7 +114,7 @@ def test_a_lab_whose_processes_are_gone_is_partial(tmp_path: Path) -> None:
     (tmp_path / "test" / "lab.json").write_text(json.dumps({"topology": "nova", "loaded": True}))
     status = Lab("test", tmp_path, tmp_path).status()
     assert status["state"] == "partial"
-    assert [one["running"] for one in status["nodes"]] == [False] * 6
+    assert [one["running"] for one in status["nodes"]] == [False] * 7
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "thirteenchars"])
