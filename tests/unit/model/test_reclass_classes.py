@@ -63,6 +63,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Rendered]
     texts = {root / "nodes" / f"{name}.yml": node(name, parameters(name)) for name in documented()}
     whole = parameters("openstack.upgrade.single")
     production = {name.replace("_upgrade_", "_") if name.startswith("mysql_") else name: "p" for name in whole}
+    production |= {f"keystone_{service}_password": "p" for service in SERVICES} | {"keystone_upgrade_password": "u"}
     texts[root / "nodes" / f"{PRODUCTION}.yml"] = node(
         "openstack.upgrade.single", {**production, "openstack_database_suffix": ""}
     )
@@ -86,7 +87,12 @@ def test_no_parameter_is_documented_that_the_class_does_not_use(name: str, rende
         path.read_text() for other, path in shipped().items() if f"ocata.{other}" in rendered[name].classes
     ).replace("${_param:openstack_database_suffix}", "_upgrade")
     used = set(re.findall(r"\$\{_param:(\w+)\}", texts))
-    assert used - {"openstack_database_suffix"} == set(parameters(name))
+    given = set(
+        re.findall(
+            r"^    (\w+): ", "".join(re.findall(r"^  _param:\n((?:    .*\n)+)", texts, re.MULTILINE)), re.MULTILINE
+        )
+    )
+    assert used - given - {"openstack_database_suffix"} == set(parameters(name))
 
 
 @pytest.mark.parametrize("path", sorted(shipped().values()), ids=str)
@@ -130,6 +136,14 @@ def test_one_switch_selects_upgrade_or_production_databases(
     assert (clone["name"], clone["user"]) == (f"{service}_upgrade", f"{service}_upgrade")
     assert (clone["host"], clone["password"]) == ("mysql_upgrade_host", f"mysql_{service}_upgrade_password")
     assert (production["name"], production["user"]) == (service, service)
+    if service != "keystone":
+        accounts = [
+            value(rendered, node, service, role, "identity") for node in ("openstack.upgrade.single", PRODUCTION)
+        ]
+        assert [(account["user"], account["password"]) for account in accounts] == [
+            ("upgrader", "keystone_upgrade_password"),
+            (service, "p"),
+        ]
 
 
 @pytest.mark.parametrize("service", SERVICES)
