@@ -238,6 +238,31 @@ def test_no_inventory_is_a_usage_error_that_names_the_option(
     assert sentence in ran.err and "--inventory PATH" in ran.err
 
 
+def test_generated_nodes_that_share_their_classes_with_others_are_told_not_edited(tmp_path: Path) -> None:
+    root = mcp(tmp_path, only=("cfg01", "cmp001", "prx01"))
+    for node in ("cmp001", "prx01"):
+        file = root / "nodes/_generated" / f"{node}.mcp.local.yml"
+        file.write_text("classes: [cluster.mcp.openstack.compute, cluster.mcp.openstack]\n")
+    (root / "nodes/_generated/prx01.mcp.local.yml").write_text(
+        "classes: [cluster.mcp.openstack.compute]\nparameters: {nova: {compute: {upgrade_levels: {compute: mitaka}}}}\n"
+    )
+    found = survey(inventory(root), ("real-upgrade",))
+    [told] = [one for one in of(found, "class") if one.name == "ocata.nova.compute.upgrade_levels"]
+    assert (told.nodes, told.file) == (("cmp001.mcp.local",), "")
+    assert "state reclass writes the node's file: make a class" in told.remedy
+    assert not [path for path in found.edits if "_generated" in path.parts or path.name == "compute.yml"]
+
+
+def test_long_lists_of_nodes_are_cut_in_the_table(tmp_path: Path, command: Command) -> None:
+    root = mcp(tmp_path, linked=False, only=("cmp001",))
+    (root / "classes/cluster/bad.yml").write_text("classes: [cluster.mcp.absent]\n")
+    for number in range(2, 62):
+        (root / "nodes" / f"cmp{number:03}.mcp.local.yml").write_text("classes: [cluster.bad]\n")
+    ran = command("check", "--inventory", str(root))
+    assert "cmp002, cmp003, cmp004 and 57 more:" in ran.out
+    assert ran.err.startswith("rendering 61 nodes")
+
+
 @pytest.fixture(scope="module")
 def careless(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """An upgrade node on production's queue, with an empty key."""
