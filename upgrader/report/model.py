@@ -20,9 +20,7 @@ from upgrader.report.wording import node_list
 ALL = "the whole model"
 # Lines of a model that cannot hold a secret: comments, bare keys, items that look like a class, lists of such items.
 _CLASS = r"""['"]?[\w${}:-]+(?:\.[\w${}:-]+)+['"]?"""
-_HARMLESS = re.compile(
-    rf"""^\s*(#.*|---|\.\.\.|[\w.-]+:|(- *)?{_CLASS}(\s+#.*)?|classes:\s*\[[^\]]*\](\s+#.*)?)?\s*$"""
-)
+_HARMLESS = re.compile(rf"""^\s*(#.*|---|\.\.\.|[\w.-]+:|- +{_CLASS}(\s+#.*)?|classes:\s*\[[^\]]*\](\s+#.*)?)?\s*$""")
 
 
 def check_text(inventory: Inventory, found: Survey) -> str:
