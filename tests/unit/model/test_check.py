@@ -14,6 +14,7 @@ import pytest
 from tests.support.models import PARAMETERS, inventory, mcp
 from upgrader.cli.main import entry
 from upgrader.content import RECLASS_CLASSES
+from upgrader.model import remarks
 from upgrader.model.place import find_place
 from upgrader.model.survey import Finding, Survey, survey
 
@@ -115,7 +116,7 @@ def test_parameter_belongs_where_all_nodes_that_need_it_find_it(found: Survey, r
 
 
 def test_stage_leaves_out_what_only_the_real_upgrade_needs(tmp_path: Path) -> None:
-    held = inventory(mcp(tmp_path, only=("cfg01", "kvm01")))
+    held = inventory(mcp(tmp_path, defined=True, only=("cfg01", "kvm01")))
     told = {one.name.removeprefix("ocata.") for one in of(survey(held, ("test-upgrade",)), "class")}
     assert told == {
         "upgrader.cloud",
@@ -239,7 +240,7 @@ def test_no_inventory_is_a_usage_error_that_names_the_option(
 
 
 def test_generated_nodes_that_share_their_classes_with_others_are_told_not_edited(tmp_path: Path) -> None:
-    root = mcp(tmp_path, only=("cfg01", "cmp001", "prx01"))
+    root = mcp(tmp_path, defined=True, only=("cfg01", "cmp001", "prx01"))
     for node in ("cmp001", "prx01"):
         file = root / "nodes/_generated" / f"{node}.mcp.local.yml"
         file.write_text("classes: [cluster.mcp.openstack.compute, cluster.mcp.openstack]\n")
@@ -290,7 +291,7 @@ def test_copied_classes_of_another_version_are_noted(tmp_path: Path) -> None:
     shutil.copytree(RECLASS_CLASSES, root / "classes", dirs_exist_ok=True)
     (root / "classes/nova/control/upgrade_levels.yml").unlink()
     (root / "classes/memcached/server/upgrade.yml").write_text("parameters: {}\n")
-    found = survey(inventory(root), ())
-    assert found.prefix == ""
-    told = [note for note in found.notes if "anew" in note]
+    held = inventory(root)
+    assert remarks.reach(held) == ""
+    told = list(remarks.copied(held, ""))
     assert len(told) == 2 and "memcached.server.upgrade" in told[0] and "nova.control.upgrade_levels" in told[1]
