@@ -120,6 +120,25 @@ def findings(node: str, found: Status, members: int) -> Findings:
     return wrong
 
 
+def trigger_findings(node: str, connection: typing.Any) -> Findings:
+    """With binary logging, which Galera has, a trigger needs SUPER (error 1419) unless this variable is on.
+
+    Keystone's expand phase makes triggers, and its account rightly has no SUPER.
+    """
+    wanted = "log_bin_trust_function_creators"
+    found = {**_named(connection, "VARIABLES", wanted), **_named(connection, "VARIABLES", "log_bin")}
+    logging = found.get("log_bin") == "ON" or status(connection)["galera"]
+    if found.get(wanted, "ON") == "ON" or not logging:
+        return []
+    return [
+        _blocker(
+            node,
+            "does not let keystone's account make the triggers of its expand phase ({} is OFF)".format(wanted),
+            "set it ON in the option file of every database node, and with SET GLOBAL for the time until the next restart",
+        )
+    ]
+
+
 def model_findings(node: str, found: Status, role: typing.Mapping[str, typing.Any], members: int) -> Findings:
     """Where the server is another cluster's than the model says.
 

@@ -26,121 +26,74 @@ MESSAGE_QUEUE = (
     ("message_queue:user", "openstack"),
     ("message_queue:password", "its password"),
 )
-CACHE = (("cache:members", "[{host: the upgrade node's own memcached, port: 11211}]"),)
 
 
-IDENTITY = (
-    ("identity:host", "the upgrade node itself, where the copy's keystone runs"),
-    ("identity:port", "35357"),
-    ("identity:region", "RegionOne"),
-    ("identity:tenant", "service"),
-    ("identity:user", "upgrader, the copy's own account"),
-    ("identity:password", "its password, as keystone:server:admin_password"),
-)
+def identity(service: str) -> Keys:
+    """How a service proves to keystone who it is."""
+    return (
+        ("identity:host", "the upgrade node itself, where the copy's keystone runs"),
+        ("identity:user", "upgrader, or " + service + " on production"),
+        ("identity:password", "the password of that account"),
+    )
 
 
-def _service(service: str, *own: typing.Tuple[str, str]) -> Keys:
-    return (("version", "ocata"),) + database(service) + MESSAGE_QUEUE + IDENTITY + CACHE + own
+ADDRESS = (("bind:address", "address of this node"),)
+CACHE = (("cache:members", "[{host: this node's own memcached, port: 11211}]"),)
 
-
+# Only what has no default: ports, regions and the project's name have one in the templates.
 REQUIRED = {
-    "keystone:server": (("version", "ocata"),)
-    + database("keystone")
+    "keystone:server": database("keystone")
+    + (("bind:public_address", "address of this node"), ("bind:private_address", "address of this node"))
+    + CACHE,
+    "glance:server": database("glance") + identity("glance") + ADDRESS + CACHE,
+    "nova:controller": database("nova")
     + MESSAGE_QUEUE
+    + identity("nova")
+    + ADDRESS
     + CACHE
     + (
-        ("region", "RegionOne"),
-        ("admin_name", "upgrader, the one account of the copy's services"),
-        ("admin_password", "its password; of no use on production"),
-        ("bind:public_address", "address of this node"),
-        ("bind:public_port", "5000"),
-        ("bind:private_address", "address of this node"),
-        ("bind:private_port", "35357"),
-        ("tokens:engine", "fernet"),
-        ("tokens:location", "/var/lib/keystone/fernet-keys"),
-        ("credential:location", "/var/lib/keystone/credential-keys"),
-    ),
-    "glance:server": _service(
-        "glance",
-        ("bind:address", "address of this node"),
-        ("bind:port", "9292"),
-        ("storage:engine", "file"),
-    ),
-    "nova:controller": _service(
-        "nova",
-        ("bind:address", "address of this node"),
-        ("bind:port", "8774"),
         ("placement:bind:address", "address of this node"),
-        ("placement:bind:port", "8778"),
         ("glance:host", "the upgrade node itself"),
-        ("glance:port", "9292"),
         ("network:host", "the upgrade node itself"),
-        ("network:port", "9696"),
-        ("network:region", "RegionOne"),
-        ("network:tenant", "service"),
-        ("network:user", "upgrader, the copy's own account"),
-        ("network:password", "its password"),
-        ("upgrade_levels:compute", "mitaka, as long as computes of that release run"),
+        ("network:user", "upgrader, or neutron on production"),
+        ("network:password", "the password of that account"),
     ),
-    "cinder:controller": _service(
-        "cinder",
-        ("bind:address", "address of this node"),
-        ("bind:port", "8776"),
-        ("glance:host", "the upgrade node itself"),
-        ("glance:port", "9292"),
-    ),
-    "neutron:server": _service(
-        "neutron",
-        ("bind:address", "address of this node"),
-        ("bind:port", "9696"),
-        ("plugin", "ml2"),
-        ("backend:engine", "ml2"),
+    "cinder:controller": database("cinder")
+    + MESSAGE_QUEUE
+    + identity("cinder")
+    + ADDRESS
+    + CACHE
+    + (("glance:host", "the upgrade node itself"),),
+    "neutron:server": database("neutron")
+    + MESSAGE_QUEUE
+    + identity("neutron")
+    + ADDRESS
+    + CACHE
+    + (
         ("compute:host", "the upgrade node itself"),
-        ("compute:region", "RegionOne"),
-        ("compute:tenant", "service"),
-        ("compute:user", "upgrader, the copy's own account"),
-        ("compute:password", "its password"),
+        ("compute:user", "upgrader, or nova on production"),
+        ("compute:password", "the password of that account"),
     ),
-    "heat:server": _service(
-        "heat",
+    "heat:server": database("heat")
+    + MESSAGE_QUEUE
+    + identity("heat")
+    + CACHE
+    + (
         ("bind:api:address", "address of this node"),
-        ("bind:api:port", "8004"),
         ("bind:api_cfn:address", "address of this node"),
-        ("bind:api_cfn:port", "8000"),
         ("auth_encryption_key", "production's own, or no stack can be read"),
         ("stack_domain_admin:name", "heat_domain_admin"),
         ("stack_domain_admin:password", "its password"),
         ("stack_domain_admin:domain", "heat_user_domain"),
     ),
-    "horizon:server": (
-        ("bind:address", "address of this node"),
-        ("bind:port", "8078"),
-        ("secret_key", "a long random text"),
-        ("identity:host", "the upgrade node itself"),
-    )
-    + CACHE,
-    "memcached:server": (
-        ("bind:address", "address of this node"),
-        ("bind:port", "11211"),
-        ("bind:protocol", "tcp"),
-    ),
-    "rabbitmq:server": (
-        ("bind:address", "address of this node"),
-        ("bind:port", "5672"),
-        ("secret_key", "a long random text"),
-        ("admin:name", "admin"),
-        ("admin:password", "its password"),
-        ("host", "/openstack: {enabled: true, user: openstack, password: its password, policies: []}"),
-    ),
-    "haproxy:proxy": (
-        ("enabled", "true"),
-        ("mode", "http"),
-        ("listen", "<name>: {mode, service_name, binds: [...], servers: [...]}"),
-    ),
-    "keepalived:cluster": (
-        ("enabled", "true"),
-        ("instance", "VIP: {address, password, interface, virtual_router_id, priority}"),
-    ),
+    "horizon:server": ADDRESS
+    + CACHE
+    + (("secret_key", "a long random text"), ("identity:host", "the upgrade node itself")),
+    "memcached:server": ADDRESS,
+    "rabbitmq:server": ADDRESS
+    + (("host", "/openstack: {enabled: true, user: openstack, password: its password, policies: []}"),),
+    "haproxy:proxy": (("listen", "<name>: {mode, service_name, binds: [...], servers: [...]}"),),
+    "keepalived:cluster": (("instance", "VIP: {address, password, interface, virtual_router_id, priority}"),),
 }  # type: typing.Dict[str, Keys]
 
 UPGRADE_NODE = (

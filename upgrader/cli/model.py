@@ -92,7 +92,7 @@ def _place(settings: Settings, inventory: Path | None) -> Place:
 
 
 def _inventory(place: Place) -> Inventory:
-    """Says so when it will take a while: a large cloud's nodes take some 20 ms each."""
+    """Says so when it may take a while."""
     held = Inventory(place)
     if len(held.nodes) > MANY:
         click.echo(f"rendering {len(held.nodes)} nodes from {place.nodes}", err=True)

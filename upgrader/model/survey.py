@@ -125,7 +125,8 @@ def _broken(inventory: Inventory, before: Mapping[str, Rendered]) -> Iterable[Fi
         yield Finding("render", tuple(nodes), what, remedy, file)
     for reference, users in lost.items():
         one = next(iter(users.values()))
-        home = targets.home(inventory, inventory, before, before, tuple(users))
+        alone = reference.rpartition(":")[2] in PER_NODE
+        home = targets.home(inventory, inventory, before, before, tuple(users), alone)
         what = f"{reference} is defined nowhere, and {one.key} in {one.file} refers to it"
         yield Finding("render", tuple(users), what, f"define {reference}", str(home), reference)
 

@@ -76,15 +76,20 @@ def _targets(
     inventory: Inventory, before: Mapping[str, Rendered], role: Sequence[str], nodes: Sequence[str]
 ) -> Iterable[Target]:
     """Classes that are these nodes' own, when there are several nodes or their files are generated; else each file."""
-    left = list(nodes)
+    left, by_hand = list(nodes), []
     while left:
         node = left[0]
         written = generated(inventory, before, node)
         own, having = _own_class(inventory, before, node, set(nodes) if set(nodes) == set(role) else {node})
         group = [one for one in left if one in having] if own and (written or len(having) > 1) else [node]
         path = own if own and (written or len(having) > 1) else None if written else inventory.nodes[node]
-        yield Target(path, tuple(group))
+        if path is None:
+            by_hand += group
+        else:
+            yield Target(path, tuple(group))
         left = [one for one in left if one not in group]
+    if by_hand:
+        yield Target(None, tuple(by_hand))
 
 
 def _own_class(

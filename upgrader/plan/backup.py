@@ -31,14 +31,22 @@ def prove(cloud: Cloud, formulas_digest: str, options: Options) -> Stage:
     return Stage(PROVE, f"prove that backup {options.receipt} can be restored", steps)
 
 
-def backup_gates(cloud: Cloud) -> tuple[Step, ...]:
-    """The cluster is whole, the tool fits it, the store has room. ``cluster-state`` also says who carries how much."""
+def backup_gates(cloud: Cloud, triggers: bool = False) -> tuple[Step, ...]:
+    """The cluster is whole, the tool fits it, the store has room. ``cluster-state`` also says who carries how much.
+
+    With ``triggers`` it also says whether accounts may make triggers, which keystone's way to Ocata demands.
+    """
     backup, database = cloud.role(BACKUP)[:1], cloud.role(DATABASE)
     return (
         Step(
             "cluster-state",
             "every database node is a synced member of the cluster",
-            Call("module", "upgrader_galera.check", database, {"members": len(database)}),
+            Call(
+                "module",
+                "upgrader_galera.check",
+                database,
+                {"members": len(database), **({"triggers": True} if triggers else {})},
+            ),
             GATE,
             anew=True,
         ),

@@ -52,7 +52,7 @@ def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, .
             Call("module", "upgrader_clone.check_names", backup, {"names": _clone_names(cloud)}),
             GATE,
         ),
-        *backup_gates(cloud),
+        *backup_gates(cloud, triggers=True),
         Step(
             "upgrade-node",
             "upgrade node has Ocata's nova",

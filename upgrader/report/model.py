@@ -15,32 +15,30 @@ from tabulate import tabulate
 from upgrader.model.inventory import Inventory
 from upgrader.model.needs import REHEARSAL
 from upgrader.model.survey import Finding, Survey
-from upgrader.report.wording import short
+from upgrader.report.wording import node_list
 
 ALL = "the whole model"
 # Lines of a model that cannot hold a secret: comments, bare keys, items that look like a class, lists of such items.
 _CLASS = r"""['"]?[\w${}:-]+(?:\.[\w${}:-]+)+['"]?"""
-_HARMLESS = re.compile(
-    rf"""^\s*(#.*|---|\.\.\.|[\w.-]+:|(- *)?{_CLASS}(\s+#.*)?|classes:\s*\[[^\]]*\](\s+#.*)?)?\s*$"""
-)
+_HARMLESS = re.compile(rf"""^\s*(#.*|---|\.\.\.|[\w.-]+:|- +{_CLASS}(\s+#.*)?|classes:\s*\[[^\]]*\](\s+#.*)?)?\s*$""")
 
 
 def check_text(inventory: Inventory, found: Survey) -> str:
     """A table per node, or per group of nodes that lack the same: what, into which file, and what to write there."""
     base = _base(inventory)
     lines = [f"model: {base}", "", roles_text(found), ""]
-    for group, findings in _grouped(found.findings).items():
+    for group, findings in _grouped(found.findings):
         lines += [f"{group}:", _table(findings, base), ""]
     for note in found.notes:
         lines += _wrapped(f"note: {note}", "")
     return "\n".join([*lines, summary(found) if found.findings else "nothing is missing"])
 
 
-def _grouped(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    groups: dict[str, list[Finding]] = {}
+def _grouped(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
+    groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: one.nodes):
-        groups.setdefault(", ".join(map(short, finding.nodes)) or ALL, []).append(finding)
-    return groups
+        groups.setdefault(finding.nodes, []).append(finding)
+    return [(node_list(nodes) or ALL, found) for nodes, found in groups.items()]
 
 
 def _table(findings: Iterable[Finding], base: str) -> str:
@@ -69,7 +67,7 @@ def _relative(text: str, base: str) -> str:
 def roles_text(found: Survey) -> str:
     """``database: dbs01, dbs02``, one line a role."""
     width = max(len(role) for role in found.roles)
-    return "\n".join(f"{role:{width}}  {', '.join(map(short, nodes)) or '-'}" for role, nodes in found.roles.items())
+    return "\n".join(f"{role:{width}}  {node_list(nodes) or '-'}" for role, nodes in found.roles.items())
 
 
 def summary(found: Survey) -> str:
@@ -123,7 +121,7 @@ def prepare_text(inventory: Inventory, found: Survey, left: Sequence[Finding], w
         head = [diff(found.edits).rstrip("\n"), ""]
         verb = "written; the originals are in " + written if written else "nothing was written; --write does it"
         head.append(f"{len(found.edits)} file{'s' if len(found.edits) > 1 else ''}: {verb}")
-    for group, findings in _grouped(left).items():
+    for group, findings in _grouped(left):
         head += ["", f"by hand, for {group}:", _table(findings, base)]
     return "\n".join(head)
 

@@ -14,6 +14,7 @@ import pytest
 from tests.support.models import PARAMETERS, inventory, mcp
 from upgrader.cli.main import entry
 from upgrader.content import RECLASS_CLASSES
+from upgrader.model import remarks
 from upgrader.model.place import find_place
 from upgrader.model.survey import Finding, Survey, survey
 
@@ -115,7 +116,7 @@ def test_parameter_belongs_where_all_nodes_that_need_it_find_it(found: Survey, r
 
 
 def test_stage_leaves_out_what_only_the_real_upgrade_needs(tmp_path: Path) -> None:
-    held = inventory(mcp(tmp_path, only=("cfg01", "kvm01")))
+    held = inventory(mcp(tmp_path, defined=True, only=("cfg01", "kvm01")))
     told = {one.name.removeprefix("ocata.") for one in of(survey(held, ("test-upgrade",)), "class")}
     assert told == {
         "upgrader.cloud",
@@ -238,6 +239,31 @@ def test_no_inventory_is_a_usage_error_that_names_the_option(
     assert sentence in ran.err and "--inventory PATH" in ran.err
 
 
+def test_generated_nodes_that_share_their_classes_with_others_are_told_not_edited(tmp_path: Path) -> None:
+    root = mcp(tmp_path, defined=True, only=("cfg01", "cmp001", "prx01"))
+    for node in ("cmp001", "prx01"):
+        file = root / "nodes/_generated" / f"{node}.mcp.local.yml"
+        file.write_text("classes: [cluster.mcp.openstack.compute, cluster.mcp.openstack]\n")
+    (root / "nodes/_generated/prx01.mcp.local.yml").write_text(
+        "classes: [cluster.mcp.openstack.compute]\nparameters: {nova: {compute: {upgrade_levels: {compute: mitaka}}}}\n"
+    )
+    found = survey(inventory(root), ("real-upgrade",))
+    [told] = [one for one in of(found, "class") if one.name == "ocata.nova.compute.upgrade_levels"]
+    assert (told.nodes, told.file) == (("cmp001.mcp.local",), "")
+    assert "state reclass writes the node's file: make a class" in told.remedy
+    assert not [path for path in found.edits if "_generated" in path.parts or path.name == "compute.yml"]
+
+
+def test_long_lists_of_nodes_are_cut_in_the_table(tmp_path: Path, command: Command) -> None:
+    root = mcp(tmp_path, linked=False, only=("cmp001",))
+    (root / "classes/cluster/bad.yml").write_text("classes: [cluster.mcp.absent]\n")
+    for number in range(2, 62):
+        (root / "nodes" / f"cmp{number:03}.mcp.local.yml").write_text("classes: [cluster.bad]\n")
+    ran = command("check", "--inventory", str(root))
+    assert "cmp002, cmp003, cmp004 and 57 more:" in ran.out
+    assert ran.err.startswith("rendering 61 nodes")
+
+
 @pytest.fixture(scope="module")
 def careless(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """An upgrade node on production's queue, with an empty key."""
@@ -265,7 +291,7 @@ def test_copied_classes_of_another_version_are_noted(tmp_path: Path) -> None:
     shutil.copytree(RECLASS_CLASSES, root / "classes", dirs_exist_ok=True)
     (root / "classes/nova/control/upgrade_levels.yml").unlink()
     (root / "classes/memcached/server/upgrade.yml").write_text("parameters: {}\n")
-    found = survey(inventory(root), ())
-    assert found.prefix == ""
-    told = [note for note in found.notes if "anew" in note]
+    held = inventory(root)
+    assert remarks.reach(held) == ""
+    told = list(remarks.copied(held, ""))
     assert len(told) == 2 and "memcached.server.upgrade" in told[0] and "nova.control.upgrade_levels" in told[1]

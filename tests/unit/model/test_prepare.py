@@ -31,16 +31,12 @@ def root(tmp_path: Path) -> Path:
     return mcp(tmp_path, defined=True, only=NODES)
 
 
-def test_without_write_nothing_is_touched(root: Path, command: Command) -> None:  # noqa: F811
+def test_without_write_nothing_is_touched_and_with_it_every_other_byte_is_kept(root: Path, command: Command) -> None:  # noqa: F811
     before = contents(root)
     ran = command("prepare", "--inventory", str(root))
     assert ran.code == 0 and "nothing was written; --write does it" in ran.out
     assert "+  - 'ocata.nova.control.upgrade_levels'" in ran.out
     assert contents(root) == before and not (root.parent / "state").exists()
-
-
-def test_write_adds_lines_and_keeps_every_other_byte(root: Path, command: Command) -> None:  # noqa: F811
-    before = contents(root)
     (root / "classes/cluster/mcp/openstack/control.yml").chmod(0o640)
     ran = command("prepare", "--inventory", str(root), "--write", "-o", "json")
     document = json.loads(ran.out)

@@ -20,6 +20,18 @@ ROOT = Path(__file__).parents[3]
 SERVERS = "check inter 10s fastinter 2s downinter 3s rise 3 fall 3"
 UPGRADE, PRODUCTION = "upg01", "upg02"
 
+MODEL = """
+parameters:
+  keystone:
+    client: {server: {identity: {service: {keystone: {type: identity, endpoints: [{public_path: /v2.0}]}}}}}
+  cinder: {controller: {backend: {lvm: {engine: lvm}}}}
+  rabbitmq: {server: {host: {/monitoring: {user: monitor}}}}
+  nova:
+    controller:
+      cache: {members: [{host: production, port: 11211}]}
+      message_queue: {host: production, members: [{host: production, port: 5672}]}
+"""
+
 
 @cache
 def documented() -> dict[str, str]:
@@ -63,11 +75,17 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Rendered]
     texts = {root / "nodes" / f"{name}.yml": node(name, parameters(name)) for name in documented()}
     whole = parameters("openstack.upgrade.single")
     production = {name.replace("_upgrade_", "_") if name.startswith("mysql_") else name: "p" for name in whole}
+    production |= {f"keystone_{service}_password": "p" for service in SERVICES} | {"keystone_upgrade_password": "u"}
     texts[root / "nodes" / f"{PRODUCTION}.yml"] = node(
         "openstack.upgrade.single", {**production, "openstack_database_suffix": ""}
     )
+    texts |= {
+        root / "nodes" / f"over-{name}.yml": node(name, parameters(name)).replace("[", "[model, ")
+        for name in ("keystone.client.service.keystone3", "openstack.upgrade.single")
+    }
+    texts[root / "classes" / "model.yml"] = MODEL
     inventory = Inventory(Place(root / "nodes", root / "classes"), texts)
-    return {name: inventory.render(name) for name in (*documented(), PRODUCTION)}
+    return {name: inventory.render(name) for name in inventory.nodes}
 
 
 def test_the_table_lists_every_class() -> None:
@@ -86,7 +104,12 @@ def test_no_parameter_is_documented_that_the_class_does_not_use(name: str, rende
         path.read_text() for other, path in shipped().items() if f"ocata.{other}" in rendered[name].classes
     ).replace("${_param:openstack_database_suffix}", "_upgrade")
     used = set(re.findall(r"\$\{_param:(\w+)\}", texts))
-    assert used - {"openstack_database_suffix"} == set(parameters(name))
+    given = set(
+        re.findall(
+            r"^    (\w+): ", "".join(re.findall(r"^  _param:\n((?:    .*\n)+)", texts, re.MULTILINE)), re.MULTILINE
+        )
+    )
+    assert used - given - {"openstack_database_suffix"} == set(parameters(name))
 
 
 @pytest.mark.parametrize("path", sorted(shipped().values()), ids=str)
@@ -130,6 +153,14 @@ def test_one_switch_selects_upgrade_or_production_databases(
     assert (clone["name"], clone["user"]) == (f"{service}_upgrade", f"{service}_upgrade")
     assert (clone["host"], clone["password"]) == ("mysql_upgrade_host", f"mysql_{service}_upgrade_password")
     assert (production["name"], production["user"]) == (service, service)
+    if service != "keystone":
+        accounts = [
+            value(rendered, node, service, role, "identity") for node in ("openstack.upgrade.single", PRODUCTION)
+        ]
+        assert [(account["user"], account["password"]) for account in accounts] == [
+            ("upgrader", "keystone_upgrade_password"),
+            (service, "p"),
+        ]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -196,6 +227,26 @@ def test_endpoint_is_mcps(
     assert {endpoint[f"{kind}_path"] for kind in ("public", "internal", "admin")} == {path}
     accounts = identity.get("project", {}).get("service", {}).get("user", {})
     assert list(accounts) == ([user] if user else [])
+
+
+def test_identity_is_v3_only_in_a_model_that_has_v2(rendered: Mapping[str, Rendered]) -> None:
+    """reclass would append to a list: two endpoints of one service, and clients choose."""
+    path = ["keystone", "client", "server", "identity", "service", "keystone", "endpoints"]
+    [endpoint] = value(rendered, "over-keystone.client.service.keystone3", *path)
+    assert endpoint["public_path"] == "/v3"
+
+
+def test_nothing_of_production_is_merged_into_the_upgrade_node(rendered: Mapping[str, Rendered]) -> None:
+    over = "over-openstack.upgrade.single"
+    assert value(rendered, over, "cinder", "controller", "backend") == {}
+    assert list(value(rendered, over, "rabbitmq", "server", "host")) == ["/openstack"]
+
+
+def test_upgrade_node_keeps_its_own_queue_and_cache_over_productions(rendered: Mapping[str, Rendered]) -> None:
+    controller = value(rendered, "over-openstack.upgrade.single", "nova", "controller")
+    assert controller["message_queue"]["host"] == "upgrader_upgrade_node"
+    assert controller["message_queue"]["members"] == [{"host": "upgrader_upgrade_node", "port": 5672}]
+    assert controller["cache"]["members"] == [{"host": "single_address", "port": 11211}]
 
 
 def test_upgrade_vm_is_as_large_as_mcps_and_on_the_new_image(rendered: Mapping[str, Rendered]) -> None:

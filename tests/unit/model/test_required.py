@@ -32,8 +32,7 @@ def test_empty_value_is_a_missing_one(empty: Any) -> None:
 
 @pytest.mark.parametrize("value", [False, 0])
 def test_false_and_zero_are_values(value: Any) -> None:
-    pillar = {"haproxy": {"proxy": {"enabled": value, "mode": "http", "listen": {"a": {}}}}}
-    assert upgrader_required.missing(pillar, "haproxy:proxy") == []
+    assert upgrader_required.missing({"haproxy": {"proxy": {"listen": value}}}, "haproxy:proxy") == []
 
 
 def test_pillar_of_another_shape_lacks_all_keys_instead_of_raising() -> None:
@@ -50,9 +49,9 @@ def state(pillar: dict[str, Any], role: str) -> dict[str, Any]:
 
 
 def test_state_refuses_an_incomplete_model_with_all_keys_and_no_value() -> None:
-    ret = state({"memcached": {"server": {"bind": {"port": 11211, "secret": "hunter2"}}}}, "memcached:server")
+    ret = state({"horizon": {"server": {"bind": {"port": 8078, "secret": "hunter2"}}}}, "horizon:server")
     assert ret["result"] is False and ret["changes"] == {}
-    assert "memcached:server:bind:address" in ret["comment"] and "memcached:server:bind:protocol" in ret["comment"]
+    assert "horizon:server:bind:address" in ret["comment"] and "horizon:server:secret_key" in ret["comment"]
     assert "upgrader model check" in ret["comment"] and "hunter2" not in ret["comment"]
 
 
