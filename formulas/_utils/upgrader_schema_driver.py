@@ -15,7 +15,7 @@ import upgrader_schema_keystone
 import upgrader_schema_neutron
 import upgrader_schema_resume
 from upgrader_conf import StepError
-from upgrader_schema_session import Look, Session, Tool, Work, is_half_done
+from upgrader_schema_session import REFILL, Look, Session, Tool, Work, is_half_done
 
 Answer = typing.Dict[str, typing.Any]
 WORKS: typing.Mapping[str, typing.Mapping[str, Work]] = {
@@ -78,6 +78,12 @@ def _do(session: Session, identity: str, descriptor: int, timeout: float) -> Non
     except StepError as error:
         if not forgiving and is_half_done(str(error)):
             upgrader_schema_resume.end(session)  # no attempt of ours has left it: it must not be forgiven either
+        if forgiving:
+            raise StepError(
+                "{0}; an earlier attempt was cut off, and where this one cannot take up what it left: {1}".format(
+                    error, REFILL
+                )
+            ) from None
         raise
     upgrader_schema_resume.end(session)
 

@@ -32,7 +32,7 @@ def subjects(service: str, before: dict[str, Any], after: dict[str, Any]) -> lis
         ("neutron", {"ml2_network_segments": 2}, {"networksegments": 1}, ["neutron_upgrade.networksegments"]),
         ("neutron", {"ipallocations": 7, "ipamallocations": 0}, {"ipallocations": 7, "ipamallocations": 7}, []),
         ("neutron", {"ipallocations": 7, "ipamallocations": 0}, {"ipallocations": 7, "ipamallocations": 6}, ["neutron_upgrade.ipamallocations"]),
-        ("neutron", {"standardattributes": 9, "ml2_network_segments": 2}, {"standardattributes": 12, "networksegments": 2},
+        ("neutron", {"standardattributes": 9, "qos_policies": 2}, {"standardattributes": 12, "qos_policies": 2},
          ["neutron_upgrade.standardattributes"]),
         ("cinder", {"services": 3, "iscsi_targets": 0}, {"services": 5}, []),
         ("cinder", {"services": 3}, {"services": 2}, ["cinder_upgrade.services"]),
