@@ -227,6 +227,18 @@ def test_a_tool_killed_between_two_changes_is_taken_up_again(
     assert copies.call("verify", service, expected=proof)["findings"] == []
 
 
+def test_what_a_killed_migration_would_leave_out_the_second_time_is_refused(copies: Copies) -> None:
+    """073 looks for a foreign key, drops it and makes it anew: killed between the two, it finds none and makes none."""
+    database = copies.fresh("heat")
+    copies.use("heat", database, venv=str(copies.mortal_venv("heat", 4)))
+    assert "exit code -9" in refusal(copies, "phase", "heat", "ocata")
+    copies.use("heat", database)
+    sentence = refusal(copies, "phase", "heat", "ocata")
+    assert "DROP FOREIGN KEY" in sentence and "fill the copy again" in sentence
+    copies.fill("heat", database)
+    assert copies.call("phase", "heat", "ocata")["after"] == 79
+
+
 def test_a_difference_that_no_run_of_ours_has_left_is_not_forgiven(copies: Copies) -> None:
     database = copies.fresh("heat")
     copies.call("phase", "heat", "ocata")
