@@ -26,6 +26,7 @@ import upgrader_nova_cells
 import upgrader_nova_driver
 import upgrader_nova_findings
 import upgrader_nova_groups
+import upgrader_nova_manage
 import upgrader_nova_rows
 import upgrader_nova_status
 import upgrader_nova_target

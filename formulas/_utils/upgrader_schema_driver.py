@@ -15,7 +15,7 @@ import upgrader_schema_keystone
 import upgrader_schema_neutron
 import upgrader_schema_resume
 from upgrader_conf import StepError
-from upgrader_schema_session import Look, Session, Tool, Work, is_half_done
+from upgrader_schema_session import REFILL, Look, Session, Tool, Work
 
 Answer = typing.Dict[str, typing.Any]
 WORKS: typing.Mapping[str, typing.Mapping[str, Work]] = {
@@ -71,15 +71,20 @@ def phase(session: Session, identity: str, timeout: float) -> Answer:
 
 
 def _do(session: Session, identity: str, descriptor: int, timeout: float) -> None:
-    """The work itself, forgiving what an attempt that was cut off has left; the note of it goes when this one ends."""
-    forgiving = upgrader_schema_resume.PROGRAM if upgrader_schema_resume.begin(session, identity) else ""
-    try:
-        WORKS[session.target.service][identity].do(session, Tool(session, descriptor, forgiving), timeout)
-    except StepError as error:
-        if not forgiving and is_half_done(str(error)):
-            upgrader_schema_resume.end(session)  # no attempt of ours has left it: it must not be forgiven either
-        raise
-    upgrader_schema_resume.end(session)
+    """The work itself, with a record of its schema changes, by which one that was cut off is taken up."""
+    record, cut = upgrader_schema_resume.open_record(session, identity)
+    with record:
+        tool = Tool(session, descriptor, upgrader_schema_resume.PROGRAM, record.fileno())
+        try:
+            WORKS[session.target.service][identity].do(session, tool, timeout)
+        except StepError as error:
+            if cut and REFILL not in str(error):
+                raise StepError(
+                    "{0}; an earlier attempt was cut off, and this one cannot take up what it left: {1}".format(
+                        error, REFILL
+                    )
+                ) from None
+            raise
 
 
 def _before(service: str, identity: str) -> typing.List[str]:

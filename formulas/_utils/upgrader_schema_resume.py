@@ -1,10 +1,13 @@
 """Taking up a migration that was cut off between two of its statements.
 
 MySQL and MariaDB commit each schema change by itself, and a migration is several of them: after a kill the version says
-that nothing was done, and the tool, called again, dies of the first change that is there already. So a note says which
-phase had begun on which copy, and a run that finds its own note goes through a small program that takes "it is there
-already" for an answer, until the first version is written down. From there on, and without a note, nothing is forgiven:
-a difference that no run of ours has made is an error.
+that nothing was done, and the tool, called again, dies of the first change that is there already. So a small program in
+front of the tool writes each change down before it is made, and forgets them when their version is written down. A tool
+that finds such a record is in the migration that was cut off. There, and for the very statements of the record alone,
+"it is there already" is taken for an answer. A difference that no attempt of ours has made is an error as ever.
+
+A migration may look at the schema and take another way the second time. Where it thereby leaves out what it had only
+begun, a key that was dropped and not yet made anew, the run ends and says so, and the version stays.
 """
 
 import json
@@ -13,76 +16,114 @@ import typing
 
 from upgrader_schema_session import Session
 
-FORGIVEN = "upgrader: was done before it was cut off: "
-# Runs in the tool's own (old) Python, before the tool.
+# Runs in the tool's own (old) Python, before the tool. The first argument is the descriptor of the record.
 PROGRAM = """\
-import sys
+import io, json, os, re, sys
 from pymysql import cursors
+RECORD = int(sys.argv.pop(1))
 # 1050 table, 1060 column, 1061 index, 1068 primary key, 1826 and 1022 foreign key, 1005 with errno 121 the same: are there;
 # 1051 table, 1091 column or key: are gone. A rename says that the old name is not known (1146 table, 1054 column).
+<<<<<<< HEAD
 THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1051, 1091)
 state = {'cut': True}
 plain = cursors.Cursor.execute
+=======
+THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1005, 1051, 1091, 1146, 1054)
+CHANGE = re.compile(r'^(ALTER|CREATE|DROP|RENAME) ')
+KEY = re.compile(r' (FOREIGN KEY|INDEX|KEY|CONSTRAINT|PRIMARY KEY) |^(CREATE|DROP) (UNIQUE )?INDEX ')
+TABLE = re.compile(r'^ALTER TABLE (\\S+)|^(?:CREATE|DROP) (?:UNIQUE )?INDEX .* ON (\\S+)')
+VERSION = re.compile(r'^(UPDATE|INSERT INTO) (MIGRATE_VERSION|ALEMBIC_VERSION)', re.I)
+os.lseek(RECORD, 0, 0)
+lines = io.open(RECORD, encoding='utf-8', closefd=False).read().splitlines()
+HEADER = len(lines[0].encode('utf-8')) + 1
+cut = [json.loads(line)['change'] for line in lines[1:]]
+seen, dropped = set(), set()
+>>>>>>> 1661d3b56642162d5ba44c9778108850189bc0bb
 def words(query):
     text = query.decode('utf-8', 'replace') if isinstance(query, bytes) else query
     return ' '.join(text.split())
-def done(code, said, text):
-    upper = text.upper()
-    if not upper.startswith(('ALTER TABLE', 'CREATE ', 'DROP ', 'RENAME TABLE')):
-        return False
-    renamed = ' RENAME ' in upper or upper.startswith('RENAME')
-    return code in THERE or (code == 1005 and 'errno: 121' in said) or (code == 1146 and renamed) \
-        or (code == 1054 and ' CHANGE ' in upper)
+def table(text):
+    found = TABLE.match(text)
+    return found and (found.group(1) or found.group(2)).strip('`(')
+def drops(text):
+    return ' DROP ' in text and KEY.search(text) or text.startswith('DROP INDEX')
+def adds(text):
+    return ' ADD ' in text and KEY.search(text) or text.startswith(('CREATE INDEX', 'CREATE UNIQUE'))
+def begun():
+    for number, text in enumerate(cut):
+        if drops(text) and text not in seen and table(text) not in dropped and 'DROP TABLE ' + str(table(text)) not in seen:
+            if not [later for later in cut[number + 1:] if adds(later) and table(later) == table(text)]:
+                return text
+def write(change):
+    os.lseek(RECORD, 0, 2)
+    os.write(RECORD, json.dumps({'change': change}).encode('ascii') + b'\\n')
+    os.fsync(RECORD)
+def forget(size=HEADER):
+    os.ftruncate(RECORD, size)
+    os.fsync(RECORD)
 def execute(self, query, args=None):
     text = words(query)
+    if VERSION.match(text):
+        left = begun()
+        if left:
+            raise RuntimeError('upgrader: what began with this was not gone on with: ' + left[:200])
+        found = plain_execute(self, query, args)
+        del cut[:]
+        forget()
+        return found
+    if not CHANGE.match(text.upper()):
+        return plain_execute(self, query, args)
+    known = text in cut
+    seen.add(text)
+    if known and adds(text) and text != cut[-1] and table(text) not in dropped:
+        return forgiven(self, text)
+    size = os.lseek(RECORD, 0, 2)
+    write(text)
     try:
         found = plain(self, query, args)
     except Exception as error:
-        code = error.args[0] if error.args else None
-        if not (state['cut'] and done(code, str(error), text)):
+        if not (known and error.args and error.args[0] in THERE):
+            forget(size)
             raise
-        sys.stderr.write('FORGIVEN' + text[:200] + '\\n')
-        self.rowcount, self.description = 0, None
-        return 0
-    if text.upper().startswith(('UPDATE MIGRATE_VERSION', 'UPDATE ALEMBIC_VERSION', 'INSERT INTO ALEMBIC_VERSION')):
-        state['cut'] = False
+        return forgiven(self, text)
+    if drops(text):
+        dropped.add(table(text))
     return found
+def forgiven(cursor, text):
+    sys.stderr.write('upgrader: was done before it was cut off: ' + text[:200] + '\\n')
+    cursor.rowcount, cursor.description = 0, None
+    return 0
+plain_execute = cursors.Cursor.execute
 cursors.Cursor.execute = execute
-""".replace("FORGIVEN", FORGIVEN)
+"""
 
 
-def _path(session: Session) -> str:
-    return session.lock_file + ".begun"
+def path(session: Session) -> str:
+    """The record of a service's copy on this node; root's alone, the tool has it as an open file."""
+    return session.lock_file + ".record"
 
 
-def _note(session: Session, phase: str) -> typing.Dict[str, str]:
+def _header(session: Session, phase: str) -> str:
     """What names one attempt: the phase, and the copy by the moment in which its table of versions was made."""
     statement = (
         "SELECT MIN(create_time) FROM information_schema.tables WHERE table_schema = %s"
         " AND table_name IN ('migrate_version', 'alembic_version')"
     )
-    return {"phase": phase, "database": session.database, "made": str(session.scalar(statement, (session.database,)))}
+    made = str(session.scalar(statement, (session.database,)))
+    return json.dumps({"phase": phase, "database": session.database, "made": made}, sort_keys=True) + "\n"
 
 
-def begin(session: Session, phase: str) -> bool:
-    """Write the note; whether an earlier attempt at the same phase of the same copy had left it."""
-    note, path = _note(session, phase), _path(session)
-    try:
-        with open(path, encoding="utf-8") as opened:
-            left = json.load(opened) == note
-    except (OSError, ValueError):
-        left = False
-    with open(path + ".new", "w", encoding="utf-8") as opened:
-        json.dump(note, opened)
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.rename(path + ".new", path)
-    return left
-
-
-def end(session: Session) -> None:
-    """The phase has come to an end of its own: nothing is to be forgiven to the next."""
-    try:
-        os.unlink(_path(session))
-    except FileNotFoundError:
-        pass
+def open_record(session: Session, phase: str) -> typing.Tuple[typing.IO[str], bool]:
+    """The open record, and whether an earlier attempt at the same phase of the same copy was cut off in a migration."""
+    header = _header(session, phase)
+    opened = os.fdopen(os.open(path(session), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+", encoding="utf-8")
+    lines = opened.readlines()
+    whole = [line for line in lines if line.endswith("\n")]
+    if not whole or whole[0] != header:
+        whole = [header]
+    opened.seek(0)
+    opened.truncate()
+    opened.writelines(whole)
+    opened.flush()
+    os.fsync(opened.fileno())
+    return opened, len(whole) > 1

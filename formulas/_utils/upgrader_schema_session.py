@@ -53,17 +53,19 @@ class Session(typing.NamedTuple):
 
 
 class Tool(typing.NamedTuple):
-    """A session's tool while both locks are held; it inherits the lock file's descriptor."""
+    """A session's tool while both locks are held; it inherits the descriptors of the lock file and of the record."""
 
     session: Session
     descriptor: int
-    forgiving: str = ""  # runs before the tool, when an earlier attempt was cut off
+    recorder: str  # a program before the tool, that keeps the record
+    record: int
 
     def run(
         self, words: typing.Sequence[str], timeout: float, allowed: typing.Sequence[int] = (0,)
     ) -> upgrader_manage.Outcome:
         """One run, as the service's user; StepError for another exit code, or for a crash whatever the exit code."""
-        return judged(run(self.session, words, timeout, (self.descriptor,), self.forgiving), allowed)
+        keep_open = (self.descriptor, self.record)
+        return judged(run(self.session, words, timeout, keep_open, self.recorder, (str(self.record),)), allowed)
 
 
 class Look(typing.NamedTuple):
@@ -116,11 +118,12 @@ def run(
     timeout: float,
     keep_open: typing.Sequence[int] = (),
     before: str = "",
+    own_words: typing.Sequence[str] = (),
 ) -> upgrader_manage.Outcome:
-    """One run of the tool, unjudged; ``before`` is Python for the tool's own Python, to be run before the tool."""
+    """One run of the tool, unjudged; ``before`` is Python to be run before the tool in its own Python, with ``own_words``."""
     name = session.tool.rpartition("/")[2]
     before += place(session.target.service).before
-    argv = [session.python, "-c", before + START, session.tool] if before else [session.tool]
+    argv = [session.python, "-c", before + START] + list(own_words) + [session.tool] if before else [session.tool]
     argv += ["--config-file", session.target.config_file] + [str(word) for word in words]
     shown = " ".join([name] + [str(word) for word in words])
     return upgrader_manage.run(
@@ -140,13 +143,8 @@ def judged(outcome: upgrader_manage.Outcome, allowed: typing.Sequence[int] = (0,
     raise StepError("'{0}' {1}: {2}{3}".format(outcome.command, ended, last, _remedy(last)))
 
 
-def is_half_done(sentence: str) -> bool:
-    """Whether a tool died of a change that is there already, or of something that is gone already."""
-    return any(code in sentence for code in _HALF_DONE)
-
-
 def _remedy(last: str) -> str:
-    if is_half_done(last):
+    if any(code in last for code in _HALF_DONE):
         return (
             "; a migration that was cut off half-way left a part of its work and cannot be repeated:"
             " {0} (for a production database, restore the backup)".format(REFILL)

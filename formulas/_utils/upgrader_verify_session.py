@@ -19,6 +19,7 @@ from upgrader_verify_resources import PREFIX, RESOURCES, Resource
 
 WORKERS = 8
 POLL = 0.5
+WARM_SECONDS = 10.0
 Answer = typing.Dict[str, typing.Any]
 
 
@@ -127,24 +128,40 @@ def wait_for(cloud: Cloud, patience: float) -> None:
         time.sleep(POLL)
 
 
+def warm(cloud: Cloud, resource: Resource, deadline: float) -> None:
+    """Until the service answers a small question quickly, whatever it says.
+
+    A service that was started with its keystone a moment ago may let its first request hang; the question that counts is
+    asked after that, with all the time that it may need.
+    """
+    path = resource.path.replace("limit=1000", "limit=1")
+    while time.monotonic() < deadline:
+        try:
+            cloud.call("GET", resource.service_type, path, WARM_SECONDS)
+            return
+        except CallFailed as error:
+            if not any(words in str(error) for words in ("timed out", "Unable to establish connection", "HTTP 503")):
+                return
+        time.sleep(POLL)
+
+
 def listed(cloud: Cloud, resource: Resource, baseline: Answer, own: typing.Sequence[str], patience: float) -> Answer:
-    """One of the eight calls, compared. While nobody listens yet, and until an engine reports, it is asked again."""
-    started = time.monotonic()
-    deadline = started + patience
+    """One of the eight calls, compared. Until an engine of heat's has reported, heat is asked again."""
+    deadline = time.monotonic() + patience
     before = baseline.get(resource.name)
+    warm(cloud, resource, deadline)
     while True:
-        begun = time.monotonic()
+        begun, items = time.monotonic(), []  # type: float, typing.List[typing.Tuple[str, Answer]]
         try:
             items = [resource.record(item) for item in cloud.pages(resource)]
             found = upgrader_verify_compare.findings(resource, before, items, own)
-            if not (found and resource.name == "orchestration services") or time.monotonic() >= deadline:
+            if not found or resource.name != "orchestration services" or time.monotonic() >= deadline:
                 break
         except CallFailed as error:
-            found, items = [_failed(resource, str(error))], []
-            if "Unable to establish connection" not in str(error) or time.monotonic() >= deadline:
-                break
+            found = [_failed(resource, str(error))]
+            break
         except (KeyError, TypeError, ValueError) as error:
-            found, items = [_failed(resource, "an answer without {}".format(error))], []
+            found = [_failed(resource, "an answer without {}".format(error))]
             break
         time.sleep(POLL)
     return {
