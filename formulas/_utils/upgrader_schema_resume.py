@@ -23,11 +23,6 @@ from pymysql import cursors
 RECORD = int(sys.argv.pop(1))
 # 1050 table, 1060 column, 1061 index, 1068 primary key, 1826 and 1022 foreign key, 1005 with errno 121 the same: are there;
 # 1051 table, 1091 column or key: are gone. A rename says that the old name is not known (1146 table, 1054 column).
-<<<<<<< HEAD
-THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1051, 1091)
-state = {'cut': True}
-plain = cursors.Cursor.execute
-=======
 THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1005, 1051, 1091, 1146, 1054)
 CHANGE = re.compile(r'^(ALTER|CREATE|DROP|RENAME) ')
 KEY = re.compile(r' (FOREIGN KEY|INDEX|KEY|CONSTRAINT|PRIMARY KEY) |^(CREATE|DROP) (UNIQUE )?INDEX ')
@@ -38,9 +33,8 @@ lines = io.open(RECORD, encoding='utf-8', closefd=False).read().splitlines()
 HEADER = len(lines[0].encode('utf-8')) + 1
 cut = [json.loads(line)['change'] for line in lines[1:]]
 seen, dropped = set(), set()
->>>>>>> 1661d3b56642162d5ba44c9778108850189bc0bb
 def words(query):
-    text = query.decode('utf-8', 'replace') if isinstance(query, bytes) else query
+    text = query.decode('utf-8', 'replace') if isinstance(query, (bytes, bytearray)) else query
     return ' '.join(text.split())
 def table(text):
     found = TABLE.match(text)
@@ -80,7 +74,7 @@ def execute(self, query, args=None):
     size = os.lseek(RECORD, 0, 2)
     write(text)
     try:
-        found = plain(self, query, args)
+        found = plain_execute(self, query, args)
     except Exception as error:
         if not (known and error.args and error.args[0] in THERE):
             forget(size)

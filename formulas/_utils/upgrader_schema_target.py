@@ -13,11 +13,11 @@ GLANCE_MANAGE = """\
 import sys
 from alembic import config
 from oslo_config import cfg
-plain = config.Config.set_main_option
+plain_option = config.Config.set_main_option
 def spelled(self, name, value):
     if name == 'sqlalchemy.url':
         value = cfg.CONF.database.connection.replace('%', '%%')
-    plain(self, name, value)
+    plain_option(self, name, value)
 config.Config.set_main_option = spelled
 """
 

@@ -40,10 +40,10 @@ QUEUE = {"host": "127.0.0.1", "port": 5672, "user": "openstack", "password": QUE
 MORTAL = """\
 import os, runpy
 from pymysql import cursors
-plain = cursors.Cursor.execute
+plain_mortal = cursors.Cursor.execute
 def execute(self, query, args=None):
-    found = plain(self, query, args)
-    text = query.decode() if isinstance(query, bytes) else query
+    found = plain_mortal(self, query, args)
+    text = query.decode() if isinstance(query, (bytes, bytearray)) else query
     if text.split()[0].upper() in ('ALTER', 'CREATE', 'DROP', 'RENAME'):
         LEFT[0] -= 1
         if LEFT[0] == 0:

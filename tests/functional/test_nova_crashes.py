@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pymysql
 import pytest
 from salt.exceptions import CommandExecutionError
 
 from tests.functional.bench import API, INSTANCES, MAIN, SOCKET, Bench
+from tests.functional.minion import Minion, until
 
 pytestmark = pytest.mark.heavy
 ALTERING = (
@@ -27,68 +21,6 @@ SPECS, MAPPED = (
     f"SELECT COUNT(*) FROM {API}.request_specs",
     f"SELECT COUNT(*) FROM {API}.instance_mappings WHERE cell_id IS NOT NULL",
 )
-SALT_CALL = Path(sys.executable).with_name("salt-call")
-
-
-def until(seen: Callable[[], Any], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline, f"never seen: {what}"
-        time.sleep(0.002)
-
-
-class Minion:
-    """A whole minion process with one call of the driver in it, as salt-call --local runs it, that can be killed."""
-
-    def __init__(self, bench: Bench, function: str, **arguments: Any) -> None:
-        bench._stage, bench._caller = "", None
-        bench._opts()
-        words = [f"{name}={json.dumps(value)}" for name, value in arguments.items()]
-        argv = [
-            str(SALT_CALL),
-            "--local",
-            "--config-dir",
-            str(bench.root / "minion"),
-            "--out",
-            "json",
-            f"upgrader_nova.{function}",
-            *words,
-        ]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def novas(self) -> list[int]:
-        """The nova-manage processes of this minion, by walking its children."""
-        found, waiting = [], [self.process.pid]
-        while waiting:
-            pid = waiting.pop()
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                try:
-                    waiting += [int(child) for child in task.read_text().split()]
-                except OSError:
-                    continue
-            if pid != self.process.pid and "nova-manage" in _command_line(pid):
-                found.append(pid)
-        return found
-
-    def kill(self, with_nova: bool) -> None:
-        """SIGKILL, nova-manage first where it is to die too; else it stays behind as an orphan."""
-        novas = self.novas()
-        assert novas, "no nova-manage was running any more"
-        for pid in [*(novas if with_nova else []), self.process.pid]:
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-
-    def answer(self) -> Any:
-        out, _ = self.process.communicate(timeout=120)
-        assert self.process.returncode == 0, out
-        return json.loads(out[out.index("{") :])["local"]
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 @pytest.fixture
@@ -106,9 +38,9 @@ def slow_alters(mitaka: Bench) -> Iterator[Bench]:
 
 
 def test_alter_of_a_killed_client_is_waited_for_and_the_next_run_ends_right(slow_alters: Bench) -> None:
-    minion = Minion(slow_alters, "db_sync", version=334)
+    minion = Minion(slow_alters, "upgrader_nova.db_sync", version=334)
     until(lambda: slow_alters.number(ALTERING + " AND info LIKE '%instance_extra%'"), "ALTER TABLE instance_extra")
-    minion.kill(with_nova=True)
+    minion.kill("nova-manage", with_tool=True)
     assert slow_alters.number(ALTERING) == 1, "the server was to go on without its client"
     sentence = failure(slow_alters, "db_sync", version=334, patience=0)
     assert "still carries out 'ALTER TABLE instance_extra" in sentence
@@ -120,9 +52,9 @@ def test_alter_of_a_killed_client_is_waited_for_and_the_next_run_ends_right(slow
 
 def test_minion_and_online_migration_killed_are_taken_up_again(newton: Bench) -> None:
     before = newton.number(SPECS)
-    minion = Minion(newton, "online_data_migrations", fast=False)
+    minion = Minion(newton, "upgrader_nova.online_data_migrations", fast=False)
     until(lambda: newton.number(SPECS) > before, "a first request spec")
-    minion.kill(with_nova=True)
+    minion.kill("nova-manage", with_tool=True)
     assert any(newton.nova("remaining").values())
     newton.nova("online_data_migrations", fast=False)
     assert not any(newton.nova("remaining").values())
@@ -132,9 +64,9 @@ def test_minion_and_online_migration_killed_are_taken_up_again(newton: Bench) ->
 def test_orphaned_map_instances_is_waited_for_and_all_are_mapped(migrated: Bench) -> None:
     migrated.nova("map_cell0")
     migrated.nova("create_cell")
-    minion = Minion(migrated, "map_instances", fast=False, max_count=2000)
+    minion = Minion(migrated, "upgrader_nova.map_instances", fast=False, max_count=2000)
     until(lambda: migrated.number(MAPPED) > 0, "a first mapping")
-    minion.kill(with_nova=False)
+    minion.kill("nova-manage", with_tool=False)
     assert migrated.nova("map_instances", fast=False)["after"] == {
         "instances": INSTANCES,
         "unmapped": 0,
@@ -146,9 +78,9 @@ def test_orphaned_map_instances_is_waited_for_and_all_are_mapped(migrated: Bench
 def test_killed_map_instances_is_done_to_the_last_row_by_the_next(migrated: Bench) -> None:
     migrated.nova("map_cell0")
     migrated.nova("create_cell")
-    minion = Minion(migrated, "map_instances", fast=False, max_count=2000)
+    minion = Minion(migrated, "upgrader_nova.map_instances", fast=False, max_count=2000)
     until(lambda: migrated.number(MAPPED) > 0, "a first mapping")
-    minion.kill(with_nova=True)
+    minion.kill("nova-manage", with_tool=True)
     assert migrated.number(MAPPED) < INSTANCES
     answer = migrated.nova("map_instances", fast=False)
     assert answer["after"]["unmapped"] == 0 and migrated.number(MAPPED) == INSTANCES
@@ -156,7 +88,7 @@ def test_killed_map_instances_is_done_to_the_last_row_by_the_next(migrated: Benc
 
 def test_server_that_goes_away_is_a_failure_and_the_step_ends_right_when_it_is_back(newton: Bench) -> None:
     before = newton.number(SPECS)
-    minion = Minion(newton, "online_data_migrations", fast=False)
+    minion = Minion(newton, "upgrader_nova.online_data_migrations", fast=False)
     until(lambda: newton.number(SPECS) > before, "a first request spec")
     try:
         subprocess.run(["systemctl", "stop", "mariadb"], check=True, timeout=60)
@@ -178,7 +110,7 @@ def test_second_of_two_upgrades_is_refused_and_told_who_holds_the_lock(mitaka: B
     reader = pymysql.connect(unix_socket=str(SOCKET), user="root")
     with reader.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {MAIN}.instance_extra")  # an open transaction keeps the ALTER waiting
-    minion = Minion(mitaka, "db_sync", version=334)
+    minion = Minion(mitaka, "upgrader_nova.db_sync", version=334)
     until(lambda: mitaka.number(ALTERING), "the first upgrade at its ALTER")
     holder = mitaka.number(f"SELECT IS_USED_LOCK('upgrader.nova.{MAIN}')")
     sentence = failure(mitaka, "api_db_sync", version=20)
