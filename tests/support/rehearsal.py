@@ -24,10 +24,21 @@ from upgrader.lab.node import Node
 from upgrader.lab.process import wait_until
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
-SOURCES = ("nova", "nova_api")
-CLONES = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
+SOURCES = ("keystone", "glance", "nova", "nova_api", "cinder", "neutron", "heat")
+NOVA = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
+OTHERS = ("keystone_upgrade", "glance_upgrade", "cinder_upgrade", "neutron_upgrade", "heat_upgrade")
+CLONES = (*NOVA, *OTHERS)
 VOLATILE = {"created_at", "updated_at", "id"}
-RANDOM = {"cell_mappings": {"uuid"}, "migrate_version": {"repository_path"}}
+RANDOM = {
+    "cell_mappings": {"uuid"},
+    "migrate_version": {"repository_path"},
+    "services": {"report_count", "last_seen_up"},
+}
+# What running services and every verification write: engines that report, objects that were made and marked as deleted.
+LOOSE = {
+    "keystone_upgrade.revocation_event", "glance_upgrade.images", "glance_upgrade.image_properties", "glance_upgrade.image_locations",
+    "cinder_upgrade.volume_types", "cinder_upgrade.services", "heat_upgrade.service", "neutron_upgrade.agents",
+}  # fmt: skip
 
 
 class Rehearsal:
@@ -133,10 +144,42 @@ class Rehearsal:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             return {f"{d}.{t}": _checksum(cursor, d, t) for d in databases for t in tables(cursor, d)}
 
-    def contents(self, databases: Sequence[str] = CLONES) -> dict[str, str]:
-        """A digest of every table's rows without what differs from run to run: times, row numbers, random ids."""
-        with contextlib.closing(self.connect()) as connection:
-            return contents_of(connection, databases)
+    def contents(self, databases: Sequence[str] = NOVA) -> dict[str, str]:
+        """A digest of every table's rows without what differs from run to run: times, row numbers, random ids.
+
+        Of the other services the number of rows: keys, tokens and salts make their contents another one each time.
+        """
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            names = [f"{database}.{table}" for database in OTHERS for table in tables(cursor, database)]
+            counts = {name: str(_one(cursor, f"SELECT COUNT(*) FROM {name}")[0]) for name in names if name not in LOOSE}
+            return {**contents_of(connection, databases), **counts}
+
+    def gets_past(self, step: str, *words: str) -> bool:
+        """Go on (or run ``words``) until a step has ended well; the rest of the stage is left undone."""
+        if not self.kill_at(words or ("resume",), step, "step-finished"):
+            return False
+        ended = [row for row in self.journal() if row["event"] == "step-finished" and row["step"] == step]
+        self.wait_for_idle_minions()
+        return bool(ended[-1]["ok"])
+
+    def wait_for_idle_minions(self) -> None:
+        """What a killed command had submitted goes on; ``--restart`` is refused until it has ended."""
+        active = ["salt-run", "--out=json", "jobs.active"]
+        wait_until(lambda: self.cfg.run(active, check=False).stdout.strip() == "{}", 90, "idle minions")
+
+    def packets(self, name: str) -> dict[str, int]:
+        """What a production node has counted of the upgrade node's packets, by counter."""
+        told = json.loads(self.lab.node(name).run(["nft", "-j", "list", "counters"]).stdout)
+        return {item["counter"]["name"]: item["counter"]["packets"] for item in told["nftables"] if "counter" in item}
+
+    def column(self, statement: str) -> list[Any]:
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return [row[0] for row in cursor.fetchall()]
+
+    def execute(self, statement: str) -> None:
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
 
     def scalar(self, statement: str) -> Any:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
@@ -160,7 +203,7 @@ def tables(cursor: Any, database: str) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def contents_of(connection: Any, databases: Sequence[str] = CLONES) -> dict[str, str]:
+def contents_of(connection: Any, databases: Sequence[str] = NOVA) -> dict[str, str]:
     """See ``Rehearsal.contents``."""
     with connection.cursor() as cursor:
         return {f"{d}.{t}": _digest(cursor, d, t) for d in databases for t in tables(cursor, d)}

@@ -15,6 +15,7 @@ from upgrader import __version__
 from upgrader.cli import preflight, runs
 from upgrader.cli.backup import backup
 from upgrader.cli.settings import Settings
+from upgrader.cli.verify import verify
 from upgrader.errors import UpgradeError
 from upgrader.journal.archive import DEFAULT_STATE_DIR
 from upgrader.plan import STAGES
@@ -172,6 +173,7 @@ def stamp(settings: Settings, step: str, run: str | None, reason: str) -> None:
 
 
 cli.add_command(backup)
+cli.add_command(verify)
 
 
 def entry() -> None:

@@ -26,6 +26,21 @@ def preflight_document(cloud: str, findings: Sequence[Mapping[str, Any]]) -> dic
     }
 
 
+def verification_document(cloud: str, node: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Schema ``upgrader.verification/1``."""
+    refused = any(finding.get("severity") == "blocker" for finding in value["findings"])
+    return {
+        "schema": "upgrader.verification/1",
+        "cloud": cloud,
+        "node": node,
+        "refused": refused,
+        "seconds": value["seconds"],
+        "comment": value["comment"],
+        "calls": [dict(call) for call in value["calls"]],
+        "findings": [dict(finding) for finding in value["findings"]],
+    }
+
+
 def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> dict[str, Any]:
     """Schema ``upgrader.run/1``."""
     return {"schema": "upgrader.run/1", **_run(run), "journal": journal, "in_progress": locked, "steps": _steps(run)}
