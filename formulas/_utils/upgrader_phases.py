@@ -63,7 +63,6 @@ SOURCE: typing.Mapping[str, upgrader_database.Wanted] = {
 }
 
 KEYSTONE_LEGACY, KEYSTONE_OCATA = 109, 16
-GLANCE_OCATA = "ocata01"
 CINDER_NEWTON, CINDER_OCATA = 79, 96
 HEAT_OCATA = 79
 # RPC major versions with which Ocata's own services register; rows below them are of services that are gone.

@@ -2,7 +2,7 @@
 
 MySQL and MariaDB commit each schema change by itself, and a migration is several of them: after a kill the version says
 that nothing was done, and the tool, called again, dies of the first change that is there already. So a small program in
-front of the tool writes each change down before it is made, and forgets them when their version is written down. A tool
+front of the tool writes each change down before and after it is made, and forgets them when their version is written down. A tool
 that finds such a record is in the migration that was cut off. There, and for the very statements of the record alone,
 "it is there already" is taken for an answer. A difference that no attempt of ours has made is an error as ever.
 
@@ -21,9 +21,9 @@ PROGRAM = """\
 import io, json, os, re, sys
 from pymysql import cursors
 RECORD = int(sys.argv.pop(1))
-# 1050 table, 1060 column, 1061 index, 1068 primary key, 1826 and 1022 foreign key, 1005 with errno 121 the same: are there;
-# 1051 table, 1091 column or key: are gone. A rename says that the old name is not known (1146 table, 1054 column).
-THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1005, 1051, 1091, 1146, 1054)
+# 1050 table, 1060 column, 1061 index, 1068 primary key, 1826 and 1022 foreign key, 1005 with errno 121 the same, 1359 trigger: are there;
+# 1051 table, 1091 column or key, 1360 trigger: are gone. A rename says that the old name is not known (1146 table, 1054 column).
+THERE = (1050, 1060, 1061, 1068, 1826, 1022, 1005, 1051, 1091, 1146, 1054, 1359, 1360)
 CHANGE = re.compile(r'^(ALTER|CREATE|DROP|RENAME) ')
 KEY = re.compile(r' (FOREIGN KEY|INDEX|KEY|CONSTRAINT|PRIMARY KEY) |^(CREATE|DROP) (UNIQUE )?INDEX ')
 TABLE = re.compile(r'^ALTER TABLE (\\S+)|^(?:CREATE|DROP) (?:UNIQUE )?INDEX .* ON (\\S+)')
@@ -31,7 +31,9 @@ VERSION = re.compile(r'^(UPDATE|INSERT INTO) (MIGRATE_VERSION|ALEMBIC_VERSION)',
 os.lseek(RECORD, 0, 0)
 lines = io.open(RECORD, encoding='utf-8', closefd=False).read().splitlines()
 HEADER = len(lines[0].encode('utf-8')) + 1
-cut = [json.loads(line)['change'] for line in lines[1:]]
+items = [json.loads(line) for line in lines[1:]]
+cut = [item['change'] for item in items if 'change' in item]
+unsure = cut[-1:] if items and 'change' in items[-1] else []
 seen, dropped = set(), set()
 def words(query):
     text = query.decode('utf-8', 'replace') if isinstance(query, (bytes, bytearray)) else query
@@ -48,9 +50,9 @@ def begun():
         if drops(text) and text not in seen and table(text) not in dropped and 'DROP TABLE ' + str(table(text)) not in seen:
             if not [later for later in cut[number + 1:] if adds(later) and table(later) == table(text)]:
                 return text
-def write(change):
+def write(item):
     os.lseek(RECORD, 0, 2)
-    os.write(RECORD, json.dumps({'change': change}).encode('ascii') + b'\\n')
+    os.write(RECORD, json.dumps(item).encode('ascii') + b'\\n')
     os.fsync(RECORD)
 def forget(size=HEADER):
     os.ftruncate(RECORD, size)
@@ -69,17 +71,19 @@ def execute(self, query, args=None):
         return plain_execute(self, query, args)
     known = text in cut
     seen.add(text)
-    if known and adds(text) and text != cut[-1] and table(text) not in dropped:
+    if known and adds(text) and text not in unsure and table(text) not in dropped:
         return forgiven(self, text)
     size = os.lseek(RECORD, 0, 2)
-    write(text)
+    write({'change': text})
     try:
         found = plain_execute(self, query, args)
     except Exception as error:
         if not (known and error.args and error.args[0] in THERE):
             forget(size)
             raise
+        write({'done': True})
         return forgiven(self, text)
+    write({'done': True})
     if drops(text):
         dropped.add(table(text))
     return found

@@ -15,7 +15,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """
 REFILL = "fill the copy again and repeat the upgrade"
 # MySQL's errors for a change that is there already, or for something that is gone already.
-_HALF_DONE = ("(1050,", "(1051,", "(1054,", "(1060,", "(1061,", "(1091,", "(1146,", "(1826,", "(1022,")
+_HALF_DONE = ("(1050,", "(1051,", "(1054,", "(1060,", "(1061,", "(1091,", "(1146,", "(1826,", "(1022,", "(1359,")
 
 
 class Session(typing.NamedTuple):

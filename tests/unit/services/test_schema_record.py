@@ -63,7 +63,7 @@ def record(tmp_path: Path) -> Iterator[Path]:
 def changes(record: Path) -> list[str]:
     header, *lines = record.read_text().splitlines()
     assert header == HEADER
-    return [json.loads(line)["change"] for line in lines]
+    return [item["change"] for item in map(json.loads, lines) if "change" in item]
 
 
 def cut_after(record: Path, *statements: str) -> None:
@@ -146,9 +146,9 @@ def test_a_key_that_is_there_again_or_gone_with_its_table_is_well(
 
 def test_a_key_that_was_surely_made_is_not_made_twice(monkeypatch: pytest.MonkeyPatch, record: Path) -> None:
     """MySQL takes a second, equal foreign key without a name for another one."""
-    cut_after(record, ADD_KEY, ADD)
+    cut_after(record, ADD_KEY)
     server = Server()
-    tool = Tool(monkeypatch, record, server)
-    tool.execute(ADD_KEY)
-    tool.execute(ADD)
-    assert server.done == [ADD]
+    Tool(monkeypatch, record, server).execute(ADD_KEY)
+    assert server.done == [ADD_KEY], "whether it was made before the cut is not known"
+    Tool(monkeypatch, record, server).execute(ADD_KEY)
+    assert server.done == [ADD_KEY]
