@@ -22,6 +22,7 @@ import upgrader_phases
 import upgrader_pillar
 import upgrader_schema_driver
 import upgrader_schema_findings
+import upgrader_schema_resume
 import upgrader_schema_session
 import upgrader_schema_target
 from salt.exceptions import CommandExecutionError
@@ -185,6 +186,7 @@ def _findings(session, expected):
         if left:
             found.append(upgrader_schema_findings.unfinished(service, item.id, left))
             break
+    found += [upgrader_schema_findings.gone_on(service, item) for item in upgrader_schema_resume.gone_on(session)]
     if not found and expected is not None:
         actual = upgrader_database.table_counts(session.connection, (database,))
         found += upgrader_schema_findings.compare_counts(service, database, expected, actual)

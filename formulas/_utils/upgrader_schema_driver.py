@@ -74,6 +74,8 @@ def _do(session: Session, identity: str, descriptor: int, timeout: float) -> Non
     """The work itself, with a record of its schema changes, by which one that was cut off is taken up."""
     record, cut = upgrader_schema_resume.open_record(session, identity)
     with record:
+        if cut:
+            upgrader_schema_resume.mark_gone_on(session, identity)
         tool = Tool(session, descriptor, upgrader_schema_resume.PROGRAM, record.fileno())
         try:
             WORKS[session.target.service][identity].do(session, tool, timeout)

@@ -82,6 +82,17 @@ def unfinished(service: str, phase: str, left: str) -> Finding:
     )
 
 
+def gone_on(service: str, phase: str) -> Finding:
+    """A copy whose schema nobody can vouch for; filling it again takes minutes."""
+    return finding(
+        "phase {0}".format(phase),
+        "{0}: phase {1} was cut off between two schema changes and gone on with, so its schema may differ".format(
+            service, phase
+        ),
+        "start the stage again with --restart, which fills the copy anew (for a production database, restore the backup)",
+    )
+
+
 def compare_counts(service: str, copy: str, expected: Counts, actual: Counts) -> typing.List[Finding]:
     """Every table of the snapshot against the copy, by the rules of the tables that the upgrade changes."""
     source = source_name(copy)

@@ -111,6 +111,33 @@ def _header(session: Session, phase: str) -> str:
     return json.dumps({"phase": phase, "database": session.database, "made": made}, sort_keys=True) + "\n"
 
 
+def _marks_path(session: Session) -> str:
+    return path(session) + ".gone-on"
+
+
+def mark_gone_on(session: Session, phase: str) -> None:
+    """Remember, with the copy it is true of, that a migration was gone on with in the middle."""
+    with os.fdopen(os.open(_marks_path(session), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as opened:
+        opened.write(_header(session, phase))
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def gone_on(session: Session) -> typing.List[str]:
+    """Phases of this very copy that were cut off between two schema changes and gone on with.
+
+    Nobody can prove that what came of it is what an undisturbed upgrade makes: killed on purpose at every change, some
+    phases ended with an index more or less, and their tools were content.
+    """
+    try:
+        with open(_marks_path(session), encoding="utf-8") as opened:
+            lines = opened.read().splitlines(True)
+    except FileNotFoundError:
+        return []
+    phases = [json.loads(line)["phase"] for line in lines if line.endswith("\n")]
+    return sorted({phase for phase in phases if _header(session, phase) in lines})
+
+
 def open_record(session: Session, phase: str) -> typing.Tuple[typing.IO[str], bool]:
     """The open record, and whether an earlier attempt at the same phase of the same copy was cut off in a migration."""
     header = _header(session, phase)

@@ -223,8 +223,8 @@ def test_a_tool_killed_between_two_changes_is_taken_up_again(
     copies.use(service, database)
     copies.phases(service)
     assert copies.shape(database) == want
-    proof = {f"{service}_spare": copies.proof(service)[service]}
-    assert copies.call("verify", service, expected=proof)["findings"] == []
+    # Right as it is here, nobody could tell on a real cloud: such a copy is never called good.
+    assert "was cut off between two schema changes and gone on with" in refusal(copies, "verify", service)
 
 
 def test_what_a_killed_migration_would_leave_out_the_second_time_is_refused(copies: Copies) -> None:
