@@ -66,6 +66,11 @@ def _account(virtual_host):
     held = (server.get("host") or {}).get(virtual_host) or {}
     if not held.get("user") or not held.get("password"):
         raise CommandExecutionError("pillar rabbitmq:server:host:{} needs user and password".format(virtual_host))
+    if "/" in str(held["password"]):
+        raise CommandExecutionError(
+            "the password of pillar rabbitmq:server:host:{} holds a slash, which Ocata's oslo.messaging does not quote for "
+            "kombu: no service could log in; choose another password".format(virtual_host)
+        )
     return server, held
 
 
