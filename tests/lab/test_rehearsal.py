@@ -12,7 +12,6 @@ from upgrader.lab import Lab
 LONG = {
     "backup-create",
     "backup-prove",
-    "clone-fill",
     "nova-online-newton",
     "nova-map-instances",
     "nova-db",
