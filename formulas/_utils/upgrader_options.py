@@ -1,0 +1,209 @@
+"""A node's configuration files held against the options that the new release knows. Names only: a value may be a secret.
+
+What the release knows is data, derived from the installed packages (files/options of formula openstack); what only the
+release notes tell is in upgrader_options_notes.
+"""
+
+import fnmatch
+import typing
+
+import upgrader_options_notes
+from upgrader_options_notes import NEEDED, REMOVED, VALUES
+
+Conf = typing.Mapping[str, typing.Mapping[str, str]]
+Files = typing.Mapping[str, Conf]
+Known = typing.Mapping[str, typing.Any]
+Row = typing.Dict[str, str]
+
+# The files of each service, the main one first.
+FILES = {
+    "keystone": ("/etc/keystone/keystone.conf",),
+    "glance": ("/etc/glance/glance-api.conf", "/etc/glance/glance-registry.conf", "/etc/glance/glance-cache.conf"),
+    "nova": ("/etc/nova/nova.conf", "/etc/nova/nova-compute.conf"),
+    "cinder": ("/etc/cinder/cinder.conf",),
+    "neutron": (
+        "/etc/neutron/neutron.conf",
+        "/etc/neutron/plugins/ml2/ml2_conf.ini",
+        "/etc/neutron/plugins/ml2/openvswitch_agent.ini",
+        "/etc/neutron/plugins/ml2/linuxbridge_agent.ini",
+        "/etc/neutron/l3_agent.ini",
+        "/etc/neutron/dhcp_agent.ini",
+        "/etc/neutron/metadata_agent.ini",
+    ),
+    "heat": ("/etc/heat/heat.conf",),
+}
+KINDS = ("removed", "renamed", "deprecated", "default-changed", "needed", "unknown")
+SHOWN = 10
+_SAYS = {
+    "removed": "no longer exist in {0}",
+    "renamed": "have another name in {0}, which still takes the old one",
+    "deprecated": "still work in {0} and go after it",
+    "default-changed": "are not set and have another default in {0}",
+    "needed": "are not set and needed by {0}",
+    "unknown": "stand in sections that {0} does not know",
+}
+
+
+class Place(typing.NamedTuple):
+    """Where an option stands."""
+
+    service: str
+    file: str
+    group: str
+    option: str
+
+    def row(self, kind: str, what: str, remedy: str, severity: str = "warning") -> Row:
+        head = {"service": self.service, "file": self.file, "group": self.group, "option": self.option}
+        return dict(head, kind=kind, what=what, remedy=remedy, severity=severity)
+
+
+def judge(service: str, files: Files, known: Known) -> typing.List[Row]:
+    """Everything in a service's files that the new release sees in another way; file by file, then what is not there."""
+    rows = []  # type: typing.List[Row]
+    for path, conf in files.items():
+        for section, options in conf.items():
+            rows += _section(service, files, known, path, section, options)
+    return rows + _absent(service, files, known)
+
+
+def folded(group: str) -> str:
+    """Groups are compared in lower case, but for DEFAULT, as oslo.config does."""
+    return "DEFAULT" if group.upper() == "DEFAULT" else group.lower()
+
+
+def release(known: Known) -> str:
+    """What the judgement speaks of, e.g. ``nova 15.1.5 (Ocata)``."""
+    return "{0} {1} ({2})".format(known["service"], known["version"], known["release"])
+
+
+def backends(files: Files) -> typing.Set[str]:
+    """Cinder's backend sections: they hold what otherwise stands in DEFAULT."""
+    named = ",".join(conf.get("DEFAULT", {}).get("enabled_backends", "") for conf in files.values())
+    return {folded(name.strip()) for name in named.split(",") if name.strip()}
+
+
+def _section(
+    service: str, files: Files, known: Known, path: str, section: str, options: typing.Mapping[str, str]
+) -> typing.List[Row]:
+    group = folded(section)
+    if service == "cinder" and group in backends(files):
+        group = "DEFAULT"
+    judged = [
+        _option(Place(service, path, section, name), group, name.replace("-", "_"), value, known)
+        for name, value in options.items()
+    ]
+    rows = [row for row in judged if row]
+    strange = [row for row in rows if row["kind"] == "unknown"]
+    if not strange:
+        return rows
+    what = "{0} registers no such section ({1} options in it)".format(release(known), len(strange))
+    remedy = "leave it if a plugin or a driver of your own reads it; else remove it"
+    whole = Place(service, path, section, "*").row("unknown", what, remedy, "info")
+    return [row for row in rows if row["kind"] != "unknown"] + [whole]
+
+
+def _option(place: Place, group: str, name: str, value: str, known: Known) -> typing.Optional[Row]:
+    """What there is to say of one option that is set, or None."""
+    at = (place.service, group, name)
+    for note in VALUES:
+        if note.at == at and any(fnmatch.fnmatchcase(value.strip().lower(), pattern) for pattern in note.patterns):
+            return place.row("removed", note.what, note.remedy, note.severity)
+    if at in REMOVED:
+        what, remedy = REMOVED[at]
+        return place.row("removed", what, remedy)
+    definition = known["groups"].get(group, {}).get(name)
+    if definition is not None:
+        if "gone" not in definition:
+            return None
+        why = definition["gone"] or "no reason is given"
+        return place.row("deprecated", "deprecated for removal: " + why, "it still works; plan to do without it")
+    new = _new_names(group, name, known)
+    if new:
+        where = " or ".join("[{0}]/{1}".format(_shown(place, group, to), option) for to, option in new)
+        return place.row("renamed", "{0} calls it {1}".format(release(known), where), "write " + where)
+    if name in known["unlisted"]:
+        return None
+    if group not in known["groups"]:
+        return place.row("unknown", "", "", "info")
+    what = "{0} has no such option: removed since Mitaka, a plugin's own, or misspelt".format(release(known))
+    return place.row("removed", what, "remove it, unless a plugin of your own reads it")
+
+
+def _new_names(group: str, name: str, known: Known) -> typing.List[typing.Tuple[str, str]]:
+    return [
+        (to, option)
+        for to, options in sorted(known["groups"].items())
+        for option, definition in sorted(options.items())
+        if [group, name] in definition.get("was", [])
+    ]
+
+
+def _shown(place: Place, group: str, to: str) -> str:
+    """A backend section keeps its own name: its options are those of DEFAULT under another heading."""
+    return place.group if to == group else to
+
+
+def _absent(service: str, files: Files, known: Known) -> typing.List[Row]:
+    """What is not set: options whose default is another one now, and those that the new release cannot do without."""
+    rows = []
+    for note in upgrader_options_notes.CHANGED:
+        path = _file_of(note.file, files)
+        if note.service == service and path and not _is_set(note.group, note.option, files, known):
+            what = "default was {0}, is {1}: {2}".format(note.was, note.now, note.what)
+            place = Place(service, path, note.group, note.option)
+            rows.append(place.row("default-changed", what, note.remedy))
+    for needed in NEEDED:
+        path = _file_of("", files)
+        if needed.service == service and path and not _is_set(needed.group, needed.option, files, known):
+            rows.append(Place(service, path, needed.group, needed.option).row("needed", needed.what, needed.remedy))
+    return rows
+
+
+def _file_of(name: str, files: Files) -> str:
+    """The file in which a note's option belongs, "" where this node has none; no name means the main one."""
+    return next((path for path in files if not name or path.endswith("/" + name)), "")
+
+
+def _is_set(group: str, option: str, files: Files, known: Known) -> bool:
+    """Under its own name or an old one, in any of the files."""
+    was = known["groups"].get(folded(group), {}).get(option, {}).get("was", [])
+    names = {(folded(group), option)} | {(to, name) for to, name in was}
+    return any(
+        (folded(section), name.replace("-", "_")) in names
+        for conf in files.values()
+        for section, options in conf.items()
+        for name in options
+    )
+
+
+def findings(
+    rows: typing.Sequence[Row], releases: typing.Mapping[str, str]
+) -> typing.List[typing.Dict[str, typing.Any]]:
+    """One finding for each service and kind, blockers one by one: a gate's answer stays short, the rows are the table."""
+    found = [_blocker(row) for row in rows if row["severity"] == "blocker"]
+    for service in sorted(releases):
+        for kind in KINDS:
+            of = [r for r in rows if (r["service"], r["kind"]) == (service, kind) and r["severity"] != "blocker"]
+            if of:
+                found.append(
+                    {
+                        "id": "options-{0}-{1}".format(service, kind),
+                        "severity": of[0]["severity"],
+                        "subject": service,
+                        "what": "{0} {1}".format(len(of), _SAYS[kind].format(releases[service])),
+                        "remedy": "see the options one by one: 'upgrader preflight'",
+                        "count": len(of),
+                        "rows": [named(row) for row in of[:SHOWN]],
+                    }
+                )
+    return found
+
+
+def named(row: Row) -> str:
+    return "[{0}]/{1}".format(row["group"], row["option"])
+
+
+def _blocker(row: Row) -> typing.Dict[str, typing.Any]:
+    head = {"id": "options-{0}-stops".format(row["service"]), "severity": "blocker", "subject": row["service"]}
+    what = "{0} of {1}: {2}".format(named(row), row["file"], row["what"])
+    return dict(head, what=what, remedy=row["remedy"], count=1, rows=[named(row)])
