@@ -33,6 +33,10 @@ SERVICES = {
 OWN = ("config_file", "config_dir")
 # Stands for what depends on the machine.
 MACHINE = "7919"
+HIDDEN = "kept for old files; auth_type, auth_url, username, password, project_name take its place"
+# Libraries whose code may define what their lists leave out.
+READ = ("oslo_cache", "oslo_concurrency", "oslo_db", "oslo_log", "oslo_messaging", "oslo_middleware", "oslo_policy")
+READ += ("oslo_service", "neutron_lib")
 
 
 def namespaces(service):
@@ -56,6 +60,10 @@ def derive(service):
             for option in options:
                 if not isinstance(option, cfg.SubCommandOpt):
                     merge(groups.setdefault(folded(name), {}), option, name)
+    for option in hidden_auth_options():
+        if "keystone_authtoken" in groups:
+            merge(groups["keystone_authtoken"], option, "")
+            groups["keystone_authtoken"][option.dest]["gone"] = HIDDEN
     for options in groups.values():
         if "auth_type" in options:
             for option in auth_options():
@@ -113,6 +121,13 @@ def auth_options():
     return found
 
 
+def hidden_auth_options():
+    """Those that keystonemiddleware still takes and lists no more, so that no sample file shows them."""
+    from keystonemiddleware.auth_token import _auth
+
+    return [option._to_oslo_opt() if hasattr(option, "_to_oslo_opt") else option for option in _auth.OPTS]
+
+
 def folded(group):
     """Groups are compared in lower case, but for DEFAULT (oslo.config, ``_normalize_group_name``)."""
     return group if group.upper() == "DEFAULT" else group.lower()
@@ -122,13 +137,23 @@ def unlisted(service, groups):
     """Options that the service's code defines and its own list leaves out: known all the same, group unknown."""
     import ast
 
-    package = __import__(service)
     known, found = {name for options in groups.values() for name in options}, set()
-    for folder, _, files in os.walk(os.path.dirname(package.__file__)):
-        for name in [n for n in files if n.endswith(".py") and "/tests" not in folder]:
-            with open(os.path.join(folder, name), "rb") as source:
-                found |= defined(ast.parse(source.read()))
+    for path in sources((service,) + READ):
+        with open(path, "rb") as source:
+            found |= defined(ast.parse(source.read()))
     return sorted(found - known)
+
+
+def sources(packages):
+    """The Python files of those packages that are installed, without their tests."""
+    import pkgutil
+
+    for found in filter(None, (pkgutil.find_loader(package) for package in packages)):
+        for folder, _, files in os.walk(os.path.dirname(found.get_filename())):
+            if "/tests" not in folder:
+                for name in sorted(files):
+                    if name.endswith(".py"):
+                        yield os.path.join(folder, name)
 
 
 def defined(tree):

@@ -34,14 +34,6 @@ FILES = {
 }
 KINDS = ("removed", "renamed", "deprecated", "default-changed", "needed", "unknown")
 SHOWN = 10
-_SAYS = {
-    "removed": "no longer exist in {0}",
-    "renamed": "have another name in {0}, which still takes the old one",
-    "deprecated": "still work in {0} and go after it",
-    "default-changed": "are not set and have another default in {0}",
-    "needed": "are not set and needed by {0}",
-    "unknown": "stand in sections that {0} does not know",
-}
 
 
 class Place(typing.NamedTuple):
@@ -125,7 +117,7 @@ def _option(place: Place, group: str, name: str, value: str, known: Known) -> ty
         return None
     if group not in known["groups"]:
         return place.row("unknown", "", "", "info")
-    what = "{0} has no such option: removed since Mitaka, a plugin's own, or misspelt".format(release(known))
+    what = "{0} has no such option: removed, a plugin's own, or misspelt".format(release(known))
     return place.row("removed", what, "remove it, unless a plugin of your own reads it")
 
 
@@ -179,24 +171,23 @@ def _is_set(group: str, option: str, files: Files, known: Known) -> bool:
 def findings(
     rows: typing.Sequence[Row], releases: typing.Mapping[str, str]
 ) -> typing.List[typing.Dict[str, typing.Any]]:
-    """One finding for each service and kind, blockers one by one: a gate's answer stays short, the rows are the table."""
+    """Each blocker, then one warning a service: a gate's answer stays short, the rows are the table."""
     found = [_blocker(row) for row in rows if row["severity"] == "blocker"]
     for service in sorted(releases):
-        for kind in KINDS:
-            of = [r for r in rows if (r["service"], r["kind"]) == (service, kind) and r["severity"] != "blocker"]
-            if of:
-                found.append(
-                    {
-                        "id": "options-{0}-{1}".format(service, kind),
-                        "severity": of[0]["severity"],
-                        "subject": service,
-                        "what": "{0} {1}".format(len(of), _SAYS[kind].format(releases[service])),
-                        "remedy": "see the options one by one: 'upgrader preflight'",
-                        "count": len(of),
-                        "rows": [named(row) for row in of[:SHOWN]],
-                    }
-                )
+        of = [row for row in rows if row["service"] == service and row["severity"] != "blocker"]
+        if of:
+            severity = "warning" if any(row["severity"] == "warning" for row in of) else "info"
+            head = {"id": "options-" + service, "severity": severity, "subject": service}
+            what = "{0} sees options of its files in another way: {1}".format(releases[service], counted(of))
+            remedy = "write the new configuration by the table of 'upgrader preflight'"
+            found.append(dict(head, what=what, remedy=remedy, count=len(of), rows=[named(row) for row in of[:SHOWN]]))
     return found
+
+
+def counted(rows: typing.Sequence[Row]) -> str:
+    """``3 removed, 2 renamed``."""
+    counts = [(sum(row["kind"] == kind for row in rows), kind.replace("-", " ")) for kind in KINDS]
+    return ", ".join("{0} {1}".format(number, kind) for number, kind in counts if number)
 
 
 def named(row: Row) -> str:

@@ -14,6 +14,8 @@ from upgrader.model.release import ReleasePath, release_path
 
 BACKUP, DATABASE, UPGRADE = "backup", "database", "upgrade"
 ROLES = (BACKUP, DATABASE, UPGRADE)
+# Production's controllers: their configuration is read, nothing else. A model need not name them.
+CONTROL = "control"
 
 # As MCP orders them: keystone before all, heat after all. A copy without these two cannot be verified at all.
 ORDER = ("keystone", "glance", "nova", "cinder", "neutron", "heat")
@@ -47,6 +49,11 @@ class Cloud:
     def role(self, role: str) -> tuple[str, ...]:
         """Ids of the minions that hold a role; the model is refused when there is none."""
         return self.nodes[role]
+
+    @property
+    def controllers(self) -> tuple[str, ...]:
+        """Ids of production's controllers; none when the model names none."""
+        return self.nodes.get(CONTROL, ())
 
     @property
     def all_nodes(self) -> tuple[str, ...]:
@@ -112,7 +119,7 @@ def cloud_from_pillar(pillars: Mapping[str, Mapping[str, Any]], master: str) -> 
 def _nodes(own: Mapping[str, Any], master: str) -> dict[str, tuple[str, ...]]:
     given = own.get("nodes") or {}
     nodes: dict[str, tuple[str, ...]] = {}
-    for role in ROLES:
+    for role in (*ROLES, *([CONTROL] if CONTROL in given else [])):
         ids = given.get(role)
         if not isinstance(ids, list) or not ids or not all(isinstance(i, str) and i for i in ids):
             raise Refused(

@@ -10,6 +10,7 @@ from upgrader.plan.gates import common_gates
 from upgrader.plan.step import GATE, MINUTE, VERIFY, Call, Options, Stage, Step
 
 NAME = "test-upgrade"
+CONFIG_REPORT = "upgrader_options.report"
 
 
 def test_upgrade(cloud: Cloud, formulas_digest: str, options: Options) -> Stage:
@@ -46,6 +47,7 @@ def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, .
             nova.preflight_call(cloud, options),
             GATE,
         ),
+        *_config_report(cloud),
         Step(
             "clone-names",
             "the clones' names are free",
@@ -60,6 +62,13 @@ def _gate(cloud: Cloud, formulas_digest: str, options: Options) -> tuple[Step, .
             GATE,
         ),
     )
+
+
+def _config_report(cloud: Cloud) -> tuple[Step, ...]:
+    """What Ocata sees in another way in the controllers' configuration; only told, unless a service would not start."""
+    title = "no option of the controllers' configuration would keep Ocata from starting"
+    call = Call("module", CONFIG_REPORT, cloud.controllers)
+    return (Step("config-report", title, call, GATE),) if cloud.controllers else ()
 
 
 def _clones(cloud: Cloud) -> dict[str, str]:

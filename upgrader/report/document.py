@@ -15,14 +15,17 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {"schema": "upgrader.plan/1", "digest": plan.digest, "plan": json.loads(plan.to_json())}
 
 
-def preflight_document(cloud: str, findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Schema ``upgrader.preflight/1``."""
-    refused = any(finding.get("severity") == "blocker" for finding in findings)
+def preflight_document(
+    cloud: str, findings: Sequence[Mapping[str, Any]], controllers: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Schema ``upgrader.preflight/1``. ``controllers``: what each said of its configuration, or ``{"error"}``."""
+    said = [finding for answer in controllers.values() for finding in answer.get("findings") or []]
     return {
         "schema": "upgrader.preflight/1",
         "cloud": cloud,
-        "refused": refused,
+        "refused": any(finding.get("severity") == "blocker" for finding in [*findings, *said]),
         "findings": [dict(f) for f in findings],
+        "controllers": {node: dict(answer) for node, answer in controllers.items()},
     }
 
 

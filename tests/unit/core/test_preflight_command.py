@@ -78,6 +78,7 @@ def test_json_is_one_document_with_every_finding(command: Command, salt: SaltInM
         "cloud": "lab",
         "refused": True,
         "findings": [BLOCKER, WARNING],
+        "controllers": {},
     }
 
 
