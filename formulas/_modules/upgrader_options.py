@@ -41,7 +41,7 @@ def report(services=None):
             known = _known(service, __salt__)
             releases[service] = upgrader_options.release(known)
             rows += upgrader_options.judge(service, files, known)
-    said = "{0} options to look at in the configuration of {1}".format(len(rows), ", ".join(sorted(releases)))
+    said = "{0} options to look at: {1}".format(len(rows), ", ".join(sorted(releases)))
     return {
         "comment": said if releases else "this node has no configuration of an OpenStack service",
         "releases": releases,

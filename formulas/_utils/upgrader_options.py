@@ -107,8 +107,8 @@ def _option(place: Place, group: str, name: str, value: str, known: Known) -> ty
     if definition is not None:
         if "gone" not in definition:
             return None
-        why = definition["gone"] or "no reason is given"
-        return place.row("deprecated", "deprecated for removal: " + why, "it still works; plan to do without it")
+        what = ": ".join(filter(None, ("deprecated for removal", definition["gone"])))
+        return place.row("deprecated", what, "it still works")
     new = _new_names(group, name, known)
     if new:
         where = " or ".join("[{0}]/{1}".format(_shown(place, group, to), option) for to, option in new)
@@ -117,7 +117,7 @@ def _option(place: Place, group: str, name: str, value: str, known: Known) -> ty
         return None
     if group not in known["groups"]:
         return place.row("unknown", "", "", "info")
-    what = "{0} has no such option: removed, a plugin's own, or misspelt".format(release(known))
+    what = "no such option in {0}".format(release(known))
     return place.row("removed", what, "remove it, unless a plugin of your own reads it")
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from tabulate import tabulate
 
-# With the lines of the grid, 80 columns; the names of options are long, and are copied from here.
-WIDTHS = {"option": 31, "kind": 10, "what and remedy": 28}
+# With two spaces between them, 80 columns; the names of options are long, and are copied from here.
+WIDTHS = {"kind": 10, "option": 31, "what and remedy": 35}
 NONE = "config report: pillar upgrader:nodes:control names no controller, so no configuration was read"
 
 
@@ -35,14 +35,14 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
     cells, file = [], ""
     for row in rows:
         if row["file"] != file:
-            cells.append([_wrapped(PurePosixPath(row["file"]).name, WIDTHS["option"]), "", ""])
+            cells.append(["", _wrapped(PurePosixPath(row["file"]).name, WIDTHS["option"]), ""])
         file = row["file"]
         kind = "BLOCKER" if row["severity"] == "blocker" else row["kind"].replace("-", " ")
         # A renamed option's remedy says all of it.
         text = row["remedy"] if row["kind"] == "renamed" else f"{row['what']}; {row['remedy']}"
-        texts = (f"[{row['group']}] {row['option']}", kind, text)
+        texts = (kind, f"[{row['group']}] {row['option']}", text)
         cells.append([_wrapped(cell, width) for cell, width in zip(texts, WIDTHS.values(), strict=True)])
-    return tabulate(cells, list(WIDTHS), tablefmt="grid", disable_numparse=True)
+    return tabulate(cells, list(WIDTHS), tablefmt="simple", disable_numparse=True)
 
 
 def _wrapped(text: str, width: int) -> str:
