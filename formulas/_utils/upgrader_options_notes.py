@@ -80,6 +80,8 @@ _REMOVED = (
     ("nova", "libvirt", "remove_unused_kernels", "Newton", "remove-deprecated-remove_unused_kernels", "remove it"),
     ("nova", "DEFAULT", "s3_host s3_port s3_access_key s3_secret_key s3_use_ssl s3_affix_tenant image_decryption_dir", "Ocata",
      "remove-image-s3", "remove it"),
+    ("cinder", "DEFAULT", "glance_host glance_port", "Newton", "change 3aa3238cd, Use the catalog to retrieve glance_api_servers",
+     "write [DEFAULT]/glance_api_servers, or leave it to the catalogue"),
     ("cinder", "DEFAULT", "scheduler_topic volume_topic backup_topic", "Ocata",
      "removed-rpc-topic-config-options", "remove it"),
     ("neutron", "DEFAULT", "advertise_mtu", "Ocata", "remove-advertise_mtu", "remove it: the MTU is always told"),

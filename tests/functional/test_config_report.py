@@ -164,6 +164,7 @@ def _plain(text: str | None) -> str:
     return "".join(c for c in str(text).lower() if c not in "[]'\" ").replace(",u", ",").removeprefix("u")
 
 
+@pytest.mark.heavy  # the same whatever the Salt
 @pytest.mark.parametrize("service", VENVS)
 def test_data_is_what_the_installed_packages_say(service: str) -> None:
     ran = subprocess.run(["python3", str(DERIVE), service], capture_output=True, text=True, check=True)
