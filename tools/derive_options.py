@@ -54,20 +54,24 @@ def derive(service):
     from oslo_config import cfg, generator
 
     groups = {"DEFAULT": {name: {} for name in OWN}}
-    for _, listing in generator._list_opts(namespaces(service)):
-        for group, options in listing:
+    # Not generator._list_opts, which keeps one of two options of the same name, and loses the old names of the other.
+    generator._update_defaults(namespaces(service))
+    for _, listing in generator._get_raw_opts_loaders(namespaces(service)):
+        for group, options in listing():
             name = getattr(group, "name", group) or "DEFAULT"
             for option in options:
                 if not isinstance(option, cfg.SubCommandOpt):
                     merge(groups.setdefault(folded(name), {}), option, name)
+    for option in queue_options():
+        merge(groups["oslo_messaging_rabbit"], option, "oslo_messaging_rabbit")
     for option in hidden_auth_options():
         if "keystone_authtoken" in groups:
-            merge(groups["keystone_authtoken"], option, "")
+            merge(groups["keystone_authtoken"], option, "keystone_authtoken")
             groups["keystone_authtoken"][option.dest]["gone"] = HIDDEN
-    for options in groups.values():
+    for group, options in groups.items():
         if "auth_type" in options:
             for option in auth_options():
-                merge(options, option, "")
+                merge(options, option, group)
     return groups
 
 
@@ -119,6 +123,13 @@ def auth_options():
     for _, loader in sorted(loading.get_available_plugin_loaders().items()):
         found += [option._to_oslo_opt() for option in loader.get_options()]
     return found
+
+
+def queue_options():
+    """What oslo.messaging lists in DEFAULT, and its rabbit driver registers in its own section as well."""
+    from oslo_messaging._drivers import base
+
+    return base.base_opts
 
 
 def hidden_auth_options():

@@ -41,6 +41,8 @@ def mitaka(service: str) -> list[dict[str, str]]:
         ("nova", "rpc_backend=rabbit", "[DEFAULT]/rpc_backend", "deprecated", "it still works"),
         ("nova", "[keystone_authtoken]\nidentity_uri=x", "[keystone_authtoken]/identity_uri", "deprecated", "it still works"),
         ("nova", "[keystone_authtoken]\nauth_plugin=x", "[keystone_authtoken]/auth_plugin", "renamed", "[keystone_authtoken]/auth_type"),
+        ("nova", "[keystone_authtoken]\nuser_name=x", "[keystone_authtoken]/user_name", "renamed", "[keystone_authtoken]/username"),
+        ("glance", "[oslo_messaging_rabbit]\nrabbit_use_ssl=x", "[oslo_messaging_rabbit]/rabbit_use_ssl", "renamed", "[oslo_messaging_rabbit]/ssl"),
         ("nova", "", "[placement]/os_region_name", "needed", "write [placement]"),
         ("nova", "", "[DEFAULT]/use_neutron", "default-changed", "nothing with neutron"),
         ("nova", "[contrail]\na=1\nb=2", "[contrail]/*", "unknown", "leave it if a plugin"),
@@ -64,6 +66,7 @@ def test_each_kind_has_its_remedy(service: str, text: str, option: str, kind: st
         ("neutron", "[service_providers]\nservice_provider=LOADBALANCER:x:y:default"),
         ("cinder", "enabled_backends=a\nbackup_service_inithost_offload=1\n[A]\nvolume_group=g\nhost=h"),
         ("cinder", "volume_clear=zero"),
+        ("nova", "rpc_conn_pool_size=9\n[oslo_messaging_rabbit]\nrpc_conn_pool_size=9"),
         ("keystone", "notification_format=cadf\n[token]\nprovider=fernet"),
     ],
 )  # fmt: skip
