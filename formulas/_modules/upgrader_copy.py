@@ -42,11 +42,11 @@ FILES = {
     "neutron": ("/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini"),
     "heat": ("/etc/heat/heat.conf",),
 }
-# Run by keystone's own Python: the password comes over stdin and stands neither in an argv nor in the environment that the
-# kernel shows of a process.
+# Run by keystone's own Python: the password comes over stdin. Python's own list of words is not what the kernel shows of a
+# process; its environment is, of every child that it starts.
 BOOTSTRAP = (
-    "import json, os, sys; given = json.load(sys.stdin); os.environ['OS_BOOTSTRAP_PASSWORD'] = given['password']; "
-    "sys.argv = given['argv']; from keystone.cmd.manage import main; sys.exit(main())"
+    "import json, sys; given = json.load(sys.stdin); sys.argv = given['argv'] + ['--bootstrap-password', given['password']]; "
+    "from keystone.cmd.manage import main; sys.exit(main())"
 )
 
 

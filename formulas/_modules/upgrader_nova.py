@@ -21,7 +21,6 @@ import upgrader_conf
 import upgrader_connection
 import upgrader_database
 import upgrader_manage
-import upgrader_nova_api
 import upgrader_nova_cells
 import upgrader_nova_driver
 import upgrader_nova_findings
@@ -373,56 +372,3 @@ def _judged(found, facts, comment="no finding"):
     if any(item["severity"] == upgrader_nova_findings.BLOCKER for item in found):
         raise CommandExecutionError("the copy is not as it should be, " + upgrader_nova_findings.summary(found))
     return dict(facts, findings=found, comment=comment)
-
-
-def _api_base(controller):
-    bind = controller.get("bind", {})
-    address = bind.get("address", "127.0.0.1")
-    return "http://{0}:{1}/v2.1".format("127.0.0.1" if address == "0.0.0.0" else address, bind.get("port", 8774))
-
-
-def _listed(session, controller, patience, timeout):
-    base = _api_base(controller)
-    upgrader_nova_api.wait(base + "/", patience)
-    return upgrader_nova_api.counts(base, session.target.own_hosts, timeout)
-
-
-def api_counts(patience=60, timeout=120):
-    """
-    What this node's nova-api lists: ``{"flavors": n, "servers": n, "services": n}``, its own services left out.
-
-    ``patience`` is how long to wait for a fresh API, ``timeout`` for each request, both in seconds.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt 'upg01*' upgrader_nova.api_counts
-    """
-    pillar = __pillar__
-    with _session(pillar, __opts__) as session:
-        return _listed(session, _controller(pillar), patience, timeout)
-
-
-def verify_api(expected=None, patience=60, timeout=120):
-    """
-    Compare what nova-api lists with the snapshot's counts (``expected`` as for ``verify``; without it, with the database).
-
-    Servers in deferred deletion (vm_state soft-delete) are in the tables but not in the API's list, services of binaries
-    that nova-api never lists neither; both are taken off by what the copy's tables say.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt 'upg01*' upgrader_nova.verify_api
-    """
-    pillar = __pillar__
-    with _session(pillar, __opts__) as session:
-        target, connection = session.target, session.connection
-        wanted = upgrader_nova_rows.listable(connection, target.main, target.api, target.own_hosts)
-        if expected is not None:
-            wanted = upgrader_nova_findings.listable(target.main, expected, wanted)
-        listed = _listed(session, _controller(pillar), patience, timeout)
-        found = upgrader_nova_findings.compare_api(listed, {kind: wanted[kind] for kind in listed})
-        return _judged(found, {"listed": listed})

@@ -134,12 +134,3 @@ def verified(name):
         return salt["upgrader_nova.verify"]()["comment"]
 
     return _state(name, False, __salt__, settled, "", "", {})
-
-
-def api_verified(name):
-    """nova-api lists what the copy's tables hold. Changes nothing."""
-
-    def settled(salt):
-        return "nova-api lists {0}".format(salt["upgrader_nova.verify_api"]()["listed"])
-
-    return _state(name, False, __salt__, settled, "", "", {})

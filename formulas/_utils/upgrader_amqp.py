@@ -12,6 +12,7 @@ import typing
 HEADER = b"AMQP\x00\x00\x09\x01"
 FRAME_END = 0xCE
 CONNECTION, START, TUNE, OPEN_OK, CLOSE = 10, 10, 30, 41, 50
+LARGEST = 1 << 17  # bytes; what a queue says before the tuning is far smaller
 
 
 class QueueRefuses(Exception):
@@ -27,6 +28,7 @@ def login(host: str, port: int, user: str, password: str, virtual_host: str, tim
     where = "message queue at {0}:{1}".format(host, port)
     try:
         with socket.create_connection((host, port), timeout) as wire:
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _talk(wire, where, user, password, virtual_host)
     except (OSError, struct.error) as error:
         raise QueueRefuses("{0} does not answer: {1}".format(where, error)) from None
@@ -78,8 +80,10 @@ def _send(wire: socket.socket, method: int, arguments: bytes) -> None:
 
 def _receive(wire: socket.socket, where: str) -> typing.Tuple[int, bytes]:
     kind, _, size = struct.unpack(">BHI", _exactly(wire, 7, where))
+    if kind != 1 or size > LARGEST:
+        raise QueueRefuses("{0} answers another protocol".format(where))
     payload = _exactly(wire, size + 1, where)
-    if kind != 1 or payload[-1] != FRAME_END:
+    if payload[-1] != FRAME_END or len(payload) < 5:
         raise QueueRefuses("{0} answers another protocol".format(where))
     return struct.unpack(">HH", payload[:4])[1], payload[4:-1]
 

@@ -87,14 +87,22 @@ def endpoints(connection: typing.Any, schema: str) -> typing.List[Endpoint]:
 
 def strangers(found: typing.Iterable[Endpoint], own: typing.Iterable[str]) -> typing.List[str]:
     """Endpoints that lead away from this node, switched-off ones too, as phrases."""
-    own = set(own)
+    own = {name.lower() for name in own}
     return [
         "endpoint {0} ({1} of {2}) leads to {3}".format(
-            endpoint.identity, endpoint.interface, endpoint.kind, urlsplit(endpoint.url).hostname or endpoint.url
+            endpoint.identity, endpoint.interface, endpoint.kind, _host(endpoint.url) or endpoint.url
         )
         for endpoint in found
-        if urlsplit(endpoint.url).hostname not in own
+        if _host(endpoint.url) not in own
     ]
+
+
+def _host(url: str) -> str:
+    """The host that a URL names; "" when it cannot be told, which is nobody's name."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def plan(
@@ -102,12 +110,12 @@ def plan(
 ) -> typing.Dict[str, typing.Any]:
     """What is to be written: ``{endpoint id: (url, enabled)}`` for rows that are there, and the entries that are missing.
 
-    Of a wanted type one endpoint for each interface stays on, in the region it has; every other endpoint is switched off
-    and leads to this node like the rest, so that nothing in the table names production.
+    Of a wanted type one endpoint for each interface stays on, that of the identity service's region first; every other
+    endpoint is switched off and leads to this node like the rest, so that nothing in the table names production.
     """
-    by_kind = {entry.kind: entry for entry in entries}
+    by_kind, region = {entry.kind: entry for entry in entries}, region_of(found)
     changes, kept = {}, {}  # type: typing.Dict[str, typing.Tuple[str, int]], typing.Dict[typing.Tuple[str, str], str]
-    for endpoint in sorted(found, key=lambda one: (not one.enabled, one.identity)):
+    for endpoint in sorted(found, key=lambda one: (one.region != region, not one.enabled, one.identity)):
         entry = by_kind.get(endpoint.kind)
         seat = (endpoint.kind, endpoint.interface)
         if entry is not None and seat not in kept:
@@ -129,8 +137,12 @@ def _url(entry: Entry, interface: str, address: str) -> str:
 
 
 def _moved(url: str, address: str) -> str:
-    parts = urlsplit(url)
-    port = ":{0}".format(parts.port) if parts.port else ""
+    """The same port and path at this node; of what cannot be read as a URL (an unfilled template) nothing is kept."""
+    try:
+        parts = urlsplit(url)
+        port = ":{0}".format(parts.port) if parts.port else ""
+    except ValueError:
+        return "http://{0}".format(address)
     return "{0}://{1}{2}{3}".format(parts.scheme or "http", address, port, parts.path)
 
 

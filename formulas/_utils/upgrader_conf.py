@@ -13,7 +13,9 @@ import upgrader_database
 UPGRADE_MARK = "_upgrade"
 _SECTION = re.compile(r"^\[([^\]]+)\]\s*$")
 _OPTION = re.compile(r"^([^\s=:][^=:]*?)\s*[=:]\s*(.*)$")
-_TRANSPORT_HOST = re.compile(r"^(?:(?P<user>[^:@]*)(?::(?P<password>.*))?@)?(?P<host>[^:@/]*)(?::(?P<port>\d+))?$")
+_TRANSPORT_HOST = re.compile(
+    r"^(?:(?P<user>[^:@]*)(?::(?P<password>.*))?@)?(?P<host>\[[^\]@/]+\]|[^:@/]*)(?::(?P<port>\d+))?$"
+)
 Conf = typing.Mapping[str, typing.Mapping[str, str]]
 
 
@@ -77,7 +79,7 @@ def parse_transport(text: str) -> Transport:
         found = _TRANSPORT_HOST.match(place)
         if not found:
             raise ValueError("a host in it cannot be read; quote the password (%40 for @, %2F for /)")
-        hosts.append((found.group("host"), int(found.group("port") or 5672)))
+        hosts.append((found.group("host").strip("[]"), int(found.group("port") or 5672)))
         users.append(unquote(found.group("user") or ""))
         passwords.append(unquote(found.group("password") or ""))
     return Transport(driver, tuple(hosts), tuple(users), tuple(passwords), unquote(virtual_host.partition("?")[0]))

@@ -9,14 +9,19 @@ import re
 import typing
 from urllib.parse import urlsplit
 
+import upgrader_conf
 import upgrader_database
 
 HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "")
 UPGRADE_MARK = "_upgrade"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,]+", re.IGNORECASE)
-_PLACE = re.compile(r"^(?:inet6?:)?\[?(?P<host>[^\]\s/]*?)\]?(?::(?P<port>\d+))?$")
+# oslo.cache spells a place ``url:host:port``, its memcached driver ``inet6:[address]:port``.
+_PLACE = re.compile(r"^(?:(?:inet6?|url):)?(?:\[(?P<six>[^\]]*)\]|(?P<host>[^:\s/]*))(?::\d+)?$")
 # Options whose value is a host, or a list of hosts, without being a URL.
-_HOSTS = re.compile(r"(^|_)(host|hosts|server|servers|address|addresses|ip|listen)$")
+_HOSTS = re.compile(
+    r"(^|_)(host|hosts|hostname|hostnames|server|servers|address|addresses|ip|listen|backend_argument)$"
+)
+UNREADABLE = "a URL that cannot be read"
 # They end like the ones above and name something else.
 NO_HOSTS = ("default_server", "my_block_storage_ip_version")
 
@@ -47,20 +52,25 @@ def places(options: Options) -> typing.List[Place]:
 
 def _of_url(where: str, url: str, value: str) -> typing.List[Place]:
     scheme = url.split("://", 1)[0].lower()
-    if scheme.startswith(("mysql", "postgresql")):
-        parsed = upgrader_database.parse_url(value)
-        return [Place(where, parsed.host, parsed.database)]
-    if scheme in ("rabbit", "amqp", "kombu", "qpid"):
-        rest = url.split("://", 1)[1]
-        return [Place(where, _host(rest.split("/", 1)[0].rsplit("@", 1)[-1]))]
-    if scheme in ("file", "sqlite", "fake"):
-        return []
-    return [Place(where, urlsplit(url).hostname or "")]
+    try:
+        if scheme.startswith(("mysql", "postgresql")):
+            parsed = upgrader_database.parse_url(value)
+            return [Place(where, parsed.host.strip("[]"), parsed.database)]
+        if scheme.startswith(("rabbit", "amqp", "kombu", "qpid")):
+            # The whole value: hosts stand in one URL, with commas between them.
+            return [Place(where, host) for host, _ in upgrader_conf.parse_transport(value).hosts]
+        if scheme in ("file", "sqlite", "fake"):
+            return []
+        return [Place(where, urlsplit(url).hostname or "")]
+    except ValueError:
+        return [Place(where, UNREADABLE)]
 
 
 def _host(word: str) -> str:
-    found = _PLACE.match(word.strip().rsplit("@", 1)[-1])
-    return found.group("host") if found else word.strip()
+    """The host of ``host``, ``host:port``, ``[address]:port`` or an address of IPv6 as it is; else the whole word."""
+    word = word.strip()
+    found = _PLACE.match(word)
+    return (found.group("six") or found.group("host") or "") if found else word
 
 
 def strangers(
@@ -71,15 +81,15 @@ def strangers(
     :param own: every name and address of this node
     :param database_host: the cluster's address, allowed for ``databases`` alone
     """
-    own = set(own) | set(HERE)
+    own = {name.lower() for name in own} | set(HERE)
     wrong = []
     for place in found:
         if place.database:
             if place.database not in databases:
                 wrong.append("{0} names database {1}".format(place.where, place.database))
-            elif place.host != database_host and place.host not in own:
+            elif place.host != database_host and place.host.lower() not in own:
                 wrong.append("{0} goes to database server {1}".format(place.where, place.host))
-        elif place.host not in own:
+        elif place.host.lower() not in own:
             wrong.append("{0} names {1}".format(place.where, place.host))
     return wrong
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tarfile
 import tempfile
 import time
@@ -48,6 +49,8 @@ def _one(path: str) -> str:
         content = "-> " + os.readlink(path)
     elif os.path.isdir(path):
         content = "directory"
+    elif not stat.S_ISREG(status.st_mode):
+        content = "special"  # a socket or a pipe: reading it could wait for ever
     else:
         with open(path, "rb") as opened:
             content = hashlib.sha256(opened.read()).hexdigest()
@@ -68,7 +71,7 @@ def read(service: str, identity: str, root: str = ROOT) -> typing.Optional[Kept]
 
 def keep(service: str, identity: str, paths: typing.Sequence[str], root: str = ROOT) -> Kept:
     """Archive ``paths``; those that are not there are left out, and at least one must be."""
-    present = [path for path in paths if os.path.lexists(path)]
+    present = [os.path.normpath(path) for path in paths if os.path.lexists(path)]
     if not present:
         raise KeptError("nothing to keep of {0}: none of {1} is there".format(service, ", ".join(paths)))
     place = _place(service, identity, root)
@@ -108,6 +111,8 @@ def put_back(kept: Kept, identity: str) -> typing.List[str]:
             with tarfile.open(kept.archive) as archive:
                 inside = path.lstrip("/")
                 members = [m for m in archive.getmembers() if m.name == inside or m.name.startswith(inside + "/")]
+                if hasattr(tarfile, "fully_trusted_filter"):  # our own archive, by its digest: owners and modes as kept
+                    archive.extraction_filter = staticmethod(tarfile.fully_trusted_filter)
                 archive.extractall(beside, members=members, numeric_owner=True)
             if os.path.lexists(path):
                 _aside(path, identity)
@@ -124,8 +129,9 @@ def _aside(path: str, identity: str) -> None:
 
 
 def _place(service: str, identity: str, root: str) -> str:
-    if not identity or not all(letter.isalnum() or letter in "-_." for letter in identity) or identity[0] == ".":
-        raise KeptError("{0!r} is no id to keep things under: use letters, digits, - and _".format(identity))
+    for word in (service, identity):
+        if not word or not all(letter.isalnum() or letter in "-_." for letter in word) or word[0] == ".":
+            raise KeptError("{0!r} is no name to keep things under: use letters, digits, - and _".format(word))
     return os.path.join(root, service, identity)
 
 

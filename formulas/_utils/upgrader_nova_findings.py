@@ -175,33 +175,9 @@ def _differs(subject: str, what: str, wanted: typing.Optional[int], found: typin
     )
 
 
-def compare_api(listed: typing.Mapping[str, int], wanted: typing.Mapping[str, int]) -> typing.List[Finding]:
-    """What nova-api lists against what the snapshot and the copy say it must list."""
-    return [
-        finding(
-            "nova-api {0}".format(kind),
-            "lists {0}, expected {1}".format(listed.get(kind), count),
-            "compare the API's list with the database",
-        )
-        for kind, count in sorted(wanted.items())
-        if listed.get(kind) != count
-    ]
-
-
 def summary(found: typing.Sequence[Finding], first: int = 5) -> str:
     """The blockers in one sentence: how many, and the first few with their remedy."""
     blockers = [item for item in found if item["severity"] == BLOCKER]
     shown = ["{subject} {what} ({remedy})".format(**item) for item in blockers[:first]]
     more = "" if len(blockers) <= first else "; and {0} more".format(len(blockers) - first)
     return "{0} finding(s): {1}{2}".format(len(blockers), "; ".join(shown), more)
-
-
-def listable(main: str, expected: Counts, of_copy: typing.Mapping[str, int]) -> typing.Dict[str, int]:
-    """What nova-api must list by the snapshot's live rows, less those that the copy shows to be hidden on purpose."""
-    source = expected.get(source_names(main)[main], {})
-    live = {table: (source.get(table) or {}).get("live") or 0 for table in ("instance_types", "instances", "services")}
-    return {
-        "flavors": live["instance_types"],
-        "servers": live["instances"] - of_copy["hidden servers"],
-        "services": live["services"] - of_copy["hidden services"],
-    }

@@ -180,30 +180,3 @@ def services_of(connection: typing.Any, main: str, hosts: typing.Sequence[str]) 
     marks = ", ".join(["%s"] * len(hosts))
     statement = "SELECT COUNT(*) FROM {0}.services WHERE host IN ({1})".format(identifier(main), marks)
     return int(scalar(connection, statement, tuple(hosts)))
-
-
-def listable(connection: typing.Any, main: str, api: str, own_hosts: typing.Sequence[str]) -> typing.Dict[str, int]:
-    """What nova-api must list of these databases, and the live rows that it hides on purpose (``hidden ...``).
-
-    ``own_hosts`` are the names under which the copy's own services register themselves some seconds after their start:
-    those rows are no part of the source, whether they are there yet or not.
-    """
-    listed = "`binary` NOT IN ('nova-osapi_compute', 'nova-ec2', 'nova-metadata')"
-    instances = (
-        "SELECT COUNT(*), COALESCE(SUM(vm_state = 'soft-delete'), 0) FROM {0}.instances WHERE deleted = 0".format(
-            identifier(main)
-        )
-    )
-    services = (
-        "SELECT COALESCE(SUM({1}), 0), COALESCE(SUM(NOT {1}), 0) FROM {0}.services WHERE deleted = 0 AND host NOT IN ({2})"
-    ).format(identifier(main), listed, ", ".join(["%s"] * len(own_hosts)))
-    live, hidden = rows(connection, instances)[0]
-    shown, unlisted = rows(connection, services, tuple(own_hosts))[0]
-    flavors = "SELECT COUNT(*) FROM {0}.flavors".format(identifier(api))
-    return {
-        "flavors": int(scalar(connection, flavors)),
-        "servers": int(live) - int(hidden),
-        "services": int(shown),
-        "hidden servers": int(hidden),
-        "hidden services": int(unlisted),
-    }

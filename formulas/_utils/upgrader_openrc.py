@@ -6,6 +6,10 @@ import shlex
 import typing
 
 CLOUDS = ("~/.config/openstack/clouds.yaml", "/etc/openstack/clouds.yaml")
+KEYS = (
+    "auth_url", "username", "password", "project_name", "user_domain_id", "project_domain_id", "user_domain_name",
+    "project_domain_name",
+)  # fmt: skip
 _EXPORT = re.compile(r"^\s*(?:export\s+)?(OS_[A-Z0-9_]+)=(.*)$")
 Account = typing.Dict[str, typing.Any]
 
@@ -26,7 +30,7 @@ def from_file(path: str) -> Account:
         match = _EXPORT.match(line)
         if match:
             try:
-                found[match.group(1)] = "".join(shlex.split(match.group(2), comments=True)[:1])
+                found[match.group(1)] = _first_word(match.group(2))
             except ValueError:
                 raise Unusable(
                     "{}: the value of {} has a quote that does not end".format(path, match.group(1))
@@ -40,10 +44,21 @@ def from_file(path: str) -> Account:
             "project_name": found.get("OS_PROJECT_NAME") or found.get("OS_TENANT_NAME"),
             "user_domain_id": found.get("OS_USER_DOMAIN_ID"),
             "project_domain_id": found.get("OS_PROJECT_DOMAIN_ID"),
+            "user_domain_name": found.get("OS_USER_DOMAIN_NAME"),
+            "project_domain_name": found.get("OS_PROJECT_DOMAIN_NAME"),
             "region": found.get("OS_REGION_NAME"),
             "verify": found.get("OS_CACERT"),
         },
     )
+
+
+def _first_word(text: str) -> str:
+    """What a shell assigns: up to the first space outside quotes; # begins a comment only where a word begins."""
+    if not text or text[0].isspace():
+        return ""
+    words = shlex.shlex(text, posix=True)
+    words.whitespace_split, words.commenters = True, ""
+    return words.get_token() or ""
 
 
 def from_clouds(name: str, yaml: typing.Any, paths: typing.Sequence[str] = CLOUDS) -> Account:
@@ -53,19 +68,28 @@ def from_clouds(name: str, yaml: typing.Any, paths: typing.Sequence[str] = CLOUD
             continue
         try:
             with open(path, encoding="utf-8") as opened:
-                clouds = (yaml.safe_load(opened) or {}).get("clouds") or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
-            raise Unusable("{} cannot be read: {}".format(path, " ".join(str(error).split()))) from None
+                clouds = dict((yaml.safe_load(opened) or {}).get("clouds") or {})
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+            raise Unusable("{} cannot be read: {}".format(path, _place_of(error))) from None
         if name not in clouds:
             raise Unusable("{} has no cloud {!r}; it has {}".format(path, name, ", ".join(sorted(clouds)) or "none"))
         held = clouds[name]
-        auth = held.get("auth") or {}
-        keys = ("auth_url", "username", "password", "project_name", "user_domain_id", "project_domain_id")
-        return _account(
-            path,
-            {**{key: auth.get(key) for key in keys}, "region": held.get("region_name"), "verify": held.get("cacert")},
-        )
+        auth = held.get("auth") if isinstance(held, dict) else None
+        if not isinstance(auth, dict):
+            raise Unusable(
+                "{}: cloud {!r} has no mapping 'auth' with auth_url, username and password".format(path, name)
+            )
+        given = {key: str(auth[key]) for key in KEYS if auth.get(key) is not None}
+        return _account(path, {**given, "region": held.get("region_name"), "verify": held.get("cacert")})
     raise Unusable("none of {} is there; give --openrc, or write one".format(", ".join(paths)))
+
+
+def _place_of(error: Exception) -> str:
+    """Where a file is not YAML, without the line itself: YAML's own message quotes it, password and all."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return "line {}: {}".format(mark.line + 1, getattr(error, "problem", ""))
+    return " ".join(str(error).split()) if isinstance(error, OSError) else "it is no mapping of clouds"
 
 
 def _account(path: str, held: Account) -> Account:
@@ -73,5 +97,8 @@ def _account(path: str, held: Account) -> Account:
     if lacking:
         raise Unusable("{} gives no {}".format(path, ", ".join(lacking)))
     url = held["auth_url"].rstrip("/")
+    for kind in ("user_domain", "project_domain"):
+        if held.get(kind + "_id"):
+            held.pop(kind + "_name", None)
     held["auth_url"] = url if url.endswith("/v3") else re.sub(r"/v2\.0$", "", url) + "/v3"
     return {key: value for key, value in held.items() if value}

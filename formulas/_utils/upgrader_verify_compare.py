@@ -102,7 +102,9 @@ def catalogue(
     def wrong(what: str, remedy: str) -> Finding:
         return {"severity": "blocker", "subject": "catalogue", "what": "catalogue: " + what, "remedy": remedy}
 
-    found, by_kind = [], {entry["type"]: entry.get("endpoints", []) for entry in entries}
+    found, by_kind = [], {}  # type: typing.List[Finding], typing.Dict[str, typing.List[typing.Mapping[str, typing.Any]]]
+    for entry in entries:
+        by_kind.setdefault(entry["type"], []).extend(entry.get("endpoints", []))
     for kind in wanted:
         lacking = {"public", "internal", "admin"} - {endpoint["interface"] for endpoint in by_kind.get(kind, [])}
         if lacking:

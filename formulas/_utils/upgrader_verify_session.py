@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import sys
+import threading
 import time
 import typing
 
@@ -28,23 +29,41 @@ class CallFailed(Exception):
 
 
 class Cloud:
-    """The session, and the few verbs that the checks need."""
+    """A session for each kind of service, and the few verbs that the checks need.
+
+    Each has a token of its own. Services share what they know of a token by the cache (``memcached_servers``), so that a
+    service whose own account is wrong answers all the same once another one has validated the token (seen with placement).
+    """
 
     def __init__(self, order: Answer) -> None:
-        auth, ksession = (importlib.import_module("keystoneauth1." + name) for name in ("identity.v3", "session"))
+        self.auth, self.ksession = (
+            importlib.import_module("keystoneauth1." + name) for name in ("identity.v3", "session")
+        )
         self.order = order
         self.region = order["auth"].get("region")
-        given = order["auth"]
-        password = auth.Password(
+        self.lock = threading.Lock()
+        self.sessions = {}  # type: typing.Dict[str, typing.Any]
+        self.errors = importlib.import_module("keystoneauth1.exceptions")
+        self.session = self.session_of("identity")
+
+    def session_of(self, kind: str) -> typing.Any:
+        """The session in which services of this type are asked."""
+        with self.lock:
+            if kind not in self.sessions:
+                self.sessions[kind] = self._fresh()
+            return self.sessions[kind]
+
+    def _fresh(self) -> typing.Any:
+        given = self.order["auth"]
+        password = self.auth.Password(
             given["auth_url"],
             username=given["username"],
             password=given["password"],
-            user_domain_id=given.get("user_domain_id", "default"),
             project_name=given["project_name"],
-            project_domain_id=given.get("project_domain_id", "default"),
+            **_domain(given, "user_domain"),
+            **_domain(given, "project_domain"),
         )
-        self.session = ksession.Session(password, verify=given.get("verify", True), timeout=120)
-        self.errors = importlib.import_module("keystoneauth1.exceptions")
+        return self.ksession.Session(password, verify=given.get("verify", True), timeout=120)
 
     def call(
         self, method: str, kind: str, path: str, timeout: float, body: typing.Any = None, **more: typing.Any
@@ -52,7 +71,7 @@ class Cloud:
         """One request. Raises CallFailed with the status and the service's own words."""
         where = {"service_type": kind, "interface": self.order.get("interface", "public"), "region_name": self.region}
         try:
-            reply = self.session.request(
+            reply = self.session_of(kind).request(
                 path,
                 method,
                 endpoint_filter=where,
@@ -87,12 +106,20 @@ class Cloud:
         return list(access.service_catalog.catalog)
 
 
+def _domain(given: Answer, kind: str) -> typing.Dict[str, str]:
+    """By name where only that is given, else by id."""
+    name = given.get(kind + "_name")
+    return {kind + "_name": name} if name else {kind + "_id": given.get(kind + "_id", "default")}
+
+
 def _words(reply: typing.Any) -> str:
     """The service's own message in an error reply."""
     try:
         held = reply.json()
-        inner = next(iter(held.values())) if isinstance(held, dict) and held else held
-        text = inner.get("message", inner) if isinstance(inner, dict) else inner
+        values = list(held.values()) if isinstance(held, dict) else []
+        # Heat says "currently unavailable" first, and why in the part that the others give alone.
+        told = [value["message"] for value in values if isinstance(value, dict) and value.get("message")]
+        text = (told or values or [held])[0]
     except ValueError:
         text = reply.text
     return " ".join(str(text).split())[:200]
@@ -210,7 +237,7 @@ def made_and_deleted(cloud: Cloud, kind: str, service_type: str, path: str, body
                 raise CallFailed("{} is read back under another name".format(identity))
         finally:
             cloud.call("DELETE", service_type, "{}/{}".format(path, identity), 60)
-        gone = cloud.session.get(
+        gone = cloud.session_of(service_type).get(
             "{}/{}".format(path, identity),
             endpoint_filter={
                 "service_type": service_type,

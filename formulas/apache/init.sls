@@ -1,5 +1,5 @@
 # The web server before keystone, placement and horizon where services come from packages; each writes its own site.
-{%- set server = salt['pillar.get']('apache:server', {}) %}
+{%- set server = salt['pillar.get']('apache:server') or {} %}
 
 apache_installed:
   pkg.installed:

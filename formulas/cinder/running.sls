@@ -21,7 +21,9 @@ cinder_unit_{{ unit }}:
         title: {{ unit }}
         user: cinder
         command: {{ command }}
-    - require_in:
+    - require:
+      - upgrader_copy: cinder_isolated
+    - watch_in:
       - service: cinder_running_{{ unit }}
 {%- endfor %}
 

@@ -21,7 +21,9 @@ glance_unit_{{ unit }}:
         title: {{ unit }}
         user: glance
         command: {{ command }}
-    - require_in:
+    - require:
+      - upgrader_copy: glance_isolated
+    - watch_in:
       - service: glance_running_{{ unit }}
 {%- endfor %}
 

@@ -1,5 +1,5 @@
 # The proxy before the services, from pillar haproxy:proxy. A configuration that haproxy itself refuses is never put in place.
-{%- set proxy = salt['pillar.get']('haproxy:proxy', {}) %}
+{%- set proxy = salt['pillar.get']('haproxy:proxy') or {} %}
 
 haproxy_model:
   upgrader_model.complete:

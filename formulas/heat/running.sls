@@ -21,7 +21,9 @@ heat_unit_{{ unit }}:
         title: {{ unit }}
         user: heat
         command: {{ command }}
-    - require_in:
+    - require:
+      - upgrader_copy: heat_isolated
+    - watch_in:
       - service: heat_running_{{ unit }}
 {%- endfor %}
 

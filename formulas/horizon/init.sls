@@ -1,5 +1,5 @@
 # The dashboard, from pillar horizon:server. With engine `venv` it is left out: horizon is not among the lab's environments.
-{%- set server = salt['pillar.get']('horizon:server', {}) %}
+{%- set server = salt['pillar.get']('horizon:server') or {} %}
 
 horizon_model:
   upgrader_model.complete:

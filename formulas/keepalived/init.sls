@@ -1,5 +1,5 @@
 # The address that moves between nodes, from pillar keepalived:cluster.
-{%- set cluster = salt['pillar.get']('keepalived:cluster', {}) %}
+{%- set cluster = salt['pillar.get']('keepalived:cluster') or {} %}
 
 keepalived_model:
   upgrader_model.complete:

@@ -1,7 +1,7 @@
 # Keystone's configuration. It holds passwords, so no diff is shown and the template reads pillar itself: what a state is
 # given as context ends up in the minion's highstate cache.
 {%- from 'keystone/map.jinja' import conf, tokens, credentials, venv, server with context %}
-{%- set bind = server.get('bind', {}) %}
+{%- set bind = server.get('bind') or {} %}
 
 keystone_model:
   upgrader_model.complete:
@@ -40,8 +40,8 @@ keystone_front:
     - mode: '0644'
     - context:
         sockets:
-          - {{ bind.public_address }}:{{ bind.get('public_port', 5000) }}
-          - {{ bind.private_address }}:{{ bind.get('private_port', 35357) }}
+          - {{ bind.get('public_address', '') }}:{{ bind.get('public_port', 5000) }}
+          - {{ bind.get('private_address', '') }}:{{ bind.get('private_port', 35357) }}
         virtualenv: {{ venv }}
         application: {{ venv }}/bin/keystone-wsgi-public
         processes: {{ server.get('workers', 2) }}
@@ -63,8 +63,8 @@ keystone_front:
         user: keystone
         processes: {{ server.get('workers', 5) }}
         sites:
-          - {address: '{{ bind.public_address }}', port: {{ bind.get('public_port', 5000) }}, script: /usr/bin/keystone-wsgi-public}
-          - {address: '{{ bind.private_address }}', port: {{ bind.get('private_port', 35357) }}, script: /usr/bin/keystone-wsgi-admin}
+          - {address: '{{ bind.get('public_address', '') }}', port: {{ bind.get('public_port', 5000) }}, script: /usr/bin/keystone-wsgi-public}
+          - {address: '{{ bind.get('private_address', '') }}', port: {{ bind.get('private_port', 35357) }}, script: /usr/bin/keystone-wsgi-admin}
     - require:
       - file: keystone_conf
 {%- endif %}

@@ -21,7 +21,9 @@ keystone_unit_{{ unit }}:
         title: {{ unit }}
         user: keystone
         command: {{ command }}
-    - require_in:
+    - require:
+      - upgrader_copy: keystone_isolated
+    - watch_in:
       - service: keystone_running_{{ unit }}
 {%- endfor %}
 

@@ -1,5 +1,5 @@
 # The cache of the services on this node, from pillar memcached:server.
-{%- set server = salt['pillar.get']('memcached:server', {}) %}
+{%- set server = salt['pillar.get']('memcached:server') or {} %}
 
 memcached_model:
   upgrader_model.complete:

@@ -21,7 +21,9 @@ neutron_unit_{{ unit }}:
         title: {{ unit }}
         user: neutron
         command: {{ command }}
-    - require_in:
+    - require:
+      - upgrader_copy: neutron_isolated
+    - watch_in:
       - service: neutron_running_{{ unit }}
 {%- endfor %}
 

@@ -1,7 +1,8 @@
 # Nova's configuration. It holds passwords, so no diff is shown and the template reads pillar itself: what a state is
 # given as context ends up in the minion's highstate cache.
 {%- from 'nova/map.jinja' import conf, server, venv with context %}
-{%- set placement = server.get('placement') or {'bind': {}} %}
+{%- set placement = server.get('placement') or {} %}
+{%- set place = placement.get('bind') or {} %}
 
 nova_model:
   upgrader_model.complete:
@@ -40,7 +41,7 @@ nova_placement_front:
     - mode: '0644'
     - context:
         sockets:
-          - {{ placement.bind.address }}:{{ placement.bind.get('port', 8778) }}
+          - {{ place.get('address', '') }}:{{ place.get('port', 8778) }}
         virtualenv: {{ venv }}
         application: {{ venv }}/bin/nova-placement-api
         processes: {{ placement.get('workers', 1) }}
@@ -61,7 +62,7 @@ nova_placement_front:
         user: nova
         processes: {{ placement.get('workers', 5) }}
         sites:
-          - {address: '{{ placement.bind.address }}', port: {{ placement.bind.get('port', 8778) }}, script: /usr/bin/nova-placement-api}
+          - {address: '{{ place.get('address', '') }}', port: {{ place.get('port', 8778) }}, script: /usr/bin/nova-placement-api}
     - require:
       - file: nova_conf
 {%- endif %}

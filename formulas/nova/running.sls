@@ -21,7 +21,9 @@ nova_unit_{{ unit }}:
         title: {{ unit }}
         user: nova
         command: {{ command }}
-    - require_in:
+    - require:
+      - upgrader_copy: nova_isolated
+    - watch_in:
       - service: nova_running_{{ unit }}
 {%- endfor %}
 

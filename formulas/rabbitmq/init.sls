@@ -1,6 +1,6 @@
 # A message queue of this node's own, from pillar rabbitmq:server. Account and virtual host come from the configuration file,
 # which RabbitMQ reads when it makes its database: no password stands on a command line.
-{%- set server = salt['pillar.get']('rabbitmq:server', {}) %}
+{%- set server = salt['pillar.get']('rabbitmq:server') or {} %}
 
 rabbitmq_model:
   upgrader_model.complete:

@@ -94,14 +94,6 @@ def test_cells_hosts_instances_and_rows_are_all_named_at_once() -> None:
     assert all(item["remedy"] for item in found)
 
 
-def test_the_api_must_list_the_snapshots_live_rows_less_the_hidden_ones() -> None:
-    hidden = {"hidden servers": 2, "hidden services": 3}
-    wanted = findings.listable("nova_upgrade", EXPECTED, hidden)
-    assert wanted == {"flavors": 8, "servers": 88, "services": 4}
-    assert findings.compare_api(wanted, wanted) == []
-    assert findings.compare_api({**wanted, "servers": 0}, wanted)[0]["what"] == "lists 0, expected 88"
-
-
 def test_the_summary_shows_the_first_few_and_the_number() -> None:
     many = [findings.finding(f"table{number}", "differs", "look") for number in range(8)]
     text = findings.summary(many)

@@ -1,0 +1,361 @@
+"""Every SLS of a controller through Salt's real loader: rendered for both engines, refused when the model is incomplete, applied twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import upgrader_required
+import yaml
+
+from tests.functional.bench import REPOSITORY
+from tests.functional.controller import ADDRESS, ALL, ROLE_KEYS, SECRETS, Node, pillar, units
+from tests.functional.copies import VENVS
+from tests.functional.snapshot import snapshot
+
+FOUNDATION = ("haproxy", "keepalived", "memcached", "rabbitmq", "apache", "horizon")
+PARTS = ("installed", "configured", "running", "stopped", "init", "upgrade", "verify", "backup", "restore")
+SLS = [f"{service}.{part}" for service in ALL for part in PARTS] + [
+    f"{service}.{part}"
+    for service in FOUNDATION
+    for part in ("init", "stopped", "upgrade", "verify", "backup", "restore")
+]
+CONFS = {
+    "keystone": ["/etc/keystone/keystone.conf"],
+    "glance": ["/etc/glance/glance-api.conf"],
+    "nova": ["/etc/nova/nova.conf"],
+    "cinder": ["/etc/cinder/cinder.conf"],
+    "neutron": ["/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini"],
+    "heat": ["/etc/heat/heat.conf"],
+}
+MEMBERS = ["10.20.0.11", "10.20.0.12", "10.20.0.13"]
+
+
+def whole(engine: str = "venv", cluster: bool = False) -> dict[str, Any]:
+    """Pillar of a controller with all that the formulas know; ``cluster`` is one of three instead of one alone."""
+    held = pillar()
+    for service in ALL:
+        role = held[service][ROLE_KEYS.get(service, "server")]
+        role["engine"] = engine
+        if engine == "pkg":
+            del role["venv"]
+        if cluster:
+            role["cache"]["members"] = [{"host": host, "port": 11211} for host in MEMBERS]
+            role["message_queue"]["members"] = [{"host": host} for host in MEMBERS]
+    held["horizon"] = {
+        "server": {
+            "engine": engine, "bind": {"address": ADDRESS, "port": 8078}, "secret_key": SECRETS["cookie"],
+            "identity": {"engine": "keystone", "host": ADDRESS, "port": 5000, "encryption": "none"},
+            "cache": {"engine": "memcached", "members": [{"host": ADDRESS, "port": 11211}]},
+        }
+    }  # fmt: skip
+    vip = {
+        "address": "10.20.0.10",
+        "password": SECRETS["cookie"],
+        "interface": "host0",
+        "virtual_router_id": 60,
+        "priority": 103,
+    }
+    held["keepalived"] = {"cluster": {"enabled": True, "instance": {"VIP": vip}}}
+    held["haproxy"] = {"proxy": {"enabled": True, "mode": "tcp", "listen": listens()}}
+    return held
+
+
+def listens() -> dict[str, Any]:
+    """The listens that ship as classes, with the parameters that reclass would put in, and some of production's kinds."""
+    values = {"cluster_vip_address": "127.0.0.1"}
+    for number, host in enumerate(MEMBERS, 1):
+        values[f"cluster_node0{number}_hostname"] = f"ctl0{number}"
+        values[f"cluster_node0{number}_address"] = host
+    found: dict[str, Any] = {}
+    for path in sorted((REPOSITORY / "reclass_classes" / "haproxy" / "proxy" / "listen" / "openstack").glob("*.yml")):
+        text = re.sub(r"\$\{_param:(\w+)\}", lambda match: values[match.group(1)], path.read_text())
+        found.update(yaml.safe_load(text)["parameters"]["haproxy"]["proxy"]["listen"])
+    assert {"glare", "nova_placement_api"} <= set(found)
+    servers = [{"name": f"ctl{n}", "host": host, "port": 5000, "params": "check"} for n, host in enumerate(MEMBERS)]
+    found["keystone_public_api"] = {
+        "type": "openstack-service", "service_name": "keystone", "servers": servers,
+        "binds": [{"address": "127.0.0.1", "port": 15000}, {"address": "127.0.0.2", "port": 15000}],
+    }  # fmt: skip
+    found["mysql_cluster"] = {
+        "type": "mysql", "service_name": "mysql", "binds": [{"address": "127.0.0.1", "port": 13306}],
+        "options": ["mysql-check user haproxy"], "servers": [{**one, "port": 3306, "params": "check backup"} for one in servers],
+    }  # fmt: skip
+    found["rabbitmq_off"] = {"enabled": False, "type": "rabbitmq", "binds": [], "servers": []}
+    return found
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    made = Node()
+    yield made
+    made.apply(*(f"{service}.stopped" for service in ALL), "rabbitmq.stopped", "memcached.stopped")
+    made.close()
+
+
+@pytest.fixture(params=["venv", "pkg"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def shows_no_secret(shown: Any) -> None:
+    text = json.dumps(shown, default=str)
+    for secret in SECRETS.values():
+        assert json.dumps(secret)[1:-1] not in text and quote(secret, safe="") not in text
+
+
+@pytest.mark.parametrize("cluster", [False, True], ids=["single", "cluster"])
+def test_every_sls_renders_and_shows_no_secret(node: Node, engine: str, cluster: bool) -> None:
+    node.use(whole(engine, cluster))
+    shown = node.shown(*(sls.replace(".init", "") for sls in SLS))
+    shows_no_secret(shown)
+    silent = {sls for sls in SLS if not sls.endswith((".init", ".upgrade"))} - {
+        body["__sls__"] for body in shown.values()
+    }
+    assert not {sls.replace(".init", "") for sls in silent}
+
+
+def listed(shown: dict[str, Any], module: str, function: str) -> list[dict[str, Any]]:
+    """Arguments of every state of one kind."""
+    found = []
+    for body in shown.values():
+        for one in body.get(module, []) if isinstance(body, dict) else []:
+            if one == function:
+                found.append({k: v for part in body[module] if isinstance(part, dict) for k, v in part.items()})
+    return found
+
+
+def test_packages_are_plain_names_of_the_distribution(node: Node) -> None:
+    node.use(whole("pkg"))
+    for service in ALL:
+        (asked,) = listed(node.shown(f"{service}.installed"), "pkg", "installed")
+        assert asked["pkgs"] and all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", name) for name in asked["pkgs"]), asked
+        assert any(name.startswith(service) for name in asked["pkgs"])
+    (asked,) = listed(node.shown("horizon"), "pkg", "installed")
+    assert "openstack-dashboard" in asked["pkgs"]
+
+
+def test_environments_hold_the_versions_that_the_formulas_pin(node: Node) -> None:
+    node.use(whole("venv"))
+    node.done(*(f"{service}.installed" for service in ALL))
+    with node.changed("glance", venv=str(VENVS["heat"])):
+        state = node.apply("glance.installed")["glance_installed"]
+    assert state["result"] is False and "glance is missing, not 15.0.2" in state["comment"]
+
+
+ROLES = {role: role.split(":")[0] for role in upgrader_required.REQUIRED}
+WRITING = [f"{service}.configured" if service in ALL else service for service in ROLES.values()]
+
+
+def everything() -> dict[str, Any]:
+    return {path: what for service in ROLES.values() for path, what in snapshot(service).items()}
+
+
+def test_an_incomplete_model_is_refused_before_a_file_is_written(node: Node, engine: str) -> None:
+    """Every key that a role needs is missing at once: all are named, and nothing is touched."""
+    held, before = whole(engine), everything()
+    for role, keys in upgrader_required.REQUIRED.items():
+        for key, _ in keys:
+            *way, last = f"{role}:{key}".split(":")
+            place = held
+            for word in way:
+                place = place[word]
+            place[last] = None
+    node.use(held)
+    states = node.apply(*WRITING, *(f"{service}.running" for service in ALL))
+    for role, service in ROLES.items():
+        refusal = states[f"{service}_model"]
+        assert refusal["result"] is False and "nothing was written" in refusal["comment"]
+        assert not [key for key, _ in upgrader_required.REQUIRED[role] if f"{role}:{key} (" not in refusal["comment"]]
+    passed = {name: state["comment"] for name, state in states.items() if state["result"] is not False}
+    assert not passed, "what follows is held back"
+    assert not [name for name, state in states.items() if state["changes"]]
+    assert everything() == before
+
+
+@pytest.mark.parametrize("empty", [{}, None], ids=["empty", "none"])
+def test_an_empty_role_is_refused_in_a_sentence(node: Node, empty: Any) -> None:
+    held = whole()
+    for role, service in ROLES.items():
+        held[service][role.split(":")[1]] = empty
+    node.use(held)
+    states = node.apply(*WRITING)
+    for service in ROLES.values():
+        assert "the model is incomplete" in states[f"{service}_model"]["comment"]
+    assert not [name for name, state in states.items() if state["changes"]]
+
+
+def test_haproxy_takes_what_the_classes_say(node: Node, tmp_path: Path) -> None:
+    node.use(whole(cluster=True))
+    conf = tmp_path / "haproxy.cfg"
+    text = node.call("cp.get_template", "salt://haproxy/files/haproxy.cfg.jinja", str(conf))
+    assert text == str(conf)
+    checked = subprocess.run(["haproxy", "-c", "-f", str(conf)], capture_output=True, text=True, timeout=30)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    said = [line for line in (checked.stdout + checked.stderr).splitlines() if "[WARNING]" in line]
+    assert not said, said
+    held = conf.read_text()
+    assert held.count("\nlisten ") == 4 and "rabbitmq_off" not in held
+    assert "http-check expect status 401" in held and "bind 127.0.0.2:15000" in held
+
+
+def parsed(service: str, path: str) -> dict[str, str]:
+    """The file through the service's own oslo.config; every value of every section."""
+    reader = (
+        "import json, sys; from oslo_config import cfg\n"
+        "sections = {}; parser = cfg.ConfigParser(sys.argv[1], sections); parser.parse()\n"
+        "print(json.dumps({s + '/' + k: v[-1] for s, held in sections.items() for k, v in held.items()}))"
+    )
+    venv = {"nova": VENVS["cinder"], **VENVS}[service]
+    read = subprocess.run(
+        [str(venv / "bin" / "python"), "-c", reader, path], capture_output=True, text=True, timeout=60
+    )
+    assert read.returncode == 0, read.stderr
+    return dict(json.loads(read.stdout))
+
+
+@pytest.mark.parametrize("cluster", [True, False], ids=["cluster", "single"])
+def test_configuration_is_read_back_by_the_services_own_oslo(node: Node, cluster: bool) -> None:
+    node.use(whole(cluster=cluster))
+    node.done(*(f"{service}.configured" for service in ALL))
+    for service, paths in CONFS.items():
+        for path in paths:
+            held = parsed(service, path)
+            assert held and not [key for key, value in held.items() if "{{" in value or value == "None"]
+            assert Path(path).stat().st_mode & 0o777 == 0o600 and Path(path).owner() == service
+    for service in ("nova", "cinder", "neutron", "heat", "glance"):
+        held = parsed(service, CONFS[service][0])
+        assert held["keystone_authtoken/password"].replace("$$", "$") == SECRETS["account"]
+        assert held["database/connection"].startswith(
+            f"mysql+pymysql://whole_bench:{quote(SECRETS['database'], safe='')}@{ADDRESS}:3306/"
+        )
+        if service != "glance":
+            url = held["DEFAULT/transport_url"]
+            assert url.count(quote(SECRETS["queue"], safe="")) == (3 if cluster else 1) and url.endswith(
+                "/%2Fopenstack"
+            )
+    assert (
+        parsed("heat", CONFS["heat"][0])["DEFAULT/stack_domain_admin_password"].replace("$$", "$") == SECRETS["stacks"]
+    )
+
+
+AWKWARD = {"glance": "'quoted'", "nova": '"', "cinder": " ünï edges\\x ", "neutron": "$(a)%s$", "heat": "#;[x]=,"}
+READER = """# -*- coding: utf-8 -*-
+import json, sys; from oslo_config import cfg; from sqlalchemy.engine.url import make_url
+c = cfg.ConfigOpts(); c.register_opts([cfg.StrOpt('connection')], 'database'); c.register_opts([cfg.StrOpt('transport_url')])
+c.register_opts([cfg.StrOpt('password')], 'keystone_authtoken'); c(['--config-file', sys.argv[1]])
+text = lambda v: v.decode('utf-8') if isinstance(v, bytes) else v
+print(json.dumps([text(c.keystone_authtoken.password), text(make_url(str(c.database.connection)).password), c.transport_url]))
+"""
+
+
+def test_any_password_reaches_the_service_as_it_is(node: Node) -> None:
+    held = whole()
+    for service, password in AWKWARD.items():
+        role = held[service][ROLE_KEYS.get(service, "server")]
+        role["identity"]["password"] = role["database"]["password"] = role["message_queue"]["password"] = password
+    node.use(held)
+    node.done(*(f"{service}.configured" for service in AWKWARD))
+    for service, password in AWKWARD.items():
+        python = {"nova": VENVS["cinder"], **VENVS}[service] / "bin" / "python"
+        argv = [str(python), "-c", READER, CONFS[service][0]]
+        env = {"LANG": "C.UTF-8", "PATH": "/usr/bin"}
+        read = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=env)
+        assert read.returncode == 0, read.stderr
+        account, database, queue = json.loads(read.stdout)
+        assert (account, database) == (password, password)
+        assert service == "glance" or f":{quote(password, safe='')}@" in queue
+
+
+def quiet(states: dict[str, dict[str, Any]]) -> None:
+    assert not {name: state["changes"] for name, state in states.items() if state["changes"]}
+
+
+@pytest.mark.parametrize(
+    "services", [ALL, pytest.param(("memcached", "rabbitmq"), marks=pytest.mark.heavy)], ids=["services", "foundation"]
+)
+def test_configuration_under_test_true_changes_nothing_and_is_written_once(
+    node: Node, services: tuple[str, ...]
+) -> None:
+    sls = [f"{service}.configured" if service in ALL else service for service in services]
+    node.use(whole())
+    node.done(*sls)
+    held = whole()
+    for service in services:
+        role = held[service][ROLE_KEYS.get(service, "server")]
+        role["bind"] = json.loads(json.dumps(role["bind"]).replace(ADDRESS, "127.0.0.1"))
+    node.use(held)
+    before, running = everything(), units()
+    planned = node.apply(*sls, test=True)
+    changing = {name for name, state in planned.items() if state["result"] is None}
+    assert not [name for service in services if not (name := [one for one in changing if one.startswith(service)])]
+    assert not [state for state in planned.values() if state["result"] is False], planned
+    assert everything() == before and units() == running
+    first = node.done(*sls)
+    assert changing <= {name for name, state in first.items() if state["changes"]} | {"rabbitmq_account"}
+    shows_no_secret(first)
+    quiet(node.done(*sls))
+    node.use(whole())
+    node.done(*sls)
+
+
+FILES = {
+    **{service: paths[0] for service, paths in CONFS.items()},
+    "memcached": "/etc/memcached.conf",
+    "rabbitmq": "/etc/rabbitmq/rabbitmq-env.conf",
+    "haproxy": "/etc/haproxy/haproxy.cfg",
+}
+
+
+@pytest.fixture
+def kept(node: Node) -> Iterator[Path]:
+    """Where archives go; what the test keeps under its id, and moves aside, is taken away."""
+
+    def sweep() -> None:
+        shutil.rmtree(root, ignore_errors=True)
+        for service, file in FILES.items():
+            for aside in {*Path("/etc").glob(f"{service}*.before-test*"), *Path(file).parent.glob("*.before-test*")}:
+                shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
+
+    root = Path("/var/backups/upgrader")
+    node.use({**whole(), "upgrader": {"keep": {"id": "test"}}})
+    node.done(*(f"{service}.configured" for service in ALL))
+    sweep()
+    yield root
+    sweep()
+
+
+def test_backup_and_restore_act_once_and_not_under_test_true(node: Node, kept: Path) -> None:
+    backup, restore = [f"{service}.backup" for service in FILES], [f"{service}.restore" for service in FILES]
+    missing = node.apply("nova.restore")["nova_put_back"]
+    assert missing["result"] is False and "apply nova.backup first" in missing["comment"]
+    before = everything()
+    assert {state["result"] for state in node.apply(*backup, test=True).values()} == {None}
+    assert not list(kept.rglob("test.*"))
+    first = node.done(*backup)
+    assert all(state["changes"] for state in first.values()) and len(first) == len(FILES)
+    archives = list(kept.rglob("test.*"))
+    assert len(archives) == 2 * len(FILES) and {path.stat().st_mode & 0o777 for path in archives} == {0o600}
+    quiet(node.done(*backup))
+    quiet(node.done(*restore))
+    assert everything() == before
+    texts = {file: Path(file).read_text() for file in FILES.values()}
+    for file in texts:
+        Path(file).write_text("# spoilt\n")
+    spoilt = everything()
+    assert {state["result"] for state in node.apply(*restore, test=True).values()} == {None}
+    assert everything() == spoilt
+    done = node.done(*restore)
+    assert all(state["changes"] for state in done.values())
+    assert {file: Path(file).read_text() for file in texts} == texts
+    told = {path: (what[0], *what[2:]) for path, what in everything().items() if ".before-" not in path}
+    assert told == {path: (what[0], *what[2:]) for path, what in before.items()}, "modes and owners too"
+    assert list(Path("/etc").glob("nova.before-test*"))
+    quiet(node.done(*restore))

@@ -1,0 +1,489 @@
+"""A whole real controller on copies of a Mitaka cloud: verification passes, and each fault is found in the right words."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from salt.exceptions import CommandExecutionError
+
+from tests.functional.bench import Bench
+from tests.functional.controller import ADDRESS, ALL, PRODUCTION, SECRETS, Controller, database, systemctl, units
+from tests.functional.copies import SERVICES, Copies
+from tests.functional.minion import until
+
+pytestmark = pytest.mark.heavy
+RUN = "20170801T101500Z-1a2b"
+READS = (
+    "catalogue services", "images", "flavors", "compute services", "servers", "networks", "volumes", "orchestration services",
+    "placement", "catalogue",
+)  # fmt: skip
+MAKES = ("flavor", "keypair", "image", "network", "volume type", "project")
+
+
+def verified(controller: Controller, **arguments: Any) -> dict[str, Any]:
+    """The verification with patience of seconds: everything has answered before."""
+    forget()
+    given = {"run": RUN, "folder": str(controller.root / "baseline"), "patience": 2, "change": False, **arguments}
+    return dict(controller.call("upgrader_verify.calls", **given))
+
+
+def told(controller: Controller, **arguments: Any) -> dict[str, list[str]]:
+    """What is wrong, by subject; only that, so that a fault is not found for another reason."""
+    found: dict[str, list[str]] = {}
+    for finding in verified(controller, **arguments)["findings"]:
+        assert finding["severity"] == "blocker" and finding["remedy"]
+        found.setdefault(finding["subject"], []).append(finding["what"])
+    return found
+
+
+def forget() -> None:
+    """Keystone keeps its catalogue in the cache for minutes; what a test changes below it is to be seen at once."""
+    with socket.create_connection((ADDRESS, 11211), 5) as wire:
+        wire.sendall(b"flush_all\r\n")
+        assert wire.recv(16).startswith(b"OK")
+
+
+@contextmanager
+def stopped(*names: str) -> Iterator[None]:
+    systemctl("stop", *names)
+    try:
+        yield
+    finally:
+        systemctl("start", *names)
+
+
+@contextmanager
+def rows(controller: Controller, fault: str, remedy: str) -> Iterator[None]:
+    controller.bench.query(fault)
+    try:
+        yield
+    finally:
+        controller.bench.query(remedy)
+
+
+def answers(port: int) -> bool:
+    """A service that was started again takes connections."""
+    try:
+        socket.create_connection((ADDRESS, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def controller(bench: Bench, copies: Copies) -> Iterator[Controller]:
+    made = Controller(bench, copies)
+    try:
+        with made.timed("fill"):
+            made.fill()
+        with made.timed("configured"):
+            made.done(
+                "memcached",
+                "rabbitmq",
+                *(f"{service}.{part}" for service in ALL for part in ("installed", "configured")),
+            )
+        with made.timed("baseline"):
+            made.baseline = made.call("upgrader_verify.baseline", run=RUN, folder=str(made.root / "baseline"))
+        with made.timed("upgrade"):
+            made.done(*(f"{service}.upgrade" for service in ALL))
+        with made.timed("catalogue and account"), made.watched():
+            made.catalogue = made.call("upgrader_copy.catalogue")
+            made.account = made.call("upgrader_copy.account")
+        with made.timed("running"):
+            made.started = made.done(*(f"{service}.running" for service in ALL))
+        with made.timed("verification"), made.watched():
+            made.first = verified(made, change=True, patience=60)
+        for service in SERVICES:
+            made.keep(service)
+        yield made
+    finally:
+        made.close()
+
+
+def test_verification_of_an_upgraded_copy_finds_nothing(controller: Controller) -> None:
+    first = controller.first
+    assert first["findings"] == [], first
+    assert sorted(call["call"] for call in first["calls"]) == sorted(READS + MAKES)
+    held = {call["call"]: (call["found"], call["expected"]) for call in first["calls"]}
+    counts = controller.baseline["counts"]
+    assert set(counts) == set(READS) - {"orchestration services", "placement", "catalogue"} and all(counts.values())
+    same = ("images", "flavors", "servers", "networks", "volumes")
+    assert {name: held[name] for name in same} == {name: (counts[name], counts[name]) for name in same}
+    assert held["compute services"][0] == counts["compute services"] + 2
+    assert held["catalogue services"][0] == counts["catalogue services"] + len(controller.catalogue["added"])
+    assert f"compared with the baseline of {RUN}" in first["comment"]
+
+
+def test_nothing_runs_as_root_and_everything_runs(controller: Controller) -> None:
+    running = units()
+    assert len(running) == 14
+    own = {name: Path(f"/proc/{pid}").owner() for name, pid in running.items()}
+    for name, user in own.items():
+        expected = {"memcached": "memcache", "rabbitmq-server": "rabbitmq"}.get(name, name.split("-")[0])
+        assert user == expected, own
+
+
+def test_a_second_run_of_everything_changes_nothing(controller: Controller) -> None:
+    before = units()
+    for part in ("configured", "upgrade", "running"):
+        states = controller.done("memcached", "rabbitmq", *(f"{service}.{part}" for service in ALL))
+        assert not {name: state["changes"] for name, state in states.items() if state["changes"]}
+    controller.done(*(f"{service}.verify" for service in (*ALL, "memcached", "rabbitmq")))
+    assert controller.call("upgrader_copy.catalogue")["changed"] is False
+    assert controller.call("upgrader_copy.account")["changed"] is False
+    again = controller.call("upgrader_verify.baseline", run=RUN, folder=str(controller.root / "baseline"))
+    assert again["changed"] is False and again["counts"] == controller.baseline["counts"]
+    assert units() == before
+
+
+def test_test_true_starts_and_stops_nothing(controller: Controller) -> None:
+    before = units()
+    planned = controller.apply(*(f"{service}.stopped" for service in (*ALL, "memcached", "rabbitmq")), test=True)
+    assert {state["result"] for state in planned.values()} == {None}
+    assert units() == before
+    with stopped("glance-api", "heat-api-cfn"):
+        planned = controller.apply("glance.running", "heat.running", test=True)
+        assert planned["glance_running_glance-api"]["result"] is None
+        assert (
+            planned["heat_running_heat-api-cfn"]["result"] is None
+            and planned["heat_running_heat-api"]["result"] is True
+        )
+        assert set(before) - set(units()) == {"glance-api", "heat-api-cfn"}
+    until(lambda: answers(9292) and answers(8000), "glance and heat again")
+
+
+def test_a_baseline_is_taken_before_the_upgrade_only(controller: Controller) -> None:
+    with pytest.raises(CommandExecutionError, match="not at Mitaka's 97: a baseline is taken before the upgrade"):
+        controller.call("upgrader_verify.baseline", run="late", folder=str(controller.root / "baseline"))
+    assert not list((controller.root / "baseline").glob("late*"))
+    with pytest.raises(CommandExecutionError, match="no baseline of run other on this node"):
+        verified(controller, run="other")
+
+
+def spelled(secret: str) -> set[str]:
+    """As it is, in URLs, in JSON and Erlang, in oslo.config, and as Python shows it."""
+    return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], secret.replace("$", "$$"), repr(secret)[1:-1]}
+
+
+def test_no_secret_is_seen_in_a_process_a_log_or_an_answer(controller: Controller) -> None:
+    assert any("upgrader_verify_session.py" in text for text in controller.seen)
+    assert any("keystone.cmd.manage" in text for text in controller.seen)
+    hidden = {"databases": "", "log and caches": controller.logged(), "processes": "\0".join(controller.seen)}
+    hidden["answers"] = json.dumps(
+        [controller.first, controller.baseline, controller.catalogue, controller.account, controller.started],
+        default=str,
+    )
+    assert len(hidden["log and caches"]) > 10_000
+    for purpose, secret in SECRETS.items():
+        spellings = spelled(secret)
+        for place, text in hidden.items():
+            shown = [text[max(0, text.find(one) - 300) :][:600] for one in spellings if one in text]
+            assert not shown, (purpose, place)
+
+
+def test_no_secret_is_in_a_file_that_others_can_read(controller: Controller) -> None:
+    folders = [Path(f"/etc/{name}") for name in (*ALL, "rabbitmq", "systemd/system")] + [
+        Path("/var/lib/keystone"),
+        Path("/var/log"),
+    ]
+    private, open_to_all = [], []
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()):
+        text = path.read_bytes().decode("utf-8", "replace")
+        held = [p for p, secret in SECRETS.items() if any(one in text for one in spelled(secret))]
+        if held:
+            (open_to_all if path.stat().st_mode & 0o077 else private).append(str(path))
+    assert not open_to_all
+    assert {"/etc/nova/nova.conf", "/etc/heat/heat.conf", "/etc/rabbitmq/rabbitmq.config"} <= set(private)
+    journal = subprocess.run(["journalctl", "--no-pager", "-b"], capture_output=True, timeout=60).stdout.decode(
+        "utf-8", "replace"
+    )
+    assert not [p for p, secret in SECRETS.items() if any(one in journal for one in spelled(secret))]
+
+
+def test_doubled_flavors_are_found_though_the_list_succeeds(controller: Controller) -> None:
+    """Nova's main database left at Mitaka: the API adds its flavors to those of the API database, and says nothing."""
+    main, api = database("nova"), database("nova") + "_api"
+    ids = ", ".join(f"'{row[0]}'" for row in controller.bench.query(f"SELECT flavorid FROM {api}.flavors"))
+    gone = f"UPDATE {main}.instance_types SET deleted = id, deleted_at = NOW() WHERE flavorid IN ({ids})"
+    with rows(
+        controller, f"UPDATE {main}.instance_types SET deleted = 0, deleted_at = NULL WHERE flavorid IN ({ids})", gone
+    ):
+        found = told(controller)
+    count = controller.baseline["counts"]["flavors"]
+    assert list(found) == ["flavors"] and f"flavors: {count} twice or more: " in found["flavors"][0], found
+
+
+def test_a_missing_server_is_named(controller: Controller) -> None:
+    main = database("nova")
+    uuid = controller.bench.query(f"SELECT uuid FROM {main}.instances WHERE deleted = 0 ORDER BY id LIMIT 1")[0][0]
+    count = controller.baseline["counts"]["servers"]
+    fault = f"UPDATE {main}.instances SET deleted = id WHERE uuid = '{uuid}'"
+    with rows(controller, fault, f"UPDATE {main}.instances SET deleted = 0 WHERE uuid = '{uuid}'"):
+        assert told(controller) == {"servers": [f"servers: 1 of {count} missing: {uuid}"]}
+
+
+def test_a_changed_size_of_a_volume_is_named_with_both_values(controller: Controller) -> None:
+    base = database("cinder")
+    uuid, size = controller.bench.query(f"SELECT id, size FROM {base}.volumes WHERE NOT deleted ORDER BY id LIMIT 1")[0]
+    with rows(
+        controller,
+        f"UPDATE {base}.volumes SET size = size + 1 WHERE id = '{uuid}'",
+        f"UPDATE {base}.volumes SET size = {size} WHERE id = '{uuid}'",
+    ):
+        assert told(controller) == {"volumes": [f"volumes: 1 changed: {uuid} size is {size + 1}, was {size}"]}
+
+
+def test_null_in_forced_down_breaks_the_list_of_compute_services(controller: Controller) -> None:
+    main = database("nova")
+    row = "WHERE `binary` = 'nova-compute' AND deleted = 0 ORDER BY id LIMIT 1"
+    with rows(
+        controller,
+        f"UPDATE {main}.services SET forced_down = NULL {row}",
+        f"UPDATE {main}.services SET forced_down = 0 WHERE forced_down IS NULL",
+    ):
+        found = told(controller)
+    assert "HTTP 500 of GET /os-services" in found["compute services"][0]
+    assert set(found) <= {"compute services", "servers"}, "an administrator's list of servers looks at their services"
+
+
+def test_a_cinder_left_at_mitaka_is_found(controller: Controller) -> None:
+    controller.fresh("cinder")
+    try:
+        found = told(controller)
+    finally:
+        controller.as_kept("cinder")
+    assert list(found) == ["volumes"] and "HTTP 500 of GET /volumes/detail" in found["volumes"][0]
+
+
+@pytest.mark.parametrize(
+    ("service", "subject", "status"), [("glance", "images", "HTTP 500"), ("neutron", "networks", "HTTP 500")]
+)
+def test_other_copies_left_at_mitaka_are_found(controller: Controller, service: str, subject: str, status: str) -> None:
+    controller.fresh(service)
+    try:
+        found = told(controller)
+    finally:
+        controller.as_kept(service)
+    assert status in found[subject][0] and set(found) <= {subject, "servers"}, (
+        "servers are listed with their ports' groups"
+    )
+
+
+def test_an_engine_of_another_host_is_no_engine_of_this_node(controller: Controller) -> None:
+    base = database("heat")
+    with rows(
+        controller, f"UPDATE {base}.service SET hostname = 'ctl01'", f"UPDATE {base}.service SET hostname = host"
+    ):
+        found = told(controller, patience=0)
+    assert (
+        list(found) == ["orchestration services"]
+        and "no heat engine of this node is up" in found["orchestration services"][0]
+    )
+
+
+def test_a_stopped_heat_engine_is_found_within_its_timeout(controller: Controller) -> None:
+    with stopped("heat-engine"):
+        answer = verified(controller, patience=0)
+    (finding,) = answer["findings"]
+    assert "All heat engines are down" in finding["what"] and "journal of the heat services" in finding["remedy"]
+    assert answer["seconds"] < 60
+    assert verified(controller, patience=60)["findings"] == [], "the engine has registered again"
+
+
+def test_a_stopped_placement_is_found_by_none_of_the_eight_calls_but_ours(controller: Controller) -> None:
+    with stopped("nova-placement-api"):
+        found = told(controller)
+    assert list(found) == ["placement"] and "Unable to establish connection" in found["placement"][0]
+    until(lambda: answers(8778), "placement again")
+
+
+def test_a_placement_with_a_wrong_account_is_found(controller: Controller) -> None:
+    """Though the other services have validated tokens by then, and share what they know of them in the cache."""
+    conf = Path("/etc/nova/nova.conf")
+    text = conf.read_text()
+    try:
+        conf.write_text(text.replace(f"auth_url = http://{ADDRESS}:35357/v3", f"auth_url = http://{ADDRESS}:1/v3", 1))
+        systemctl("restart", "nova-placement-api")
+        until(lambda: answers(8778), "placement again")
+        found = told(controller)
+    finally:
+        conf.write_text(text)
+        systemctl("restart", "nova-placement-api")
+        until(lambda: answers(8778), "placement again")
+    assert list(found) == ["placement"] and "HTTP 50" in found["placement"][0], found
+
+
+def endpoint(controller: Controller, kind: str, interface: str) -> tuple[str, str]:
+    base = database("keystone")
+    found = controller.bench.query(
+        f"SELECT e.id, e.url FROM {base}.endpoint e JOIN {base}.service s ON s.id = e.service_id "
+        f"WHERE s.type = '{kind}' AND e.interface = '{interface}' AND e.enabled"
+    )
+    return str(found[0][0]), str(found[0][1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "interface", "url", "words"),
+    [
+        ("image", "admin", f"http://{PRODUCTION}:9292", f"catalogue: it leads to http://{PRODUCTION}:9292"),
+        (
+            "identity",
+            "admin",
+            f"http://{ADDRESS}:35357/v2.0",
+            f"catalogue: identity is offered at http://{ADDRESS}:35357/v2.0",
+        ),
+    ],
+)
+def test_an_endpoint_of_the_wrong_place_or_version_is_found(
+    controller: Controller, kind: str, interface: str, url: str, words: str
+) -> None:
+    base, (identity, right) = database("keystone"), endpoint(controller, kind, interface)
+    change = f"UPDATE {base}.endpoint SET url = '{{}}' WHERE id = '{identity}'"
+    with rows(controller, change.format(url), change.format(right)):
+        assert told(controller) == {"catalogue": [words]}
+        if url.startswith(f"http://{PRODUCTION}"):
+            refused = controller.apply("keystone.running")
+            assert refused["keystone_isolated"]["result"] is False
+            assert f"(admin of image) leads to {PRODUCTION}" in refused["keystone_isolated"]["comment"]
+            assert controller.call("upgrader_copy.catalogue")["moved"] == 1
+            forget()
+            assert controller.apply("keystone.running")["keystone_isolated"]["result"] is True
+    forget()
+
+
+def test_a_missing_interface_is_found(controller: Controller) -> None:
+    base, (identity, _) = database("keystone"), endpoint(controller, "placement", "internal")
+    change = f"UPDATE {base}.endpoint SET enabled = {{}} WHERE id = '{identity}'"
+    with rows(controller, change.format(0), change.format(1)):
+        assert told(controller) == {"catalogue": ["catalogue: placement has no internal endpoint"]}
+
+
+def test_a_stopped_keystone_is_told_within_the_patience(controller: Controller) -> None:
+    with stopped("keystone"), pytest.raises(CommandExecutionError) as caught:
+        verified(controller, patience=1)
+    assert f"keystone at http://{ADDRESS}:5000/v3 gives no token within 1 s" in str(caught.value)
+    until(lambda: answers(5000), "keystone again")
+
+
+def openrc(controller: Controller, password: str) -> str:
+    path = controller.root / "openrc"
+    path.touch(mode=0o600)
+    path.write_text(
+        f"export OS_AUTH_URL=http://{ADDRESS}:5000/v2.0\nexport OS_USERNAME=upgrader\n"
+        f"export OS_PASSWORD='{password}'\nexport OS_PROJECT_NAME=service\n"
+    )
+    return str(path)
+
+
+def test_the_account_of_an_openrc_is_used_and_a_wrong_password_is_told_without_it(controller: Controller) -> None:
+    with pytest.raises(CommandExecutionError) as caught:
+        verified(controller, openrc=openrc(controller, "wr0ng-w0rd"))
+    assert str(caught.value) == "keystone does not accept user upgrader"
+    answer = verified(controller, openrc=openrc(controller, SECRETS["account"]))
+    assert answer["findings"] == [] and "openrc" in answer["comment"]
+
+
+def test_what_a_killed_check_left_behind_is_swept(controller: Controller) -> None:
+    order = {
+        "auth": {
+            "auth_url": f"http://{ADDRESS}:5000/v3", "username": "upgrader", "password": SECRETS["account"],
+            "project_name": "service", "region": "RegionOne",
+        }
+    }  # fmt: skip
+    script = (
+        "import json, sys; sys.path.insert(0, '/src/formulas/_utils'); import upgrader_verify_session as s\n"
+        "cloud = s.Cloud(json.load(sys.stdin))\n"
+        "for kind, service, path, body, key in s.OBJECTS:\n"
+        "    (body[key] if key else body)['name'] = s.PREFIX + 'left'\n"
+        "    cloud.call('POST', service, path, 60, body)\n"
+    )
+    made = subprocess.run(
+        ["/opt/clients/bin/python", "-B", "-c", script],
+        input=json.dumps(order),
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert made.returncode == 0, made.stderr
+    assert verified(controller)["findings"] == [], "what carries our prefix is no difference"
+    answer = verified(controller, change=True)
+    assert answer["findings"] == []
+    swept = {call["call"]: call["found"] for call in answer["calls"] if call["call"] in MAKES}
+    assert swept == dict.fromkeys(MAKES, 1)
+    left = {call["call"]: call["found"] for call in verified(controller, change=True)["calls"] if call["call"] in MAKES}
+    assert left == dict.fromkeys(MAKES, 0)
+
+
+def test_a_service_whose_configuration_names_another_host_is_not_started(controller: Controller) -> None:
+    controller.done("glance.stopped")
+    unit = Path("/etc/systemd/system/glance-api.service")
+    unit.unlink()
+    systemctl("daemon-reload")
+    identity = {**controller.pillar["glance"]["server"]["identity"], "host": PRODUCTION}
+    with controller.changed("glance", identity=identity):
+        states = controller.apply("glance.running")
+    assert states["glance_isolated"]["result"] is False
+    comment = states["glance_isolated"]["comment"]
+    assert (
+        "glance of the copy would reach beyond this node" in comment
+        and f"[keystone_authtoken]/auth_url names {PRODUCTION}" in comment
+    )
+    assert states["glance_running_glance-api"]["result"] is False
+    assert "glance-api" not in units() and not answers(9292) and not unit.exists()
+    states = controller.done("glance.running")
+    assert states["glance_running_glance-api"]["changes"] and "glance-api" in units()
+    until(lambda: answers(9292), "glance again")
+
+
+def test_nova_is_not_started_when_a_cell_leads_elsewhere(controller: Controller) -> None:
+    api = database("nova") + "_api"
+    held = controller.bench.query(f"SELECT transport_url FROM {api}.cell_mappings WHERE name = 'cell1'")[0][0]
+    controller.done("nova.stopped")
+    controller.bench.query(
+        f"UPDATE {api}.cell_mappings SET transport_url = 'rabbit://n:x@{PRODUCTION}:5672//openstack' WHERE name = 'cell1'"
+    )
+    try:
+        states = controller.apply("nova.running")
+    finally:
+        escaped = controller.bench.connection.escape(held)
+        with controller.bench.connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {api}.cell_mappings SET transport_url = {escaped} WHERE name = 'cell1'")
+    assert states["nova_isolated"]["result"] is False and PRODUCTION in states["nova_isolated"]["comment"]
+    assert not [name for name in units() if name.startswith("nova-")]
+    controller.done("nova.running")
+    until(lambda: answers(8774) and answers(8778), "nova again")
+
+
+def test_a_changed_configuration_restarts_the_service(controller: Controller) -> None:
+    before = units()
+    with controller.changed("glance", workers=2):
+        controller.done("glance.running")
+        assert units()["glance-api"] != before["glance-api"]
+    controller.done("glance.running")
+    until(lambda: answers(9292), "glance again")
+
+
+def test_an_account_that_the_queue_refuses_gets_the_pillars_password(controller: Controller) -> None:
+    argv = ["rabbitmqctl", "-q", "change_password", "openstack"]
+    subprocess.run(argv, input="another\n", text=True, check=True, timeout=60, capture_output=True)
+    with pytest.raises(CommandExecutionError, match="does not let account openstack in"):
+        controller.call("upgrader_rabbitmq.serves", patience=0)
+    planned = controller.apply("rabbitmq", test=True)["rabbitmq_account"]
+    assert planned["result"] is None and "does not let account openstack in" in planned["comment"]
+    with controller.watched():
+        assert controller.done("rabbitmq")["rabbitmq_account"]["changes"]
+    assert not [text for text in controller.seen if SECRETS["queue"] in text]
+    assert not controller.done("rabbitmq")["rabbitmq_account"]["changes"]
+
+
+def test_everything_is_in_order_after_all_faults(controller: Controller) -> None:
+    assert verified(controller, patience=60, change=True)["findings"] == []
+    assert len(units()) == 14
