@@ -20,7 +20,7 @@ from upgrader.engine.events import (
 from upgrader.engine.follow import ProgressFollower
 from upgrader.errors import InDoubt, Interrupted
 from upgrader.journal.journal import Journal
-from upgrader.journal.progress import DONE, FAILED, IN_DOUBT, SETTLED, RunProgress, StepProgress, read_progress
+from upgrader.journal.progress import DONE, FAILED, IN_DOUBT, SETTLED, Fold, RunProgress, StepProgress
 from upgrader.plan.binding import bind
 from upgrader.plan.step import GATE, Call, Plan, Step
 from upgrader.transport.base import Patience, Transport, collect
@@ -49,6 +49,7 @@ class Engine:
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    _fold: Fold = field(default_factory=Fold, init=False)
     _taken_up: dict[str, dict[str, Reply]] = field(default_factory=dict, init=False)
 
     def start(self, plan: Plan, run_id: str, operator: str, **facts: Any) -> Outcome:
@@ -65,7 +66,7 @@ class Engine:
 
     def progress(self) -> RunProgress:
         """Where the run is, from its journal."""
-        return read_progress(self.journal)
+        return self._fold.of(self.journal.records)
 
     def _carry_out(self, resumed: bool) -> Outcome:
         started, run = self.clock(), self.progress()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -72,29 +72,46 @@ def _plan(text: str, digest: str, run: str) -> Plan:
     return plan
 
 
+class Fold:
+    """Folds a journal's lines into the state of its run, and goes on where it was when lines have been added."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._steps: dict[str, StepProgress] = {}
+        self._state, self._reason = RUNNING, ""
+
+    def of(self, rows: Sequence[Record]) -> RunProgress:
+        """The state after these lines. Raises InDoubt when they do not begin with a run."""
+        if not rows or rows[0]["event"] != "run-started":
+            raise InDoubt(
+                "the journal does not begin with the start of a run; it was cut by a crash before anything was done: remove it"
+            )
+        first = rows[0]
+        plan = _plan(first["plan"], first["digest"], first["run"])
+        if not self._seen:
+            self._steps, self._seen = {step.id: StepProgress() for step in plan.steps()}, 1
+        for row in rows[self._seen :]:
+            self._take(row)
+        self._seen = len(rows)
+        return RunProgress(
+            first["run"], plan, first["digest"], first["operator"], first["at"], rows[-1]["at"], self._state, self._reason,
+            dict(self._steps),
+        )  # fmt: skip
+
+    def _take(self, row: Record) -> None:
+        if row["event"].startswith("step-"):
+            self._steps[row["step"]] = _step_after(self._steps[row["step"]], row)
+        elif row["event"] == "run-finished":
+            self._state, self._reason = (FINISHED if row["ok"] else STOPPED), row.get("reason", "")
+        elif row["event"] in ("run-resumed", "run-interrupted"):
+            self._state, self._reason = RUNNING, row.get("reason", "")
+        elif row["event"] == "run-abandoned":
+            self._state, self._reason = ABANDONED, row.get("reason", "")
+
+
 def read_progress(records: Iterable[Record]) -> RunProgress:
     """Fold a journal's lines into the state of its run. Raises InDoubt when it does not begin with a run."""
-    rows = list(records)
-    if not rows or rows[0]["event"] != "run-started":
-        raise InDoubt(
-            "the journal does not begin with the start of a run; it was cut by a crash before anything was done: remove it"
-        )
-    first = rows[0]
-    plan = _plan(first["plan"], first["digest"], first["run"])
-    steps = {step.id: StepProgress() for step in plan.steps()}
-    state, reason = RUNNING, ""
-    for row in rows[1:]:
-        if row["event"].startswith("step-"):
-            steps[row["step"]] = _step_after(steps[row["step"]], row)
-        elif row["event"] == "run-finished":
-            state, reason = (FINISHED if row["ok"] else STOPPED), row.get("reason", "")
-        elif row["event"] in ("run-resumed", "run-interrupted"):
-            state, reason = RUNNING, row.get("reason", "")
-        elif row["event"] == "run-abandoned":
-            state, reason = ABANDONED, row.get("reason", "")
-    return RunProgress(
-        first["run"], plan, first["digest"], first["operator"], first["at"], rows[-1]["at"], state, reason, steps
-    )
+    return Fold().of(list(records))
 
 
 def _step_after(before: StepProgress, row: Record) -> StepProgress:
