@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 
 static() { .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy; }
 # Journals are fsynced line by line: in memory the unit tests do not wait for a disk.
-unit() { PYTEST_DEBUG_TEMPROOT=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) .venv/bin/python -m pytest tests/unit; }
+unit() { PYTEST_DEBUG_TEMPROOT=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) .venv/bin/python -m pytest -n auto tests/unit; }
 functional() { .venv/bin/python -m tests.support.bench; }
 
 # The lab's own life is looked at alone: what it leaves behind on this machine is counted.
