@@ -16,6 +16,7 @@ import upgrader_connection
 import upgrader_database
 import upgrader_isolation
 import upgrader_pillar
+import upgrader_schema_target
 from salt.exceptions import CommandExecutionError
 
 try:
@@ -25,15 +26,8 @@ except ImportError:
 
 __virtualname__ = "upgrader_copy"
 
-# Pillar role of each service, and every file in which it may name a host.
-ROLES = {
-    "keystone": "keystone:server",
-    "glance": "glance:server",
-    "nova": "nova:controller",
-    "cinder": "cinder:controller",
-    "neutron": "neutron:server",
-    "heat": "heat:server",
-}
+ROLES = upgrader_schema_target.ROLE_OF
+# Every file in which a service may name a host.
 FILES = {
     "keystone": ("/etc/keystone/keystone.conf",),
     "glance": ("/etc/glance/glance-api.conf",),

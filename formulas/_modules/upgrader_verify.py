@@ -18,6 +18,7 @@ import upgrader_database
 import upgrader_isolation
 import upgrader_openrc
 import upgrader_pillar
+import upgrader_schema_target
 import upgrader_verify_resources
 import upgrader_verify_session
 import yaml
@@ -32,14 +33,7 @@ __virtualname__ = "upgrader_verify"
 
 FOLDER = "/var/lib/upgrader/baseline"
 PYTHON = "/opt/clients/bin/python"
-ROLES = {
-    "keystone": "keystone:server",
-    "glance": "glance:server",
-    "nova": "nova:controller",
-    "cinder": "cinder:controller",
-    "neutron": "neutron:server",
-    "heat": "heat:server",
-}
+ROLES = upgrader_schema_target.ROLE_OF
 # Mitaka's column in each database that tells whether the baseline is still to be had there.
 MITAKA = {"keystone": ("migrate_version", "version", 97), "nova": ("migrate_version", "version", 319)}
 

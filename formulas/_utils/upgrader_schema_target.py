@@ -42,6 +42,9 @@ PLACES = {
     "heat": Place("heat:server", "heat-manage", "/etc/heat/heat.conf"),
 }
 
+# Pillar role of every service that has a database of its own; nova's tool has a module of its own.
+ROLE_OF = dict({"nova": "nova:controller"}, **{name: place.role for name, place in PLACES.items()})
+
 
 class Target(typing.NamedTuple):
     """What one service's upgrade works on; of all this only ``config_file`` stands in an argv. ``repr`` shows no password."""

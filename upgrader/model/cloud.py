@@ -19,7 +19,7 @@ CONTROL = "control"
 
 # As MCP orders them: keystone before all, heat after all. A copy without these two cannot be verified at all.
 ORDER = ("keystone", "glance", "nova", "cinder", "neutron", "heat")
-ROLE_OF = {"nova": "nova:controller", **{name: place.role for name, place in upgrader_schema_target.PLACES.items()}}
+ROLE_OF = upgrader_schema_target.ROLE_OF
 DEMANDED = ("keystone:server", "nova:controller")
 
 
