@@ -59,7 +59,7 @@ def undisturbed(rehearsal: Rehearsal, secrets: list[str]) -> dict[str, object]:
     for name in ("ctl01", "vip01"):
         rehearsal.lab.node(name).run(["nft", "reset", "counters"])
     with Watcher(secrets) as watcher:
-        ran = rehearsal.run(*STAGE, "-o", "json")
+        ran = rehearsal.run(*STAGE, "--restart", "-o", "json")
     return {
         "ran": ran,
         "before": before,
