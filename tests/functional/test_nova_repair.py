@@ -97,6 +97,7 @@ def test_repair_does_not_hide_another_failure(grouped: Bench) -> None:
 
 
 def test_status_after_the_ten_steps_warns_of_placement_and_computes_only(ocata: Bench) -> None:
+    ocata.configure(placement={})
     answer = ocata.nova("status")
     found = {item["subject"]: item for item in answer["findings"]}
     assert {name: item["severity"] for name, item in found.items()} == {
