@@ -9,6 +9,8 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,17 @@ class Bench:
         """Pillar of another service, beside nova's."""
         self._roles[service] = pillar
         self._write_pillar(self._controller)
+
+    @contextmanager
+    def nova_alone(self) -> Iterator[None]:
+        """Without the pillar that other tests gave to other services."""
+        aside, self._roles = self._roles, {}
+        self._write_pillar(self._controller)
+        try:
+            yield
+        finally:
+            self._roles = aside
+            self._write_pillar(self._controller)
 
     def configure_pillar_only(self, database: dict[str, Any]) -> None:
         """Pillar with another ``database``, nova.conf left as it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,14 +53,21 @@ def test_salt_compiles_the_pillar_that_was_checked(prepared: Path) -> None:
         }
 
 
-def test_node_says_which_keys_its_pillar_lacks(bench: Bench) -> None:
-    """The bench's pillar holds nova's keys and nothing of glance's."""
+@pytest.fixture
+def nova_alone(bench: Bench) -> Iterator[Bench]:
+    """Pillar with nova's keys and nothing of glance's, whichever tests came before."""
+    with bench.nova_alone():
+        yield bench
+
+
+def test_node_says_which_keys_its_pillar_lacks(nova_alone: Bench) -> None:
+    bench = nova_alone
     assert bench.call("upgrader_model.missing", role="nova:controller") == []
     lacking = {entry["key"] for entry in bench.call("upgrader_model.missing", role="glance:server")}
     assert {"glance:server:identity:password", "glance:server:database:password"} <= lacking
 
 
-def test_state_refuses_an_incomplete_model_before_anything_is_written(bench: Bench) -> None:
-    [ret] = bench.call("state.single", "upgrader_model.complete", name="model", role="glance:server").values()
+def test_state_refuses_an_incomplete_model_before_anything_is_written(nova_alone: Bench) -> None:
+    [ret] = nova_alone.call("state.single", "upgrader_model.complete", name="model", role="glance:server").values()
     assert ret["result"] is False and ret["changes"] == {}
     assert "glance:server:identity:password" in ret["comment"]
