@@ -6,6 +6,7 @@ backup can be compared with its source table by table, however much is written.
 """
 
 import re
+import threading
 import typing
 
 import upgrader_database
@@ -16,6 +17,7 @@ SNAPSHOT = ("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TR
 # mariabackup 10.11 says the first, xtrabackup and older mariabackups the others, while nothing can be committed.
 FROZEN = re.compile(rb"Acquired locks for BACKUP STAGE BLOCK_COMMIT|Executing FLUSH (NO_WRITE_TO_BINLOG )?ENGINE LOGS")
 THAWED = re.compile(rb"Finishing BACKUP STAGE BLOCK_COMMIT|BACKUP STAGE END|Executing UNLOCK|All tables unlocked")
+PATIENCE = 10  # seconds that the server's commits may wait for the view; it takes milliseconds
 POSITION = re.compile(r"Galera info succeeded with [0-9a-f-]{36}:(-?\d+)")
 
 Contents = typing.Dict[str, typing.Dict[str, typing.Dict[str, typing.Any]]]
@@ -33,7 +35,9 @@ class Moment:
         self._connection = connection
         self._errors = errors
         self._opened = False
-        self._between = False
+        self._late = False
+        self._thawed = False
+        self._moved = False
         self._failure = ""
         self._seqno = None  # type: typing.Optional[int]
 
@@ -51,17 +55,20 @@ class Moment:
             tail = tail[-200:] + block
             found = FROZEN.search(tail)
             if found:
-                self._open()
-                rest = tail[found.end() :]
-                while ready():
-                    more = read()
-                    if not more:
-                        break
-                    rest += more
-                self._between = self._between and not THAWED.search(rest)
+                self._opened = True
+                self._open_in_time()
+                # What was said until now, and no more: the tool goes on as soon as it is listened to.
+                rest = tail[found.end() :] + (read() if ready() else b"")
+                self._thawed = bool(THAWED.search(rest))
+
+    def _open_in_time(self) -> None:
+        """While the tool is not listened to it waits, and so does every commit: never longer than ``PATIENCE``."""
+        opener = threading.Thread(target=self._open, daemon=True)
+        opener.start()
+        opener.join(PATIENCE)
+        self._late = opener.is_alive()
 
     def _open(self) -> None:
-        self._opened = True
         try:
             before = upgrader_galera.position(self._connection)
             for statement in SNAPSHOT:
@@ -70,7 +77,7 @@ class Moment:
         except self._errors as error:  # in a thread of its own: ``judge`` tells it to the one who waits for the answer
             self._failure = "{}: {}".format(type(error).__name__, error)
             return
-        self._between = before == self._seqno
+        self._moved = before != self._seqno
 
     def judge(self, words: str) -> typing.Optional[int]:
         """The seqno of the view (None without Galera), when it is proven to be the backup's. Raises ContentsLost.
@@ -79,6 +86,10 @@ class Moment:
         """
         if not self._opened:
             raise ContentsLost("the backup tool never said that it had stopped commits")
+        if self._late:
+            raise ContentsLost(
+                "no view of the server could be opened within {} s; commits waited for it".format(PATIENCE)
+            )
         if self._failure:
             raise ContentsLost("no view of the server could be opened beside the backup ({})".format(self._failure))
         said = POSITION.search(words)
@@ -89,7 +100,7 @@ class Moment:
                         self._seqno, said.group(1)
                     )
                 )
-        elif not self._between:
+        elif self._thawed or self._moved:
             raise ContentsLost("the view opened after the backup had let the server go on; try again")
         return self._seqno
 

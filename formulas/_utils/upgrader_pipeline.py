@@ -3,6 +3,7 @@
 A shell pipeline reports its last member only; a failing backup tool then leaves a plausible file behind (facts/lab.md).
 """
 
+import fcntl
 import hashlib
 import os
 import select
@@ -26,6 +27,7 @@ class Ended(typing.NamedTuple):
 
 SIGPIPE_CODES = (-13, 141)
 CHUNK = 1024 * 1024
+F_SETPIPE_SZ = 1031  # of linux/fcntl.h; Python names it from 3.10 on
 CLEAN_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C",
@@ -99,17 +101,20 @@ def pump(
     bytes handed over, so that the far end's own hash proves the way between.
 
     :param watch: called in a thread of its own with two functions on the first member's stderr: one reads on in it (empty:
-        the end), the other says whether there is something to read
+        the end), the other says whether there is something to read. The member waits for it: it can say one thing more
+        than what was read, and does nothing that comes after.
     """
     said = [tempfile.TemporaryFile() for _ in (*commands, *sinks)]  # type: typing.List[typing.Any]
     answer = tempfile.TemporaryFile()
-    heard = [subprocess.PIPE if watch else said[0]] + said[1 : len(commands)]
-    members = _start(commands, subprocess.DEVNULL, heard, subprocess.PIPE)
+    ear, mouth = _one_at_a_time() if watch else (None, said[0])
+    members = _start(commands, subprocess.DEVNULL, [mouth] + said[1 : len(commands)], subprocess.PIPE)
+    if watch:
+        mouth.close()
     far = _start(sinks, subprocess.PIPE, said[len(commands) :], answer)
     watchdog = threading.Timer(timeout, _kill, (members + far,))
     watchdog.daemon = True
     watchdog.start()
-    watcher = threading.Thread(target=_tee, args=(members[0].stderr, said[0], watch))
+    watcher = threading.Thread(target=_tee, args=(ear, said[0], watch))
     if watch:
         watcher.start()
     passed, digest = _pass_on(members[-1].stdout, far[0].stdin)
@@ -119,6 +124,16 @@ def pump(
     watchdog.cancel()
     answer.seek(0)
     return ended, passed, digest, answer.read().decode("utf-8", "replace")
+
+
+def _one_at_a_time() -> typing.Tuple[typing.Any, typing.Any]:
+    """A pipe that holds a single message: who writes a second one waits until the first was read.
+
+    A pipe in packet mode keeps every write in a page of its own, and this one has one page (pipe(7), Linux 3.4).
+    """
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)
+    fcntl.fcntl(writing, F_SETPIPE_SZ, 1)
+    return os.fdopen(reading, "rb", 0), os.fdopen(writing, "wb", 0)
 
 
 def _tee(source: typing.Any, kept: typing.Any, watch: Watch) -> None:

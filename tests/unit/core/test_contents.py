@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from unittest.mock import create_autospec
 
@@ -69,6 +70,31 @@ def test_view_of_a_server_alone_is_refused_when_the_thaw_came_first(seqnos: list
     seqnos += [None, None]
     with pytest.raises(upgrader_contents.ContentsLost, match="opened after the backup had let the server go on"):
         moment(Words(FROZEN, THAWED, at_once=1)).judge("completed OK!")
+
+
+def test_words_after_those_that_waited_are_not_the_views(seqnos: list[int | None]) -> None:
+    """The tool goes on once it is listened to: a thaw that is said then came after the view."""
+    seqnos += [None, None]
+    words = Words(FROZEN, b"[00] Getting InnoDB LSN\n", THAWED, at_once=9)
+    assert moment(words).judge("completed OK!") is None
+
+
+def test_server_that_does_not_answer_holds_no_commits_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tool is listened to again, and the view that opens later is not taken for the backup's."""
+    late, opened = threading.Event(), threading.Event()
+
+    def position(connection: Connection) -> int:
+        late.wait(10)
+        opened.set()
+        return 518
+
+    monkeypatch.setattr(upgrader_galera, "position", position)
+    monkeypatch.setattr(upgrader_contents, "PATIENCE", 0.05)
+    made = moment(Words(FROZEN, THAWED))
+    late.set()
+    assert opened.wait(10)
+    with pytest.raises(upgrader_contents.ContentsLost, match="could be opened within"):
+        made.judge(SAID.format(518))
 
 
 def test_thaw_in_the_same_breath_as_the_freeze_is_refused(seqnos: list[int | None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +92,21 @@ def test_pump_shows_what_the_first_member_says_while_it_runs() -> None:
     assert seen == [b"now\n"]
     assert ended[0].words == "now\ndone\n"
     assert answer == "out\n"
+
+
+def test_member_that_is_watched_goes_no_further_than_one_word_ahead() -> None:
+    """However late the watcher is: what the member does after its words waits for it."""
+    reached: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        mark = Path(folder, "mark")
+        script = f"for word in one two three four; do echo $word >&2; echo $word > {mark}; done"
+
+        def watch(read: Callable[[], bytes], ready: Callable[[], bool]) -> None:
+            for _ in range(2):
+                read()
+                time.sleep(0.2)
+                reached.append(mark.read_text().strip())
+
+        ended, _, _, _ = pipeline.pump([["sh", "-c", script]], [["cat"]], timeout=10, watch=watch)
+    assert reached == ["two", "three"]
+    assert ended[0].words == "one\ntwo\nthree\nfour\n"
