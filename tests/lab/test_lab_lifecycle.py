@@ -122,6 +122,21 @@ def test_up_starts_only_the_node_that_died(life: Lab) -> None:
     assert [name for name in before if before[name] != after[name]] == ["upg01"]
 
 
+def test_up_takes_away_the_wire_of_a_node_that_was_killed(life: Lab) -> None:
+    """The kernel removes it some time after the node is gone; here it never does."""
+    life.up(instances=10)
+    life.node("upg01").end()
+    inside = ["ip", "-n", life.network.namespace, "link"]
+
+    def gone() -> bool:
+        shown = subprocess.run([*inside, "show", "vb-upg01"], capture_output=True, check=False)
+        return shown.returncode != 0
+
+    wait_until(lambda: not life.node("upg01").running and gone(), 10, "upg01 and its wire to go")
+    subprocess.run([*inside, "add", "vb-upg01", "type", "bridge"], check=True)
+    assert life.up()["state"] == "up"
+
+
 def test_down_cleans_up_what_no_file_tells_of(life: Lab) -> None:
     life.up(instances=10)
     for path in life.folder.glob("**/process.json"):

@@ -13,6 +13,8 @@ for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; d
         echo $$ > "$hierarchy/$cgroup/cgroup.procs"
     fi
 done
+# Of a node that was killed the kernel takes its end of the wire away when it gets round to it, not at once.
+ip link delete "vb-$name" 2>/dev/null || true
 # nspawn keeps sockets and locks by machine name: two labs have nodes of one name.
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
