@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
 # All tests: style, types, unit, functional (real Salt, MariaDB and nova in a node), lab (whole stages on nodes).
-# `./test.sh unit` (or functional, lab, static) runs one layer.
+# `./test.sh unit` (or functional, lab, static) runs one layer; `./test.sh soak` everything with the longest matrices whole, for hours.
 set -euo pipefail
 cd "$(dirname "$0")"
 ./setup.sh test
 
+# What takes long is named at the end of each part.
+slowest=(--durations=20 --durations-min=10)
+
 static() { .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy; }
 # Journals are fsynced line by line: in memory the unit tests do not wait for a disk.
-unit() { PYTEST_DEBUG_TEMPROOT=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) .venv/bin/python -m pytest -n auto tests/unit; }
+unit() { PYTEST_DEBUG_TEMPROOT=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) .venv/bin/python -m pytest -q -n auto --dist loadfile tests/unit; }
 functional() { .venv/bin/python -m tests.support.bench; }
 
 # The lab's own life is looked at alone: what it leaves behind on this machine is counted.
-lifecycle() { .venv/bin/python -m pytest tests/lab/test_lab_lifecycle.py; }
+lifecycle() { .venv/bin/python -m pytest "${slowest[@]}" tests/lab/test_lab_lifecycle.py; }
 
 # Two labs side by side: most of a stage's time is spent waiting. What the second one says is shown at its end.
 stages() {
     local said other status=0
     said=$(mktemp)
-    UPGRADER_LAB_TEST_NAME=citestb .venv/bin/python -m pytest tests/lab/test_backup.py tests/lab/test_restore.py >"$said" 2>&1 &
+    UPGRADER_LAB_TEST_NAME=citestb .venv/bin/python -m pytest "${slowest[@]}" tests/lab/test_backup.py tests/lab/test_restore.py >"$said" 2>&1 &
     other=$!
-    .venv/bin/python -m pytest tests/lab --ignore=tests/lab/test_lab_lifecycle.py --ignore=tests/lab/test_backup.py \
-        --ignore=tests/lab/test_restore.py || status=$?
+    .venv/bin/python -m pytest "${slowest[@]}" tests/lab --ignore=tests/lab/test_lab_lifecycle.py \
+        --ignore=tests/lab/test_backup.py --ignore=tests/lab/test_restore.py || status=$?
     wait "$other" || status=$?
     cat "$said"
     rm "$said"
@@ -29,18 +32,25 @@ stages() {
 
 lab() { lifecycle && stages; }
 
-# The functional tests keep one processor busy while the labs wait.
+# The functional tests keep one processor busy while the labs wait. Their node stands in a network of its own and uses no loop
+# device, so the lifecycle of another lab can be looked at beside it.
 together() {
     local said other status=0
-    lifecycle || return
     said=$(mktemp)
     functional >"$said" 2>&1 &
     other=$!
+    lifecycle || status=$?
     stages || status=$?
     wait "$other" || status=$?
     cat "$said"
     rm "$said"
     return "$status"
+}
+
+# One of each kind is enough for every day; here all of them are tried, one part after the other.
+soak() {
+    export UPGRADER_SOAK=1
+    static && unit && lifecycle && functional && stages
 }
 
 if [ $# -gt 0 ]; then

@@ -4,7 +4,7 @@ Runs as root on the host, in a lab of its own that is gone afterwards:
 ``python -m benchmarks.databases --gigabytes 1``. The plain ways:
 
 backup   the data directory copied with ``cp`` on the same node and disk, then ``tar | zstd -1 -T2`` to a file
-restore  the reference's procedure with the same archive: stop all, move the data directory aside, fetch, unpack, prepare,
+restore  the usual runbook with the same archive: stop all, move the data directory aside, fetch, unpack, prepare,
          copy back and chown on the first node, found the cluster with it, let the others in by state transfer
 clone    ``mariadb-dump | mariadb`` on the backup node, and mydumper + myloader, all through the cluster's haproxy
 
@@ -14,7 +14,6 @@ They run in this order: a restore needs a run that has ended, and the clone's is
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
@@ -22,193 +21,32 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pymysql
 from tabulate import tabulate
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "formulas" / "_utils")]
 
-from tests.support.rehearsal import STAGE, Rehearsal, kill_inner  # noqa: E402
+from benchmarks.database_cluster import DATADIR, HOUR, TABLES, Databases  # noqa: E402
+from benchmarks.database_restore import restore  # noqa: E402
+from tests.support.rehearsal import STAGE, kill_inner  # noqa: E402
 from upgrader.lab import Lab  # noqa: E402
+from upgrader.lab.contents.passwords import load_or_make  # noqa: E402
+from upgrader.lab.machine.node import Node, node_environment  # noqa: E402
 from upgrader.lab.narrator import Narrator  # noqa: E402
-from upgrader.lab.node import Node, node_environment  # noqa: E402
-from upgrader.lab.passwords import load_or_make  # noqa: E402
 from upgrader.lab.topology import VIRTUAL_ADDRESS  # noqa: E402
 
 NAME, INSTANCES = "benchdb", 200
 PHASES = ("backup", "restore", "clone")
-TABLES, BATCH = 4, 5000
-ROWS_PER_GIGABYTE = 400_000
-NARROW_PER_WIDE = 12
-DATADIR, ASIDE, FETCHED = "/var/lib/mysql", "/var/lib/mysql.aside", "/var/lib/benchmark-restore"
-HOUR = 3600
 CLONING = ("clone-create", "clone-export", "clone-load", "clone-verify")
-# A row is like one of instance_extra: 1.3 kB of JSON that is nearly the same in every row and 1.0 kB of random hexadecimal.
-FLAVOR = json.dumps(
-    {
-        "new": None,
-        "cur": {
-            "nova_object.version": "1.1",
-            "nova_object.name": "Flavor",
-            "nova_object.namespace": "nova",
-            "nova_object.changes": ["flavorid", "memory_mb", "vcpus", "swap", "root_gb", "extra_specs", "is_public"],
-            "nova_object.data": {
-                "memory_mb": 4096,
-                "vcpus": 2,
-                "root_gb": 40,
-                "extra_specs": {f"quota:limit_{n}": "unlimited by default" for n in range(16)},
-            },
-        },
-        "old": None,
-    }
-)
-
-
-@dataclass
-class Result:
-    """One comparison: seconds of ours and of the plain way, and the ratio that was aimed at."""
-
-    phase: str
-    what: str
-    ours: float
-    plain: float
-    target: float | None = None
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.plain
-
-    @property
-    def verdict(self) -> str:
-        if self.target is None:
-            return "-"
-        return f"<= {self.target}: {'met' if self.ratio <= self.target else 'MISSED'}"
-
-    def row(self) -> list[str]:
-        return [
-            self.phase,
-            self.what,
-            f"{self.ours:.1f}",
-            f"{self.plain:.1f}",
-            f"{self.ratio:.2f}",
-            self.verdict,
-        ]
-
-    def document(self) -> dict[str, Any]:
-        return {**asdict(self), "ratio": round(self.ratio, 3), "met": self.target is None or self.ratio <= self.target}
-
-
-class Databases:
-    """The lab's cluster, and what was measured on it."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab, self.rehearsal = lab, Rehearsal(lab)
-        self.cfg, self.nodes = self.rehearsal.cfg, self.rehearsal.databases
-        self.results: list[Result] = []
-        self.seconds: dict[str, float] = {}
-        self.facts: dict[str, Any] = {}
-        self.receipt = ""
-
-    def note(self, name: str, seconds: float) -> float:
-        """Keep a figure under its name, and show it at once: a long run that breaks off has said something by then."""
-        self.seconds[name] = round(seconds, 2)
-        print(f"{datetime.now(tz=UTC):%H:%M:%S}  {seconds:8.1f} s  {name}", file=sys.stderr, flush=True)
-        return seconds
-
-    def timed(self, name: str, work: Callable[[], object]) -> float:
-        started = time.monotonic()
-        work()
-        return self.note(name, time.monotonic() - started)
-
-    def compare(self, phase: str, what: str, ours: float, plain: float, target: float | None = None) -> None:
-        self.results.append(Result(phase, what, ours, plain, target))
-
-    def ask(self, statement: str, node: Node | None = None) -> tuple[tuple[Any, ...], ...]:
-        with contextlib.closing(self.rehearsal.connect(node)) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return tuple(cursor.fetchall())
-
-    def fill(self, gigabytes: float) -> None:
-        """Tables beside nova's own, one writer for each two of them: the rows are made by the server itself."""
-        wide = int(gigabytes * ROWS_PER_GIGABYTE / TABLES)
-        narrow = int(wide * NARROW_PER_WIDE)
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda n: self._fill(n, wide if n % 2 else narrow), range(1, TABLES + 1)))
-        for node in self.nodes:  # a client that asks for settled reads waits until the node has applied everything
-            self.ask("SET SESSION wsrep_sync_wait = 1", node)
-            self.ask("ANALYZE TABLE " + ", ".join(f"nova.bulk_{n}" for n in range(1, TABLES + 1)), node)
-        held = self.ask(
-            "SELECT SUM(data_length + index_length) FROM information_schema.tables WHERE table_schema = 'nova'"
-        )
-        self.facts["nova_bytes"] = int(held[0][0])
-        self.facts["rows"] = (wide + narrow) * TABLES // 2
-
-    def _fill(self, number: int, rows: int) -> None:
-        """Odd tables are like instance_extra, even ones like instance_system_metadata: half of the bytes each."""
-        table = f"nova.bulk_{number}"
-        if number % 2 == 0:
-            self._fill_narrow(table, rows)
-            return
-        self.ask(
-            f"CREATE TABLE {table} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, created_at DATETIME, deleted INT, "
-            "instance_uuid VARCHAR(36) NOT NULL, flavor MEDIUMTEXT, device_metadata MEDIUMTEXT, "
-            "KEY by_instance (instance_uuid)) ENGINE=InnoDB DEFAULT CHARSET=utf8"
-        )
-        with contextlib.closing(self.rehearsal.connect()) as connection, connection.cursor() as cursor:
-            for first in range(0, rows, BATCH):
-                cursor.execute(
-                    f"INSERT INTO {table} (created_at, deleted, instance_uuid, flavor, device_metadata) "
-                    "SELECT NOW(), 0, UUID(), %s, HEX(RANDOM_BYTES(500)) FROM nova.seq_1_to_"
-                    + str(min(BATCH, rows - first)),
-                    (FLAVOR,),
-                )
-
-    def _fill_narrow(self, table: str, rows: int) -> None:
-        self.ask(
-            f"CREATE TABLE {table} (created_at DATETIME, updated_at DATETIME, deleted_at DATETIME, "
-            "id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, instance_uuid VARCHAR(36) NOT NULL, `key` VARCHAR(255) NOT NULL, "
-            "value VARCHAR(255), deleted INT, KEY instance_uuid (instance_uuid)) ENGINE=InnoDB DEFAULT CHARSET=utf8"
-        )
-        batch = BATCH * 10
-        with contextlib.closing(self.rehearsal.connect()) as connection, connection.cursor() as cursor:
-            for first in range(0, rows, batch):
-                cursor.execute(
-                    f"INSERT INTO {table} (created_at, instance_uuid, `key`, value, deleted) "
-                    "SELECT NOW(), UUID(), CONCAT('instance_type_', seq % 23), HEX(RANDOM_BYTES(8)), 0 FROM nova.seq_1_to_"
-                    + str(min(batch, rows - first))
-                )
-
-    def command(self, *words: str) -> dict[str, Any]:
-        """One of the project's commands on the master; its answer, and the steps' seconds from its journal."""
-        ran = self.rehearsal.run(*words, "-o", "json", timeout=4 * HOUR)
-        if ran.returncode != 0:
-            raise RuntimeError(f"upgrader {' '.join(words)} ended with {ran.returncode}: {ran.stderr[-2000:]}")
-        answer: dict[str, Any] = json.loads(ran.stdout)
-        return answer
-
-    def steps(self) -> dict[str, dict[str, Any]]:
-        """The newest journal's finished steps by id."""
-        return {row["step"]: row for row in self.rehearsal.journal() if row["event"] == "step-finished"}
-
-    def seconds_of(self, *steps: str) -> float:
-        finished = self.steps()
-        return sum(float(finished[step]["seconds"]) for step in steps)
-
-
 # --- backup
 
 
 def backup(bench: Databases) -> None:
-    whole = bench.timed("upgrader backup create, whole command", lambda: _create(bench))
+    whole = bench.timed("upgrader backup create, whole command", bench.take)
     step = bench.steps()["backup-create"]
     reply = next(iter(step["replies"].values()))
     document = reply["value"]["receipt"]
@@ -230,10 +68,6 @@ def backup(bench: Databases) -> None:
     bench.compare("backup", "stream / tar and zstd alone", stream, packed)
 
 
-def _create(bench: Databases) -> None:
-    bench.receipt = bench.command("backup", "create")["run"]
-
-
 def _plain_backup(bench: Databases, node: Node) -> tuple[float, float, int]:
     """Nothing is stopped, so the copy would be of no use: this is what the disk and the compression take."""
     target, archive = "/var/lib/benchmark-copy", "/var/lib/benchmark-copy.tar.zst"
@@ -246,143 +80,6 @@ def _plain_backup(bench: Databases, node: Node) -> tuple[float, float, int]:
         return copied, packed, (node.root / archive.lstrip("/")).stat().st_size
     finally:
         node.run(["rm", "-rf", target, archive])
-
-
-# --- restore
-
-
-class Outage:
-    """Looks at all servers several times a second through their own sockets: how many serve, and when."""
-
-    def __init__(self, bench: Databases) -> None:
-        self._bench, self._end = bench, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.none: list[float] = []
-        self.fewer: list[float] = []
-
-    def __enter__(self) -> Outage:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.1):
-            seen = [_serving(self._bench, node) for node in self._bench.nodes]
-            now = time.monotonic()
-            if not any(serves for serves, _ in seen):
-                self.none.append(now)
-            if not all(whole for _, whole in seen):
-                self.fewer.append(now)
-
-    @property
-    def without_any(self) -> float:
-        return self.none[-1] - self.none[0] if self.none else 0.0
-
-    @property
-    def not_whole(self) -> float:
-        return self.fewer[-1] - self.fewer[0] if self.fewer else 0.0
-
-
-def _serving(bench: Databases, node: Node) -> tuple[bool, bool]:
-    """Whether this node takes statements (a donor does too), and whether it is a synced member of all three."""
-    try:
-        with contextlib.closing(bench.rehearsal.connect(node)) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SHOW STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_cluster_size', 'wsrep_local_state_comment')"
-            )
-            said = dict(cursor.fetchall())
-    except (pymysql.err.MySQLError, OSError):
-        return False, False
-    serves = said.get("wsrep_ready") == "ON"
-    whole = said.get("wsrep_local_state_comment") == "Synced" and said.get("wsrep_cluster_size") == str(
-        len(bench.nodes)
-    )
-    return serves, serves and whole
-
-
-def restore(bench: Databases) -> None:
-    if not bench.receipt:
-        _create(bench)
-    placed = bench.timed("ours: backup place, whole command", lambda: bench.command("backup", "place", bench.receipt))
-    with Outage(bench) as ours:
-        whole = bench.timed(
-            "ours: backup restore, whole command",
-            lambda: bench.command("backup", "restore", bench.receipt, "--yes"),
-        )
-    bench.note("ours: no server", ours.without_any)
-    bench.note("ours: fewer than three synced members", ours.not_whole)
-    bench.facts["restore_steps"] = {name: row["seconds"] for name, row in bench.steps().items()}
-    _tidy(bench)
-    with Outage(bench) as plain:
-        started = time.monotonic()
-        by_hand(bench)
-        _wait_whole(bench)
-        hand = bench.note("by hand: whole procedure", time.monotonic() - started)
-    bench.note("by hand: no server", plain.without_any)
-    bench.note("by hand: fewer than three synced members", plain.not_whole)
-    for node in bench.nodes:
-        node.run(["rm", "-rf", ASIDE, FETCHED])
-    bench.compare("restore", "no server", ours.without_any, plain.without_any, 0.4)
-    bench.compare("restore", "until three synced members", ours.not_whole, plain.not_whole, 0.4)
-    bench.compare("restore", "whole command, placed before", whole, hand, 0.4)
-    bench.compare("restore", "place and restore", placed + whole, hand)
-
-
-def _tidy(bench: Databases) -> None:
-    """What a restore keeps for the operator goes: it is of no use here, and it takes room."""
-    for node in bench.nodes:
-        node.run(["find", "/var/lib", "-maxdepth", "1", "-name", "mysql.*", "-exec", "rm", "-rf", "{}", "+"])
-
-
-def by_hand(bench: Databases) -> None:
-    """The reference's steps in its order; nothing is waited for longer than it has to be."""
-    first, others = bench.nodes[0], bench.nodes[1:]
-    _everywhere(others, ["systemctl", "stop", "mariadb"])
-    first.run(["systemctl", "stop", "mariadb"])
-    _everywhere(others, ["find", DATADIR, "-mindepth", "1", "-delete"])
-    first.run(["mv", DATADIR, ASIDE])
-    first.run(["install", "-d", "-o", "mysql", "-g", "mysql", DATADIR])
-    first.run(["install", "-d", FETCHED])
-    link = " ".join(_store_link(bench))
-    bench.timed(
-        "by hand: fetch",
-        lambda: first.run(["bash", "-c", f"{link} 'archive {bench.receipt}' > {FETCHED}.zst"]),
-    )
-    unpacking = f"set -o pipefail; zstd -q -d -c {FETCHED}.zst | mbstream -x -C {FETCHED}"
-    bench.timed("by hand: unpack", lambda: first.run(["bash", "-c", unpacking]))
-    target = f"--target-dir={FETCHED}"
-    bench.timed("by hand: prepare", lambda: first.run(["mariadb-backup", "--prepare", "--use-memory=1G", target]))
-    bench.timed("by hand: copy back", lambda: first.run(["mariadb-backup", "--copy-back", target]))
-    first.run(["chown", "-R", "mysql:mysql", DATADIR])
-    first.run(["rm", "-f", f"{FETCHED}.zst"])
-    bench.timed("by hand: found", lambda: first.run(["galera_new_cluster"]))
-    bench.timed("by hand: join", lambda: _everywhere(others, ["systemctl", "start", "mariadb"]))
-
-
-def _store_link(bench: Databases) -> list[str]:
-    """The ssh command by which a database node reads from the store."""
-    import upgrader_store_link
-
-    flags = ["-T", "-i", upgrader_store_link.KEY, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
-    flags += ["-o", "UserKnownHostsFile=" + upgrader_store_link.KNOWN_HOSTS]
-    known = (bench.nodes[0].root / upgrader_store_link.KNOWN_HOSTS.lstrip("/")).read_text().split()[0].split(",")[0]
-    return ["ssh", *flags, f"{upgrader_store_link.STORE_USER}@{known}"]
-
-
-def _everywhere(nodes: Sequence[Node], words: Sequence[str]) -> None:
-    with ThreadPoolExecutor(len(nodes)) as pool:
-        list(pool.map(lambda node: node.run(words, timeout=HOUR), nodes))
-
-
-def _wait_whole(bench: Databases) -> None:
-    deadline = time.monotonic() + HOUR
-    while not all(_serving(bench, node)[1] for node in bench.nodes):
-        if time.monotonic() > deadline:
-            raise RuntimeError("the cluster is not whole an hour after the restore by hand")
-        time.sleep(0.1)
 
 
 # --- clone

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints formulas/openstack/files/options/SERVICE.json: what an installed service says of its own options.
+"""Prints formulas/upgrader/openstack/files/options/SERVICE.json: what an installed service says of its own options.
 
 Run in the bench node, where every service is installed (docs/operating.md has the command). The part that loads a service
 runs in that service's own virtualenv, so this file is Python 2.7 and 3 at once. The definitions are asked as

@@ -21,6 +21,6 @@ def _shipped(inside: str, beside: str) -> Path:
 FORMULAS = _shipped("_formulas", "formulas")
 RECLASS_CLASSES = _shipped("_reclass_classes", "reclass_classes")
 
-# An installed package has formulas/_utils as top-level modules; `python -m upgrader` in a bare checkout finds them here.
-if importlib.util.find_spec("upgrader_sources") is None:
+# An installed package has upgrader_node as a top-level package; `python -m upgrader` in a bare checkout finds them here.
+if importlib.util.find_spec("upgrader_node") is None:
     sys.path.append(str(FORMULAS / "_utils"))

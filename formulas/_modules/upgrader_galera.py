@@ -1,11 +1,11 @@
 """This node as a member of the database cluster: what it says of itself. Changes nothing but what a killed call left changed."""
 
-import upgrader_borrowed
-import upgrader_connection
-import upgrader_galera
-import upgrader_local_server
-import upgrader_pillar
 from salt.exceptions import CommandExecutionError
+from upgrader_node.backup import borrowed
+from upgrader_node.database import galera
+from upgrader_node.database.local_server import LocalServer
+from upgrader_node.errors import told_as
+from upgrader_node.host import settings
 
 try:
     import pymysql
@@ -13,9 +13,6 @@ except ImportError:
     pymysql = None
 
 __virtualname__ = "upgrader_galera"
-
-CLIENT = "xtrabackup:client"
-LOAD_SECONDS = 1.0
 
 
 def __virtual__():
@@ -35,18 +32,7 @@ def check(members, triggers=False):
 
         salt 'dbs*' upgrader_galera.check members=3
     """
-    client = upgrader_pillar.value(__pillar__, CLIENT, {})
-    try:
-        connection = upgrader_local_server.connect(pymysql, client)
-    except upgrader_connection.ConnectionRefused as error:
-        raise CommandExecutionError(str(error)) from None
-    with connection:
-        upgrader_borrowed.give_back_stale(connection)
-        found = upgrader_galera.status(connection, LOAD_SECONDS)
-        findings = upgrader_galera.findings(__opts__["id"], found, int(members))
-        if triggers:
-            findings += upgrader_galera.trigger_findings(__opts__["id"], connection)
-    role = upgrader_pillar.value(__pillar__, "galera:master") or upgrader_pillar.value(__pillar__, "galera:slave") or {}
-    findings += upgrader_galera.model_findings(__opts__["id"], found, role, int(members))
-    words = "{state}, seqno {seqno}".format(**found) if found["galera"] else "stands alone"
-    return {**found, "comment": "{}, {} questions a second".format(words, found["load"]), "findings": findings}
+    server = LocalServer(__opts__["id"], pymysql, settings.client(__pillar__))
+    with told_as(CommandExecutionError, driver=pymysql), server.connect() as connection:
+        borrowed.give_back_stale(connection)
+        return galera.check(server.node, connection, int(members), triggers, settings.galera_role(__pillar__))

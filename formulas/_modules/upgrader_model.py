@@ -2,8 +2,9 @@
 What this node's pillar lacks for a role of an Ocata controller. Reads pillar, changes nothing, shows no value.
 """
 
-import upgrader_required
 from salt.exceptions import CommandExecutionError
+from upgrader_node.errors import told_as
+from upgrader_node.service import required
 
 __virtualname__ = "upgrader_model"
 
@@ -22,8 +23,5 @@ def missing(role):
 
         salt upg01.lab.local upgrader_model.missing nova:controller
     """
-    if role not in upgrader_required.REQUIRED:
-        raise CommandExecutionError(
-            "no role {0!r} is known; give one of {1}".format(role, ", ".join(sorted(upgrader_required.REQUIRED)))
-        )
-    return [{"key": key, "example": example} for key, example in upgrader_required.missing(__pillar__, role)]
+    with told_as(CommandExecutionError):
+        return required.lacking(__pillar__, role)

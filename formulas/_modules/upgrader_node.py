@@ -3,9 +3,10 @@
 import os
 import subprocess
 
-import upgrader_pillar
-import upgrader_sources
+import yaml
 from salt.exceptions import CommandExecutionError
+from upgrader_node.host import pillar, sources
+from upgrader_node.release import delivery, reading
 
 __virtualname__ = "upgrader_node"
 
@@ -17,7 +18,7 @@ def __virtual__():
 def modules_current(expected):
     """Compare the extension modules on this node with the hash of those the command was shipped with.
 
-    :param expected: hash from the control side (``upgrader_sources.digest``)
+    :param expected: hash from the control side (``host.sources.digest``)
     Raises CommandExecutionError when they differ.
 
     CLI Example:
@@ -31,13 +32,46 @@ def modules_current(expected):
 
 def _check_modules(root, expected, node):
     """Pure part of ``modules_current``."""
-    found = upgrader_sources.digest(root)
+    found = sources.digest(root)
     if found != expected:
         raise CommandExecutionError(
             "{} runs other Salt modules (hash {}) than this version of upgrader ships (hash {}): put the formulas of this version into the "
             "master's file_roots and run 'salt {} saltutil.sync_all'".format(node, found[:12], expected[:12], node)
         )
     return {"comment": "modules {}".format(found[:12]), "digest": found}
+
+
+def formulas_served(expected, saltenv="base"):
+    """Compare what the master serves under the names of this version's files with what the command was shipped with.
+
+    Another formula of the same name, a root that stands before ours or an older checkout would be applied without a word.
+
+    :param expected: name of each file -> the beginning of its sha256
+    Raises CommandExecutionError with the files that differ. Leaves the files in the minion's cache, as a state run does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_node.formulas_served expected='{nova/running.sls: 0a1b2c}'
+    """
+    names = sorted(expected)
+    cached = __salt__["cp.cache_files"](["salt://" + name for name in names], saltenv=saltenv)
+    served = {name: sources.sha256(path) for name, path in zip(names, cached) if path and os.path.isfile(path)}
+    return _check_served(expected, served, __opts__["id"])
+
+
+def _check_served(expected, served, node):
+    """Pure part of ``formulas_served``."""
+    wrong = sources.differing(expected, served)
+    if wrong:
+        raise CommandExecutionError(
+            "the master serves {} other files than this version of upgrader ships, as {} sees it: {}{}; put this version's formulas "
+            "into the master's file_roots, before roots that hold files of the same names".format(
+                len(wrong), node, ", ".join(wrong[:5]), " and {} more".format(len(wrong) - 5) if len(wrong) > 5 else ""
+            )
+        )
+    return {"comment": "{} files are served as shipped".format(len(expected))}
 
 
 def pillar_current(timeout=60):
@@ -56,10 +90,10 @@ def pillar_current(timeout=60):
     return {"comment": "pillar taken anew"}
 
 
-def nova_installed(release="15.1"):
+def nova_installed(code=None, release=None):
     """The version of nova that will migrate the schemas, read from the installed package, not from nova-manage.
 
-    Ocata before 15.0.4 trips over soft-deleted and non-VF PCI rows (Launchpad 1665719, 1680918), so 15.1 is demanded.
+    Which one is demanded (``code`` is how its version begins) says the release path, ``release``, with its reason.
 
     CLI Example:
 
@@ -67,11 +101,20 @@ def nova_installed(release="15.1"):
 
         salt 'upg01*' upgrader_node.nova_installed
     """
-    controller = upgrader_pillar.value(__pillar__, "nova:controller", {})
-    return _check_nova(controller.get("engine", "pkg"), controller.get("venv", "/opt/ocata"), release)
+    controller = pillar.value(__pillar__, "nova:controller", {})
+    if code is None:
+        code = _release_path(__pillar__, __salt__, release).service("nova").code
+    return _check_nova(controller.get("engine", "pkg"), controller.get("venv", "/opt/ocata"), code)
 
 
-def _check_nova(engine, venv, release):
+def _release_path(pillar_, salt, release):
+    try:
+        return delivery.release_path(pillar_, salt["cp.get_file_str"], yaml, release)
+    except reading.NotAPath as error:
+        raise CommandExecutionError(str(error)) from None
+
+
+def _check_nova(engine, venv, code):
     """Pure part of ``nova_installed``: which interpreter, which version, which remedy."""
     folder = os.path.join(venv, "bin") if engine == "venv" else "/usr/bin"
     python, manage = (
@@ -80,15 +123,15 @@ def _check_nova(engine, venv, release):
     )
     if not os.path.exists(manage):
         raise CommandExecutionError(
-            "no {}: install Ocata's nova there, or set pillar nova:controller:engine and nova:controller:venv to where it is".format(
+            "no {}: install the new release's nova there, or set pillar nova:controller:engine and nova:controller:venv to where it is".format(
                 manage
             )
         )
     question = [python, "-c", "import pkg_resources; print(pkg_resources.get_distribution('nova').version)"]
     answer = subprocess.run(question, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
     version = answer.stdout.decode("utf-8", "replace").strip()
-    if answer.returncode != 0 or not version.startswith(release):
+    if answer.returncode != 0 or not version.startswith(code + "."):
         raise CommandExecutionError(
-            "{} is nova {!r}, and {}.x is needed: install Ocata's last nova (15.1.5)".format(manage, version, release)
+            "{} is nova {!r}, and {}.x is needed: install the last one of these".format(manage, version, code)
         )
     return {"comment": "nova {}".format(version), "version": version}

@@ -1,11 +1,11 @@
-"""Questions to the live Mitaka databases before anything moves. Reads only: the session itself is told to refuse a write."""
+"""Questions to the live source databases before anything moves. Reads only: the session itself is told to refuse a write."""
 
-import contextlib
+import json
 
-import upgrader_connection
-import upgrader_nova_preflight
-import upgrader_pillar
 from salt.exceptions import CommandExecutionError
+from upgrader_node.database import connection as database_connection
+from upgrader_node.host import pillar as host_pillar
+from upgrader_node.preflight import ask
 
 try:
     import pymysql
@@ -14,43 +14,42 @@ except ImportError:
 
 __virtualname__ = "upgrader_preflight"
 
+SCHEMAS = "salt://upgrader/releases/{0}-schemas.json"
+
 
 def __virtual__():
     return __virtualname__ if pymysql else (False, "PyMySQL is not installed in Salt's Python")
 
 
-def nova(main, api, versions, repaired=()):
-    """Everything in nova's live databases that would stop the upgrade or surprise its operator, in one go.
+def databases(databases, versions, path="mitaka-ocata", repaired=(), listed=ask.FIRST):
+    """Everything in the live databases of all services that would stop the upgrade or surprise its operator, in one go.
 
-    :param main: name of the main database
-    :param api: name of the API database
-    :param versions: database name to the schema version it must have
+    :param databases: service to the names of its databases; nova's are the main one and the API's
+    :param versions: database name to what its schema must be at
+    :param path: name of the release path, whose derived schemas are compared with the live ones
     :param repaired: ids of findings that a step of the plan repairs; they warn instead of stopping
+    :param listed: how many rows each finding names
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt 'cfg01*' upgrader_preflight.nova main=nova api=nova_api versions='{nova: 319, nova_api: 7}'
+        salt 'cfg01*' upgrader_preflight.databases databases='{nova: [nova, nova_api]}' versions='{nova: 319, nova_api: 7}'
     """
-    with _reader(__pillar__) as connection:
-        found = upgrader_nova_preflight.ask_all(
-            connection, main, api, versions, upgrader_connection.errors(pymysql), repaired
+    schemas = _schemas(SCHEMAS.format(path), __salt__)
+    account = host_pillar.value(__pillar__, database_connection.ADMIN, {})
+    with database_connection.reading(pymysql, account, CommandExecutionError) as connection:
+        session = ask.Session(connection, database_connection.errors(pymysql), versions, schemas, int(listed))
+        findings = ask.ask_all(session, databases, repaired)
+    return {"comment": ask.summary(findings), "findings": findings}
+
+
+def _schemas(source, salt):
+    """The derived schemas of both releases, from the master's file server."""
+    path = salt["cp.cache_file"](source)
+    if not path:
+        raise CommandExecutionError(
+            "the master does not serve {0}: its file_roots must hold the formulas of this version".format(source)
         )
-    return {"comment": upgrader_nova_preflight.summary(found), "findings": found}
-
-
-@contextlib.contextmanager
-def _reader(pillar):
-    """A session as the admin account in which the server refuses every write (error 1792)."""
-    try:
-        connection = upgrader_connection.admin(pymysql, upgrader_pillar.value(pillar, upgrader_connection.ADMIN, {}))
-    except upgrader_connection.ConnectionRefused as error:
-        raise CommandExecutionError(str(error)) from None
-    with contextlib.closing(connection):
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SET SESSION TRANSACTION READ ONLY")
-            yield connection
-        except upgrader_connection.errors(pymysql) as error:
-            raise CommandExecutionError("the database failed while it was asked: {}".format(error)) from None
+    with open(path, encoding="utf-8") as opened:
+        return json.load(opened)

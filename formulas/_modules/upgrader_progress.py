@@ -1,12 +1,10 @@
 """How far a long step has come, asked while it runs: from the databases and the store, never from guesses. Read only."""
 
-import os
-
-import upgrader_connection
-import upgrader_database
-import upgrader_pillar
-import upgrader_receipt
 from salt.exceptions import CommandExecutionError
+from upgrader_node.backup import store
+from upgrader_node.errors import told_as
+from upgrader_node.host import pillar, settings
+from upgrader_node.nova import progress
 
 try:
     import pymysql
@@ -14,15 +12,6 @@ except ImportError:
     pymysql = None
 
 __virtualname__ = "upgrader_progress"
-
-LIVE = "SELECT COUNT(*) FROM {main}.instances WHERE deleted = 0"
-ALL = "SELECT COUNT(*) FROM {main}.instances"
-SPECS = (
-    "SELECT COUNT(*) FROM {main}.instances i WHERE i.deleted = 0 AND EXISTS "
-    "(SELECT 1 FROM {api}.request_specs s WHERE s.instance_uuid = i.uuid)"
-)
-MAPPED = "SELECT COUNT(*) FROM {api}.instance_mappings"
-QUESTIONS = {"specs": ("instances with request spec", SPECS, LIVE), "mappings": ("instances mapped", MAPPED, ALL)}
 
 
 def __virtual__():
@@ -40,29 +29,8 @@ def nova(rows):
 
         salt 'upg01*' upgrader_progress.nova rows=mappings
     """
-    what, done, total = QUESTIONS[rows]
-    database = upgrader_pillar.value(__pillar__, "nova:controller:database", {})
-    names = {
-        "main": upgrader_database.identifier(database["name"]),
-        "api": upgrader_database.identifier(database["name"] + "_api"),
-    }
-    try:
-        connection = upgrader_connection.connect(
-            pymysql,
-            "pillar nova:controller:database",
-            host=database["host"],
-            port=database.get("port", 3306),
-            user=database["user"],
-            password=database["password"],
-        )
-    except upgrader_connection.ConnectionRefused as error:
-        raise CommandExecutionError(str(error)) from None
-    with connection:
-        return {
-            "what": what,
-            "done": int(upgrader_database.scalar(connection, done.format(**names))),
-            "total": int(upgrader_database.scalar(connection, total.format(**names))),
-        }
+    with told_as(CommandExecutionError, driver=pymysql):
+        return progress.count(pymysql, pillar.value(__pillar__, "nova:controller:database", {}), rows)
 
 
 def backup(receipt):
@@ -74,11 +42,6 @@ def backup(receipt):
 
         salt 'cfg01*' upgrader_progress.backup receipt=20170801T101500Z-1a2b
     """
-    store = upgrader_pillar.value(__pillar__, "xtrabackup:server:backup_dir", upgrader_receipt.DEFAULT_STORE)
-    folder = upgrader_receipt.folder(store, receipt)
-    sizes = [
-        os.path.getsize(path)
-        for path in (os.path.join(folder, name) for name in (upgrader_receipt.PARTIAL, upgrader_receipt.ARCHIVE))
-        if os.path.exists(path)
-    ]
-    return {"what": "MB in the backup store", "done": sum(sizes) // 1000000, "total": None}
+    with told_as(CommandExecutionError):
+        done = store.arrived(settings.store(__pillar__), receipt) // 1000000
+    return {"what": "MB in the backup store", "done": done, "total": None}

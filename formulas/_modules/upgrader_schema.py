@@ -1,31 +1,23 @@
 """
-The databases of keystone, glance, cinder, neutron and heat from Mitaka to Ocata, with the services' own tools.
+The databases of every service from one release to another, with the services' own tools, phase by phase.
 
-Every function looks at the database first, by SQL, and runs a tool only where something is left to do; then exit code,
-output and database are judged together. Nothing is run when configuration file and pillar do not name the same copy.
-The tools run as the service's system user. Nova has a module of its own (``upgrader_nova``).
+Every function looks at the databases first, by SQL, and runs a tool only where something is left to do; then exit code,
+output and databases are judged together. Nothing is run when configuration file and pillar do not name the same copy.
+Passwords never stand in an argv. The tools run as the service's system user, nova-manage as root.
+
+Which phases there are, to which versions, says the release path: ``salt://upgrader/releases/<source>-<target>.yaml`` of the
+two releases in pillar ``upgrader:release`` (mitaka and ocata where it has none); ``release`` names another one, as
+``ocata-pike``, as a URL, or as the data themselves.
 
 ``allow_production`` is for the real upgrade alone: without it a database name without ``_upgrade`` is refused.
 ``timeout`` is in seconds for one run of a tool; ``patience`` is how long to wait, in seconds, for the schema change or the
 tool of an interrupted run to end before anything is started.
 """
 
-import contextlib
-import os
-
-import upgrader_conf
-import upgrader_connection
-import upgrader_database
-import upgrader_manage
-import upgrader_nova_findings
-import upgrader_phases
-import upgrader_pillar
-import upgrader_schema_driver
-import upgrader_schema_findings
-import upgrader_schema_resume
-import upgrader_schema_session
-import upgrader_schema_target
+import yaml
 from salt.exceptions import CommandExecutionError
+from upgrader_node.schema import driver
+from upgrader_node.upgrade import calls, opening
 
 try:
     import pymysql
@@ -43,58 +35,18 @@ def __virtual__():
     return __virtualname__
 
 
-@contextlib.contextmanager
-def _errors(secrets):
-    """Whatever goes wrong inside leaves as CommandExecutionError: one sentence, passwords hidden."""
-    try:
-        yield
-    except (upgrader_conf.StepError, upgrader_connection.ConnectionRefused) as error:
-        raise CommandExecutionError(upgrader_database.redact(str(error), secrets)) from None
-    except upgrader_connection.errors(pymysql) as error:
-        raise CommandExecutionError(
-            "the database failed: {0}".format(upgrader_database.redact(str(error), secrets))
-        ) from None
+def _node(pillar, opts, salt):
+    return opening.Node(pillar, opts["cachedir"], salt["cp.get_file_str"], pymysql, yaml, CommandExecutionError)
 
 
-def _role(pillar, service):
-    with _errors(()):
-        return upgrader_pillar.value(pillar, upgrader_schema_target.place(service).role, {}) or {}
+def _owned(node, service, release):
+    with opening.errors(node):
+        return opening.owned(node, service, release)
 
 
-@contextlib.contextmanager
-def _session(service, pillar, opts, allow_production=False, patience=HOUR):
-    role, secrets = _role(pillar, service), []
-    with _errors(secrets):
-        place = upgrader_schema_target.place(service)
-        path = upgrader_schema_target.config_file(service, role)
-        text = upgrader_conf.read_file(path, place.tool, service + ".configured")
-        target = upgrader_schema_target.read_target(text, path, service, role, allow_production)
-        secrets.extend(target.secrets)
-        tool, python = upgrader_manage.program(role, place.tool, place.role)
-        purpose = "{0} and pillar {1}:database".format(path, place.role)
-        with contextlib.closing(upgrader_connection.of_url(pymysql, purpose, target.url)) as connection:
-            if not upgrader_database.schema_exists(connection, target.database):
-                raise CommandExecutionError(
-                    "database {0} does not exist or is not granted to {1}; create the clones first".format(
-                        target.database, target.url.user
-                    )
-                )
-            lock_file = os.path.join(opts["cachedir"], "upgrader-{0}-{1}.lock".format(service, target.database))
-            yield upgrader_schema_session.Session(
-                target, connection, tool, python, _account(service), lock_file, patience
-            )
-
-
-def _account(service):
-    try:
-        return upgrader_manage.account(service)
-    except ValueError as error:
-        raise CommandExecutionError("{0}; install Ocata's {1}".format(error, service)) from None
-
-
-def versions(service, allow_production=False):
+def versions(service, allow_production=False, release=None):
     """
-    What the database says of its schema: versions by repository of sqlalchemy-migrate, and revisions of alembic.
+    What the databases say of their schemas: versions by repository of sqlalchemy-migrate, and revisions of alembic.
 
     CLI Example:
 
@@ -102,19 +54,34 @@ def versions(service, allow_production=False):
 
         salt 'upg01*' upgrader_schema.versions keystone
     """
-    skipped = upgrader_schema_target.plugin_owns_schema(service, _role(__pillar__, service))
-    if skipped:
-        return {"migrate": {}, "alembic": [], "comment": skipped}
-    with _session(service, __pillar__, __opts__, allow_production) as session:
-        found = session.marks()
-        return {"migrate": dict(found.migrate), "alembic": list(found.alembic), "comment": found.shown()}
+    node = _node(__pillar__, __opts__, __salt__)
+    reason = _owned(node, service, release)
+    if reason:
+        return {"migrate": {}, "alembic": [], "databases": {}, "comment": reason}
+    with opening.session(node, service, release, allow_production) as session:
+        return calls.versions(session)
 
 
-def phase(service, phase, timeout=None, allow_production=False, patience=HOUR):
+def phases(service, options=(), release=None):
+    """
+    The ids of a service's phases, in their order; ``options`` names what is done on demand only. Asks no database.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_schema.phases nova options='[repair_server_groups]'
+    """
+    return calls.phases(_node(__pillar__, __opts__, __salt__), service, release, options)
+
+
+def phase(service, phase, timeout=None, allow_production=False, patience=HOUR, args=None, release=None):
     """
     Do one phase of a service's upgrade where it is not done; phases that must come before it are demanded.
 
-    Without ``timeout`` a run of the tool may take as long as the phase's own data say.
+    Without ``timeout`` a run of the tool may take as long as the phase's own data say. ``args`` replaces some of the
+    phase's arguments: ``{max_count: 500}`` (rows of one batch) or ``{fast: false}`` (nova-manage alone, no bulk writing).
+    Answers ``{"before", "after", "changed", "comment", ...}``.
 
     CLI Example:
 
@@ -122,16 +89,15 @@ def phase(service, phase, timeout=None, allow_production=False, patience=HOUR):
 
         salt 'upg01*' upgrader_schema.phase keystone expand
     """
-    with _errors(()):
-        known = upgrader_schema_driver.known(service, phase)
-    skipped = upgrader_schema_target.plugin_owns_schema(service, _role(__pillar__, service))
-    if skipped:
-        return upgrader_schema_driver.answer(None, None, False, skipped)
-    with _session(service, __pillar__, __opts__, allow_production, patience) as session:
-        return upgrader_schema_driver.phase(session, phase, timeout or known.minutes * 60)
+    node = _node(__pillar__, __opts__, __salt__)
+    reason = _owned(node, service, release)
+    if reason:
+        return driver.answer(None, None, False, reason)
+    with opening.session(node, service, release, allow_production, patience) as session:
+        return calls.phase(session, phase, timeout, args)
 
 
-def settled(service, phase, allow_production=False):
+def settled(service, phase, allow_production=False, release=None):
     """
     Whether a phase is done, and what is left of it if not. Read only.
 
@@ -141,22 +107,20 @@ def settled(service, phase, allow_production=False):
 
         salt 'upg01*' upgrader_schema.settled keystone expand
     """
-    with _errors(()):
-        upgrader_schema_driver.known(service, phase)
-    skipped = upgrader_schema_target.plugin_owns_schema(service, _role(__pillar__, service))
-    if skipped:
-        return {"settled": True, "comment": skipped}
-    with _session(service, __pillar__, __opts__, allow_production) as session:
-        look = upgrader_schema_driver.look(session, phase)
-        return {"settled": not look.pending, "comment": look.pending or look.comment}
+    node = _node(__pillar__, __opts__, __salt__)
+    reason = _owned(node, service, release)
+    if reason:
+        return {"settled": True, "comment": reason}
+    with opening.session(node, service, release, allow_production) as session:
+        return calls.settled(session, phase)
 
 
-def verify(service, expected=None, allow_production=False):
+def verify(service, expected=None, allow_production=False, release=None):
     """
-    Judge the upgraded copy: every phase done and, with ``expected``, the rows of every table of the snapshot.
+    Judge the upgraded copy: every phase done, for nova cells and mappings too, and, with ``expected``, the rows.
 
-    ``expected`` are the snapshot's counts, ``{schema: {table: {"total": n}}}`` under the source's names. Raises
-    CommandExecutionError with the first few blockers when there is any.
+    ``expected`` are the snapshot's counts, ``{schema: {table: {"total": n, "live": n or None}}}`` under the source's names.
+    Raises CommandExecutionError with the first few blockers when there is any.
 
     CLI Example:
 
@@ -164,30 +128,9 @@ def verify(service, expected=None, allow_production=False):
 
         salt 'upg01*' upgrader_schema.verify keystone
     """
-    skipped = upgrader_schema_target.plugin_owns_schema(service, _role(__pillar__, service))
-    if skipped:
-        return {"comment": skipped, "findings": [], "compared": False}
-    with _session(service, __pillar__, __opts__, allow_production) as session:
-        found = _findings(session, expected)
-        at = session.marks().shown()
-    if any(item["severity"] == upgrader_nova_findings.BLOCKER for item in found):
-        raise CommandExecutionError(
-            "{0}'s copy is not as it should be, {1}".format(service, upgrader_nova_findings.summary(found))
-        )
-    comment = "{0} is at {1}".format(service, at)
-    return {"comment": comment, "findings": found, "compared": expected is not None}
-
-
-def _findings(session, expected):
-    service, database = session.target.service, session.database
-    found = []
-    for item in upgrader_phases.PHASES[service]:
-        left = upgrader_schema_driver.look(session, item.id).pending
-        if left:
-            found.append(upgrader_schema_findings.unfinished(service, item.id, left))
-            break
-    found += [upgrader_schema_findings.gone_on(service, item) for item in upgrader_schema_resume.gone_on(session)]
-    if not found and expected is not None:
-        actual = upgrader_database.table_counts(session.connection, (database,))
-        found += upgrader_schema_findings.compare_counts(service, database, expected, actual)
-    return found
+    node = _node(__pillar__, __opts__, __salt__)
+    reason = _owned(node, service, release)
+    if reason:
+        return {"comment": reason, "findings": [], "compared": False}
+    with opening.session(node, service, release, allow_production) as session:
+        return calls.verify(session, expected, CommandExecutionError)

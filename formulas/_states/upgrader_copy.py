@@ -1,6 +1,7 @@
-"""What must be so before a service of the copy starts."""
+"""What must be so before a service starts."""
 
 from salt.exceptions import CommandExecutionError
+from upgrader_node.host import beats
 
 __virtualname__ = "upgrader_copy"
 
@@ -9,15 +10,17 @@ def __virtual__():
     return __virtualname__
 
 
-def isolated(name, service=None):
-    """The service's configuration leads to this node and its clones only. Changes nothing; for nova the cells count too."""
-    ret = {"name": name, "changes": {}, "result": True, "comment": ""}
+def may_start(name, service=None):
+    """
+    On a copy the service leads to this node and its clones only; for nova the cells count too. On a controller of
+    production pillar ``upgrader:production`` says that it is one. Changes nothing.
+    """
     service = service or name
-    try:
-        ret["comment"] = __salt__["upgrader_copy.isolated"](service)["comment"]
-        if service == "nova":
+
+    def look():
+        answer = __salt__["upgrader_copy.may_start"](service)
+        if service == "nova" and not answer["production"]:
             __salt__["upgrader_nova.assert_isolated"]()
-    except CommandExecutionError as error:
-        # Under test=True the configuration may not be written yet: then nothing can be said of it.
-        ret.update(result=None if __opts__["test"] else False, comment=str(error))
-    return ret
+        return answer["comment"]
+
+    return beats.asserting(name, CommandExecutionError, look, __opts__["test"])

@@ -1,6 +1,7 @@
 """Accounts of this node's message queue."""
 
 from salt.exceptions import CommandExecutionError
+from upgrader_node.host import beats
 
 __virtualname__ = "upgrader_rabbitmq"
 
@@ -10,17 +11,13 @@ def __virtual__():
 
 
 def account(name):
-    """The account that pillar gives virtual host ``name`` logs in."""
-    ret = {"name": name, "changes": {}, "result": True, "comment": ""}
-    try:
-        if __opts__["test"]:
-            ret["comment"] = __salt__["upgrader_rabbitmq.serves"](name, patience=0)["comment"]
-            return ret
-        done = __salt__["upgrader_rabbitmq.account"](name)
-    except CommandExecutionError as error:
-        ret.update(result=None if __opts__["test"] else False, comment=str(error))
-        return ret
-    ret["comment"] = done["comment"]
-    if done["changed"]:
-        ret["changes"] = {"old": "refused", "new": "logs in"}
-    return ret
+    """The account that pillar gives virtual host ``name`` logs in. Looking is trying, so the module looks and acts in one."""
+    if __opts__["test"]:
+        return beats.asserting(
+            name, CommandExecutionError, lambda: __salt__["upgrader_rabbitmq.serves"](name, patience=0)["comment"], True
+        )
+
+    def act():
+        return dict(__salt__["upgrader_rabbitmq.account"](name), before="refused", after="logs in")
+
+    return beats.changing(name, False, CommandExecutionError, lambda: beats.Standing(False, ""), act)

@@ -1,6 +1,7 @@
 """What the services stand on serves. Changes nothing."""
 
 from salt.exceptions import CommandExecutionError
+from upgrader_node.host import beats
 
 __virtualname__ = "upgrader_serving"
 
@@ -11,9 +12,4 @@ def __virtual__():
 
 def verified(name):
     """The unit is active and every place that its pillar binds takes a connection."""
-    ret = {"name": name, "changes": {}, "result": True, "comment": ""}
-    try:
-        ret["comment"] = __salt__["upgrader_serving.check"](name)["comment"]
-    except CommandExecutionError as error:
-        ret.update(result=False, comment=str(error))
-    return ret
+    return beats.asserting(name, CommandExecutionError, lambda: __salt__["upgrader_serving.check"](name)["comment"])

@@ -17,6 +17,8 @@ sys.path.insert(0, str(REPOSITORY / "formulas" / "_utils"))
 
 from tests.functional.bench import DUMPS, SOCKET, VENV, Bench, Stages, build_stages  # noqa: E402
 from tests.functional.copies import TOOLS, VENVS, Copies  # noqa: E402
+from tests.functional.shop import backup, node  # noqa: E402, F401  fixtures of test_backups.py and test_clones.py
+from tests.functional.whole_controller import controller  # noqa: E402, F401  of test_verification*.py
 
 
 def pytest_configure(config: pytest.Config) -> None:

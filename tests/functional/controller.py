@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.functional.bench import MAIN, REPOSITORY, Bench, watch
 from tests.functional.copies import SERVICES, VENVS, Copies
 from upgrader.lab.mitaka import stacks
 
+FORMULAS = REPOSITORY / "formulas"
 ADDRESS = "10.20.0.20"
 PRODUCTION = "10.20.0.9"  # where the generated cloud's catalogue leads
 ALL = ("keystone", "glance", "nova", "cinder", "neutron", "heat")
@@ -37,6 +38,7 @@ PLACES = {
     "nova": {
         "bind": {"address": ADDRESS, "port": 8774},
         "placement": {"bind": {"address": ADDRESS, "port": 8778}},
+        "uwsgi": "/opt/pike/bin/uwsgi",
         "glance": {"host": ADDRESS, "port": 9292},
         "network": {
             "engine": "neutron",
@@ -114,27 +116,31 @@ def role(service: str, **changes: Any) -> dict[str, Any]:
     return {**held, **changes}
 
 
-def pillar() -> dict[str, Any]:
-    """Everything that the node's formulas read."""
+def pillar(own: bool = True) -> dict[str, Any]:
+    """Everything that the node's formulas read; queue and cache under the tool's ``own`` key, or under the site's."""
     held: dict[str, Any] = {service: {ROLE_KEYS.get(service, "server"): role(service)} for service in ALL}
-    held["memcached"] = {"server": {"enabled": True, "bind": {"address": ADDRESS, "port": 11211, "protocol": "tcp"}}}
+    cache = {"enabled": True, "bind": {"address": ADDRESS, "port": 11211, "protocol": "tcp"}}
     account = {"enabled": True, "user": "openstack", "password": SECRETS["queue"], "policies": []}
-    held["rabbitmq"] = {
-        "server": {
-            "enabled": True,
-            "bind": {"address": ADDRESS, "port": 5672},
-            "secret_key": SECRETS["cookie"],
-            "admin": {"name": "admin", "password": SECRETS["cookie"]},
-            "host": {"/openstack": account},
-        }
+    queue = {
+        "enabled": True,
+        "bind": {"address": ADDRESS, "port": 5672},
+        "secret_key": SECRETS["cookie"],
+        "admin": {"name": "admin", "password": SECRETS["cookie"]},
+        "host": {"/openstack": account},
     }
-    return held
+    if own:
+        return {**held, "upgrader": {"service": {"memcached": cache, "rabbitmq": queue}}}
+    return {**held, "memcached": {"server": cache}, "rabbitmq": {"server": queue}}
 
 
 class Node:
-    """A masterless minion of its own over ``formulas/``: pillar by ``use``, calls through Salt's real loader."""
+    """A masterless minion of its own over ``formulas/``: pillar by ``use``, calls through Salt's real loader.
 
-    def __init__(self) -> None:
+    ``roots`` are the folders it takes formulas from; the first that has a file wins.
+    """
+
+    def __init__(self, roots: Sequence[Path] = (FORMULAS,)) -> None:
+        self.roots = [str(root) for root in roots]
         self.root = Path(tempfile.mkdtemp(prefix="controller-"))
         self.root.chmod(0o755)
         for folder in ("pillar", "cache", "pki"):
@@ -176,7 +182,7 @@ class Node:
                     "root_dir": str(self.root),
                     "cachedir": str(self.root / "cache"),
                     "pki_dir": str(self.root / "pki"),
-                    "file_roots": {"base": [str(REPOSITORY / "formulas")]},
+                    "file_roots": {"base": self.roots},
                     "pillar_roots": {"base": [str(self.root / "pillar")]},
                     "log_file": str(self.root / "minion.log"),
                     "log_level_logfile": "debug",
@@ -275,7 +281,11 @@ class Controller(Node):
             watcher.join()
 
     def close(self) -> None:
-        self.apply(*(f"{service}.stopped" for service in ALL), "rabbitmq.stopped", "memcached.stopped")
+        self.apply(
+            *(f"upgrader.{service}.stopped" for service in ALL),
+            "upgrader.rabbitmq.stopped",
+            "upgrader.memcached.stopped",
+        )
         for name in self.databases():
             self.bench.query(f"DROP DATABASE IF EXISTS {name}")
         self.bench.query("DROP USER IF EXISTS whole_bench@'%', whole_bench@localhost")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import upgrader_phases
-
 from tests.functional.bench import DUMPS, INSTANCES, PASSWORD, QUEUE_PASSWORD, VENV, Bench, watch
+from upgrader.cloud.release import release_path
 from upgrader.lab.mitaka import populate
 
+PATH = release_path("mitaka", "ocata")
 SERVICES = ("keystone", "glance", "cinder", "neutron", "heat")
 ROLES = {"cinder": "controller"}
 VENVS = {
@@ -56,31 +56,39 @@ cursors.Cursor.execute = execute
 class Copies:
     """Sources under the services' own names, and copies that are upgraded once for all tests or filled anew for one."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, dumps: dict[str, bytes] | None = None) -> None:
+        """:param dumps: what the sources hold, made on another server, then nothing is copied; otherwise they are generated here"""
         self.bench = bench
         self.root = Path(tempfile.mkdtemp(prefix="services-"))
         self.root.chmod(0o755)  # pytest's own folders are root's alone, and the tools run as the services' users
         self.answers: dict[str, dict[str, dict[str, Any]]] = {}
         self.seen: set[str] = set()
-        self._dumps: dict[str, bytes] = {}
-        for service in SERVICES:
-            bench._load(service, gzip.decompress((DUMPS / f"{service}.sql.gz").read_bytes()))
-        populate(bench.connection, instances=INSTANCES, services=SERVICES)
+        self._dumps = self.generate() if dumps is None else dumps
+        if dumps is not None:
+            for service in SERVICES:
+                bench._load(service, dumps[service])
         for host in ("'%'", "localhost"):
-            bench.query(
-                f"CREATE OR REPLACE USER services_bench@{host} IDENTIFIED BY {bench.connection.escape(PASSWORD)}"
-            )
-            bench.query(f"GRANT ALL ON `%\\_upgrade`.* TO services_bench@{host}")
-        for service in SERVICES:
-            self._dumps[service] = bench._dump(service)
+            bench.account("services_bench", host, "`%\\_upgrade`.*")
+        for service in SERVICES if dumps is None else ():
             self.fill(service, self.copy(service))
         self.usual()
+
+    def generate(self) -> dict[str, bytes]:
+        """The usual sources, and what they hold."""
+        for service in SERVICES:
+            self.bench._load(service, gzip.decompress((DUMPS / f"{service}.sql.gz").read_bytes()))
+        populate(self.bench.connection, instances=INSTANCES, services=SERVICES)
+        return {service: self.bench._dump(service) for service in SERVICES}
+
+    @property
+    def sources(self) -> dict[str, bytes]:
+        return self._dumps
 
     def close(self) -> None:
         for service in SERVICES:
             for database in (service, self.copy(service), self.spare(service)):
                 self.bench.query(f"DROP DATABASE IF EXISTS {database}")
-        self.bench.query("DROP USER IF EXISTS services_bench@'%', services_bench@localhost")
+        self.bench.forget_account("services_bench")
         shutil.rmtree(self.root)
 
     def copy(self, service: str) -> str:
@@ -93,8 +101,10 @@ class Copies:
         self.bench._load(database, self._dumps[service])
 
     def fresh(self, service: str) -> str:
-        """A Mitaka copy that nobody else needs; pillar and configuration name it from now on."""
+        """A Mitaka copy that nobody else needs, without keys; pillar and configuration name it from now on."""
         database = self.spare(service)
+        for kind in ("credential", "fernet"):
+            shutil.rmtree(self.keys(database, kind), ignore_errors=True)
         self.fill(service, database)
         self.use(service, database)
         return database
@@ -148,7 +158,7 @@ class Copies:
     def phases(self, service: str, until: str = "") -> dict[str, dict[str, Any]]:
         """All phases in order, or those before ``until``; their answers."""
         done: dict[str, dict[str, Any]] = {}
-        for phase in upgrader_phases.PHASES[service]:
+        for phase in PATH.service(service).phases:
             if phase.id == until:
                 break
             done[phase.id] = self.call("phase", service, phase.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -40,11 +41,9 @@ class Minion:
         found, waiting = [], [self.process.pid]
         while waiting:
             pid = waiting.pop()
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                try:
+            with contextlib.suppress(OSError):  # it ended while it was looked at
+                for task in Path(f"/proc/{pid}/task").glob("*/children"):
                     waiting += [int(child) for child in task.read_text().split()]
-                except OSError:
-                    continue
             if pid != self.process.pid and name in _command_line(pid):
                 found.append(pid)
         return found

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import upgrader_required
 import yaml
+from upgrader_node.service import required
 
 from tests.functional.bench import REPOSITORY
 from tests.functional.controller import ADDRESS, ALL, ROLE_KEYS, SECRETS, Node, pillar, units
@@ -22,8 +22,8 @@ from tests.functional.snapshot import snapshot
 
 FOUNDATION = ("haproxy", "keepalived", "memcached", "rabbitmq", "apache", "horizon")
 PARTS = ("installed", "configured", "running", "stopped", "init", "upgrade", "verify", "backup", "restore")
-SLS = [f"{service}.{part}" for service in ALL for part in PARTS] + [
-    f"{service}.{part}"
+SLS = [f"upgrader.{service}.{part}" for service in ALL for part in PARTS] + [
+    f"upgrader.{service}.{part}"
     for service in FOUNDATION
     for part in ("init", "stopped", "upgrade", "verify", "backup", "restore")
 ]
@@ -40,7 +40,7 @@ MEMBERS = ["10.20.0.11", "10.20.0.12", "10.20.0.13"]
 
 def whole(engine: str = "venv", cluster: bool = False) -> dict[str, Any]:
     """Pillar of a controller with all that the formulas know; ``cluster`` is one of three instead of one alone."""
-    held = pillar()
+    held = pillar(own=False)
     for service in ALL:
         role = held[service][ROLE_KEYS.get(service, "server")]
         role["engine"] = engine
@@ -96,7 +96,9 @@ def listens() -> dict[str, Any]:
 def node() -> Iterator[Node]:
     made = Node()
     yield made
-    made.apply(*(f"{service}.stopped" for service in ALL), "rabbitmq.stopped", "memcached.stopped")
+    made.apply(
+        *(f"upgrader.{service}.stopped" for service in ALL), "upgrader.rabbitmq.stopped", "upgrader.memcached.stopped"
+    )
     made.close()
 
 
@@ -135,23 +137,23 @@ def listed(shown: dict[str, Any], module: str, function: str) -> list[dict[str, 
 def test_packages_are_plain_names_of_the_distribution(node: Node) -> None:
     node.use(whole("pkg"))
     for service in ALL:
-        (asked,) = listed(node.shown(f"{service}.installed"), "pkg", "installed")
+        (asked,) = listed(node.shown(f"upgrader.{service}.installed"), "pkg", "installed")
         assert asked["pkgs"] and all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", name) for name in asked["pkgs"]), asked
         assert any(name.startswith(service) for name in asked["pkgs"])
-    (asked,) = listed(node.shown("horizon"), "pkg", "installed")
+    (asked,) = listed(node.shown("upgrader.horizon"), "pkg", "installed")
     assert "openstack-dashboard" in asked["pkgs"]
 
 
 def test_environments_hold_the_versions_that_the_formulas_pin(node: Node) -> None:
     node.use(whole("venv"))
-    node.done(*(f"{service}.installed" for service in ALL))
+    node.done(*(f"upgrader.{service}.installed" for service in ALL))
     with node.changed("glance", venv=str(VENVS["heat"])):
-        state = node.apply("glance.installed")["glance_installed"]
+        state = node.apply("upgrader.glance.installed")["glance_installed"]
     assert state["result"] is False and "glance is missing, not 15.0.2" in state["comment"]
 
 
-ROLES = {role: role.split(":")[0] for role in upgrader_required.REQUIRED}
-WRITING = [f"{service}.configured" if service in ALL else service for service in ROLES.values()]
+ROLES = {role: role.split(":")[0] for role in required.REQUIRED if not role.startswith("upgrader:")}
+WRITING = [f"upgrader.{service}.configured" if service in ALL else f"upgrader.{service}" for service in ROLES.values()]
 
 
 def everything() -> dict[str, Any]:
@@ -161,19 +163,24 @@ def everything() -> dict[str, Any]:
 def test_an_incomplete_model_is_refused_before_a_file_is_written(node: Node, engine: str) -> None:
     """Every key that a role needs is missing at once: all are named, and nothing is touched."""
     held, before = whole(engine), everything()
-    for role, keys in upgrader_required.REQUIRED.items():
-        for key, _ in keys:
-            *way, last = f"{role}:{key}".split(":")
-            place = held
-            for word in way:
-                place = place[word]
-            place[last] = None
+    for role in ROLES:
+        for keys, _ in required.REQUIRED[role]:
+            for key in keys.split(required.OR):
+                *way, last = f"{role}:{key}".split(":")
+                place: Any = held
+                for word in way:
+                    place = place.get(word, {})
+                place.pop(last, None)
     node.use(held)
-    states = node.apply(*WRITING, *(f"{service}.running" for service in ALL))
+    states = node.apply(*WRITING, *(f"upgrader.{service}.running" for service in ALL))
     for role, service in ROLES.items():
         refusal = states[f"{service}_model"]
         assert refusal["result"] is False and "nothing was written" in refusal["comment"]
-        assert not [key for key, _ in upgrader_required.REQUIRED[role] if f"{role}:{key} (" not in refusal["comment"]]
+        assert not [
+            key
+            for key, _ in required.REQUIRED[role]
+            if f"{role}:{key.split(required.OR)[0]} (" not in refusal["comment"]
+        ]
     passed = {name: state["comment"] for name, state in states.items() if state["result"] is not False}
     assert not passed, "what follows is held back"
     assert not [name for name, state in states.items() if state["changes"]]
@@ -192,10 +199,28 @@ def test_an_empty_role_is_refused_in_a_sentence(node: Node, empty: Any) -> None:
     assert not [name for name, state in states.items() if state["changes"]]
 
 
+@pytest.mark.parametrize(
+    ("database", "production", "result", "words"),
+    [
+        ("glance", True, True, "glance works on production's glance, as pillar says"),
+        ("glance", None, False, "name glance_upgrade for a rehearsal"),
+        ("whole_glance_upgrade", True, False, "which is a clone"),
+    ],
+)
+def test_service_starts_on_production_only_where_pillar_says_so(
+    node: Node, database: str, production: bool | None, result: bool, words: str
+) -> None:
+    held = {**whole(), "upgrader": {"production": production}}
+    held["glance"]["server"]["database"]["name"] = database
+    node.use(held)
+    state = next(iter(node.call("state.single", "upgrader_copy.may_start", "glance").values()))
+    assert state["result"] is result and words in state["comment"] and not state["changes"]
+
+
 def test_haproxy_takes_what_the_classes_say(node: Node, tmp_path: Path) -> None:
     node.use(whole(cluster=True))
     conf = tmp_path / "haproxy.cfg"
-    text = node.call("cp.get_template", "salt://haproxy/files/haproxy.cfg.jinja", str(conf))
+    text = node.call("cp.get_template", "salt://upgrader/haproxy/files/haproxy.cfg.jinja", str(conf))
     assert text == str(conf)
     checked = subprocess.run(["haproxy", "-c", "-f", str(conf)], capture_output=True, text=True, timeout=30)
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -221,10 +246,10 @@ def parsed(service: str, path: str) -> dict[str, str]:
     return dict(json.loads(read.stdout))
 
 
-@pytest.mark.parametrize("cluster", [True, False], ids=["cluster", "single"])
+@pytest.mark.parametrize("cluster", [True, pytest.param(False, marks=pytest.mark.soak)], ids=["cluster", "single"])
 def test_configuration_is_read_back_by_the_services_own_oslo(node: Node, cluster: bool) -> None:
     node.use(whole(cluster=cluster))
-    node.done(*(f"{service}.configured" for service in ALL))
+    node.done(*(f"upgrader.{service}.configured" for service in ALL))
     for service, paths in CONFS.items():
         for path in paths:
             held = parsed(service, path)
@@ -262,7 +287,7 @@ def test_any_password_reaches_the_service_as_it_is(node: Node) -> None:
         role = held[service][ROLE_KEYS.get(service, "server")]
         role["identity"]["password"] = role["database"]["password"] = role["message_queue"]["password"] = password
     node.use(held)
-    node.done(*(f"{service}.configured" for service in AWKWARD))
+    node.done(*(f"upgrader.{service}.configured" for service in AWKWARD))
     for service, password in AWKWARD.items():
         python = {"nova": VENVS["cinder"], **VENVS}[service] / "bin" / "python"
         argv = [str(python), "-c", READER, CONFS[service][0]]
@@ -279,12 +304,14 @@ def quiet(states: dict[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "services", [ALL, pytest.param(("memcached", "rabbitmq"), marks=pytest.mark.heavy)], ids=["services", "foundation"]
+    "services",
+    [ALL, pytest.param(("memcached", "rabbitmq"), marks=(pytest.mark.heavy, pytest.mark.soak))],
+    ids=["services", "foundation"],
 )
 def test_configuration_under_test_true_changes_nothing_and_is_written_once(
     node: Node, services: tuple[str, ...]
 ) -> None:
-    sls = [f"{service}.configured" if service in ALL else service for service in services]
+    sls = [f"upgrader.{service}.configured" if service in ALL else f"upgrader.{service}" for service in services]
     node.use(whole())
     node.done(*sls)
     held = whole()
@@ -326,16 +353,19 @@ def kept(node: Node) -> Iterator[Path]:
 
     root = Path("/var/backups/upgrader")
     node.use({**whole(), "upgrader": {"keep": {"id": "test"}}})
-    node.done(*(f"{service}.configured" for service in ALL))
+    node.done(*(f"upgrader.{service}.configured" for service in ALL))
     sweep()
     yield root
     sweep()
 
 
 def test_backup_and_restore_act_once_and_not_under_test_true(node: Node, kept: Path) -> None:
-    backup, restore = [f"{service}.backup" for service in FILES], [f"{service}.restore" for service in FILES]
-    missing = node.apply("nova.restore")["nova_put_back"]
-    assert missing["result"] is False and "apply nova.backup first" in missing["comment"]
+    backup, restore = (
+        [f"upgrader.{service}.backup" for service in FILES],
+        [f"upgrader.{service}.restore" for service in FILES],
+    )
+    missing = node.apply("upgrader.nova.restore")["nova_put_back"]
+    assert missing["result"] is False and "apply upgrader.nova.backup first" in missing["comment"]
     before = everything()
     assert {state["result"] for state in node.apply(*backup, test=True).values()} == {None}
     assert not list(kept.rglob("test.*"))

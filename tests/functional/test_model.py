@@ -12,10 +12,10 @@ import salt.pillar
 
 from tests.functional.bench import Bench
 from tests.support.models import inventory, mcp
-from upgrader.model.inventory import Inventory
-from upgrader.model.place import find_place
-from upgrader.model.survey import survey, worse
-from upgrader.model.writing import write
+from upgrader.reclass.inventory import Inventory
+from upgrader.reclass.place import find_place
+from upgrader.reclass.survey import survey, worse
+from upgrader.reclass.writing import write
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ import pymysql
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from tests.functional.bench import API, INSTANCES, MAIN, SOCKET, Bench
+from tests.functional.bench import API, INSTANCES, MAIN, SOCKET, Bench, of_phase
 from tests.functional.minion import Minion, until
 
 pytestmark = pytest.mark.heavy
+PHASE = "upgrader_schema.phase"
 ALTERING = (
     f"SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{MAIN}' AND UPPER(LTRIM(info)) LIKE 'ALTER%'"
 )
@@ -37,14 +39,25 @@ def slow_alters(mitaka: Bench) -> Iterator[Bench]:
     mitaka._stage = ""
 
 
+@contextlib.contextmanager
+def reader(table: str) -> Iterator[None]:
+    """A transaction that has read the table: what alters it cannot end before this does."""
+    connection = pymysql.connect(unix_socket=str(SOCKET), user="root", database=MAIN, autocommit=False)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {table} LIMIT 1")
+        yield
+
+
+@pytest.mark.soak  # the server lets a dead client's ALTER go a second after it has copied: too early on a busy machine
 def test_alter_of_a_killed_client_is_waited_for_and_the_next_run_ends_right(slow_alters: Bench) -> None:
-    minion = Minion(slow_alters, "upgrader_nova.db_sync", version=334)
+    minion = Minion(slow_alters, PHASE, **of_phase("db-newton"))
     until(lambda: slow_alters.number(ALTERING + " AND info LIKE '%instance_extra%'"), "ALTER TABLE instance_extra")
-    minion.kill("nova-manage", with_tool=True)
-    assert slow_alters.number(ALTERING) == 1, "the server was to go on without its client"
-    sentence = failure(slow_alters, "db_sync", version=334, patience=0)
-    assert "still carries out 'ALTER TABLE instance_extra" in sentence
-    assert slow_alters.number(ALTERING) == 1, "the window was to be open still"
+    with reader("instance_extra"):
+        minion.kill("nova-manage", with_tool=True)
+        assert slow_alters.number(ALTERING) == 1, "the server was to go on without its client"
+        sentence = failure(slow_alters, "db_sync", version=334, patience=0)
+        assert "still carries out 'ALTER TABLE instance_extra" in sentence
+        assert slow_alters.number(ALTERING) == 1, "the window was to be open still"
     assert slow_alters.nova("db_sync", version=334, patience=120)["after"]["main"] == 334
     assert slow_alters.number(ALTERING) == 0
     assert slow_alters.query(f"SHOW COLUMNS FROM {MAIN}.instance_extra LIKE 'keypairs'")
@@ -52,7 +65,7 @@ def test_alter_of_a_killed_client_is_waited_for_and_the_next_run_ends_right(slow
 
 def test_minion_and_online_migration_killed_are_taken_up_again(newton: Bench) -> None:
     before = newton.number(SPECS)
-    minion = Minion(newton, "upgrader_nova.online_data_migrations", fast=False)
+    minion = Minion(newton, PHASE, **of_phase("online", fast=False))
     until(lambda: newton.number(SPECS) > before, "a first request spec")
     minion.kill("nova-manage", with_tool=True)
     assert any(newton.nova("remaining").values())
@@ -64,7 +77,7 @@ def test_minion_and_online_migration_killed_are_taken_up_again(newton: Bench) ->
 def test_orphaned_map_instances_is_waited_for_and_all_are_mapped(migrated: Bench) -> None:
     migrated.nova("map_cell0")
     migrated.nova("create_cell")
-    minion = Minion(migrated, "upgrader_nova.map_instances", fast=False, max_count=2000)
+    minion = Minion(migrated, PHASE, **of_phase("map-instances", fast=False, max_count=2000))
     until(lambda: migrated.number(MAPPED) > 0, "a first mapping")
     minion.kill("nova-manage", with_tool=False)
     assert migrated.nova("map_instances", fast=False)["after"] == {
@@ -75,10 +88,11 @@ def test_orphaned_map_instances_is_waited_for_and_all_are_mapped(migrated: Bench
     }
 
 
+@pytest.mark.soak
 def test_killed_map_instances_is_done_to_the_last_row_by_the_next(migrated: Bench) -> None:
     migrated.nova("map_cell0")
     migrated.nova("create_cell")
-    minion = Minion(migrated, "upgrader_nova.map_instances", fast=False, max_count=2000)
+    minion = Minion(migrated, PHASE, **of_phase("map-instances", fast=False, max_count=2000))
     until(lambda: migrated.number(MAPPED) > 0, "a first mapping")
     minion.kill("nova-manage", with_tool=True)
     assert migrated.number(MAPPED) < INSTANCES
@@ -86,9 +100,10 @@ def test_killed_map_instances_is_done_to_the_last_row_by_the_next(migrated: Benc
     assert answer["after"]["unmapped"] == 0 and migrated.number(MAPPED) == INSTANCES
 
 
+@pytest.mark.soak
 def test_server_that_goes_away_is_a_failure_and_the_step_ends_right_when_it_is_back(newton: Bench) -> None:
     before = newton.number(SPECS)
-    minion = Minion(newton, "upgrader_nova.online_data_migrations", fast=False)
+    minion = Minion(newton, PHASE, **of_phase("online", fast=False))
     until(lambda: newton.number(SPECS) > before, "a first request spec")
     try:
         subprocess.run(["systemctl", "stop", "mariadb"], check=True, timeout=60)
@@ -96,7 +111,7 @@ def test_server_that_goes_away_is_a_failure_and_the_step_ends_right_when_it_is_b
         out, _ = minion.process.communicate(timeout=150)
         assert minion.process.returncode != 0
         assert "Traceback" not in out and (
-            "the database failed" in out or "raised an exception" in out or "exit code" in out
+            "was lost" in out or "the database failed" in out or "raised an exception" in out or "exit code" in out
         ), out
     finally:
         subprocess.run(["systemctl", "start", "mariadb"], check=True, timeout=60)
@@ -110,7 +125,7 @@ def test_second_of_two_upgrades_is_refused_and_told_who_holds_the_lock(mitaka: B
     reader = pymysql.connect(unix_socket=str(SOCKET), user="root")
     with reader.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {MAIN}.instance_extra")  # an open transaction keeps the ALTER waiting
-    minion = Minion(mitaka, "upgrader_nova.db_sync", version=334)
+    minion = Minion(mitaka, PHASE, **of_phase("db-newton"))
     until(lambda: mitaka.number(ALTERING), "the first upgrade at its ALTER")
     holder = mitaka.number(f"SELECT IS_USED_LOCK('upgrader.nova.{MAIN}')")
     sentence = failure(mitaka, "api_db_sync", version=20)
@@ -122,7 +137,7 @@ def test_second_of_two_upgrades_is_refused_and_told_who_holds_the_lock(mitaka: B
     assert mitaka.nova("api_db_sync", version=20)["after"] == 20
 
 
-@pytest.mark.parametrize("late", [21, 22])
+@pytest.mark.parametrize("late", [21, pytest.param(22, marks=pytest.mark.soak)])
 def test_late_newton_counts_as_newton_and_is_never_downgraded(mitaka: Bench, late: int) -> None:
     assert mitaka.manage("api_db", "sync", "--version", str(late)).returncode == 0
     answer = mitaka.nova("api_db_sync", version=20)
@@ -141,7 +156,8 @@ def test_trap_7_online_migrations_below_newton_exit_0_and_are_refused_by_us(mita
     plain = mitaka.manage("db", "online_data_migrations")
     failed = set(re.findall(r"Error attempting to run <function (\w+)", plain.stdout))
     assert plain.returncode == 0 and failed == {"migrate_instance_keypairs", "migrate_keypairs_to_api_db"}
-    assert f"{MAIN} is at 329; at least 334 is needed" in failure(mitaka, "online_data_migrations")
+    sentence = failure(mitaka, "online_data_migrations")
+    assert f"comes after db-newton, which is not done ({MAIN} is at 329 instead of 334)" in sentence
 
 
 def test_trap_9_an_empty_database_is_not_written_to_by_asking_its_version(mitaka: Bench) -> None:

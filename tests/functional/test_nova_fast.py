@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_nova_records
-import upgrader_nova_worker
 from salt.exceptions import CommandExecutionError
+from upgrader_node.host import foreign
+from upgrader_node.nova import worker as nova_worker
 
 from tests.functional.bench import API, MAIN, VENV, Bench
 from tests.support import large_cloud
@@ -26,7 +24,6 @@ from tests.support.rehearsal import contents_of
 
 pytestmark = pytest.mark.heavy
 INSTANCES = int(os.environ.get("UPGRADER_EQUALITY_INSTANCES", "1000"))
-WORKER = Path(upgrader_nova_worker.__file__)
 SPECLESS = (
     f"SELECT i.uuid FROM {MAIN}.instances i WHERE i.deleted = 0"
     f" AND NOT EXISTS (SELECT 1 FROM {API}.request_specs s WHERE s.instance_uuid = i.uuid) ORDER BY i.created_at, i.id"
@@ -50,6 +47,7 @@ def newton(large: Bench) -> Bench:
     return large
 
 
+@pytest.mark.soak
 def test_every_table_equals_what_nova_manage_alone_makes(large: Bench) -> None:
     large_cloud.clone(large)
     answers = {name: answer for name, _, answer in large_cloud.timed(large_cloud.fast_steps(large))}
@@ -116,31 +114,39 @@ def test_server_group_member_without_spec_is_left_to_nova(newton: Bench) -> None
 def order(large: Bench) -> dict[str, Any]:
     """What the driver tells a worker: places, no password."""
     place = [large.host, large.port]
-    return {"config_file": str(large.conf), "processes": 2, "main": [*place, MAIN], "api": [*place, API]}
+    return {
+        "config_file": str(large.conf),
+        "processes": 2,
+        "code": "15.1",
+        "main": [*place, MAIN],
+        "api": [*place, API],
+    }
 
 
-def refused(worker: Path, order: dict[str, Any]) -> str:
-    argv = [str(VENV / "bin" / "python"), "-B", str(worker)]
+def worker_argv(folder: str = foreign.FOLDER) -> list[str]:
+    return foreign.argv(str(VENV / "bin" / "python"), nova_worker.__name__, folder)
+
+
+def refused(argv: list[str], order: dict[str, Any]) -> str:
     done = subprocess.run(argv, input=json.dumps(order), capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 3, done.stderr
     return str(json.loads(done.stdout)["refused"])
 
 
-def test_worker_refuses_another_nova(tmp_path: Path, order: dict[str, Any]) -> None:
-    other = tmp_path / WORKER.name
-    shutil.copy(upgrader_nova_records.__file__, tmp_path)
-    other.write_text(WORKER.read_text().replace(r"^15\.1\.", r"^14\."))
-    assert refused(other, order) == "the installed nova is 15.1.5, the fast path knows 15.1 only"
+def test_worker_refuses_another_nova(order: dict[str, Any]) -> None:
+    said = refused(worker_argv(), {**order, "code": "14.0"})
+    assert said == "the installed nova is 15.1.5, the fast path knows 14.0 only"
 
 
 def test_worker_refuses_databases_that_the_driver_has_not_judged(large: Bench, order: dict[str, Any]) -> None:
-    sentence = refused(WORKER, {**order, "api": [large.host, large.port, "nova_api"]})
+    sentence = refused(worker_argv(), {**order, "api": [large.host, large.port, "nova_api"]})
     assert sentence.startswith("[api_database]/connection names ") and API in sentence and "nova_bench" not in sentence
 
 
 def test_killed_worker_leaves_whole_rows_and_the_next_run_completes_them(newton: Bench, order: dict[str, Any]) -> None:
-    argv = [str(VENV / "bin" / "python"), "-B", str(WORKER)]
-    worker = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, text=True)
+    worker = subprocess.Popen(
+        worker_argv(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, text=True
+    )
     assert worker.stdin is not None
     worker.stdin.write(json.dumps(order))
     worker.stdin.close()
@@ -155,6 +161,7 @@ def test_killed_worker_leaves_whole_rows_and_the_next_run_completes_them(newton:
     assert newton.query(SPECLESS) == []
 
 
+@pytest.mark.soak
 def test_mappings_after_a_killed_map_instances_are_completed(newton: Bench) -> None:
     for step in large_cloud.fast_steps(newton)[2:6]:
         step()
@@ -169,6 +176,7 @@ def test_mappings_after_a_killed_map_instances_are_completed(newton: Bench) -> N
     assert newton.nova("map_instances")["changed"] is False
 
 
+@pytest.mark.soak
 def test_plain_nova_manage_alone_is_used_when_asked(newton: Bench) -> None:
     newton.query(f"UPDATE {MAIN}.instances SET deleted = id WHERE id % 20 > 0")
     newton.query(f"UPDATE {MAIN}.instance_extra SET deleted = id WHERE id % 20 > 0")

@@ -10,9 +10,9 @@ from salt.exceptions import CommandExecutionError
 from tests.functional.bench import API, MAIN, PASSWORD, QUEUE_PASSWORD, Bench
 
 
-def refusal(bench: Bench, function: str = "db_sync", **arguments: object) -> str:
+def refusal(bench: Bench, function: str = "db_sync", version: int | None = None, **arguments: object) -> str:
     with pytest.raises(CommandExecutionError) as caught:
-        bench.nova(function, **arguments)
+        bench.nova(function, 347 if function == "db_sync" else version, **arguments)
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert PASSWORD not in sentence and QUEUE_PASSWORD not in sentence

@@ -10,11 +10,27 @@ import pytest
 
 from tests.functional.bench import API, MAIN, PASSWORD, QUEUE_PASSWORD, VENV, Bench
 
-SLS = ("nova", "nova.configured", "nova.running", "nova.stopped", "nova.upgrade", "nova.verify")
-FUNCTIONS = (
-    "versions", "api_db_sync", "db_sync", "remaining", "online_data_migrations", "map_cell0", "create_cell", "discover_hosts",
-    "map_instances", "cells", "assert_isolated", "findings", "verify",
-)  # fmt: skip
+SLS = (
+    "upgrader.nova",
+    "upgrader.nova.configured",
+    "upgrader.nova.running",
+    "upgrader.nova.stopped",
+    "upgrader.nova.upgrade",
+    "upgrader.nova.verify",
+)
+FUNCTIONS = ("remaining", "cells", "assert_isolated", "findings", "status")
+PHASES = (
+    "api-db-newton",
+    "db-newton",
+    "online-newton",
+    "map-cell0",
+    "create-cell1",
+    "discover-hosts",
+    "map-instances",
+    "api-db",
+    "db",
+    "online",
+)
 
 
 def apply(bench: Bench, sls: str, **arguments: Any) -> dict[str, dict[str, Any]]:
@@ -45,7 +61,7 @@ def test_every_function_of_the_contract_is_loaded_and_documented(bench: Bench) -
 
 def test_nova_conf_holds_passwords_that_oslo_reads_back(bench: Bench) -> None:
     bench.conf.unlink()
-    state = apply(bench, "nova.configured")["nova_conf"]
+    state = apply(bench, "upgrader.nova.configured")["nova_conf"]
     assert state["result"] is True
     assert PASSWORD not in str(state) and quote(PASSWORD, safe="") not in str(state)
     assert oct(bench.conf.stat().st_mode & 0o777) == "0o600"
@@ -61,38 +77,36 @@ def test_nova_conf_holds_passwords_that_oslo_reads_back(bench: Bench) -> None:
 
 
 def test_nova_conf_is_written_once(bench: Bench) -> None:
-    apply(bench, "nova.configured")
-    assert not any(state["changes"] for state in apply(bench, "nova.configured").values())
+    apply(bench, "upgrader.nova.configured")
+    assert not any(state["changes"] for state in apply(bench, "upgrader.nova.configured").values())
 
 
 def test_upgrade_under_test_true_changes_nothing(mitaka: Bench) -> None:
-    apply(mitaka, "nova.configured")
-    states = apply(mitaka, "nova.upgrade", test=True)
-    upgrade = [state for name, state in states.items() if state["__sls__"] == "nova.upgrade"]
-    assert len(upgrade) == 10 and {state["result"] for state in upgrade} == {None}, states
+    apply(mitaka, "upgrader.nova.configured")
+    states = apply(mitaka, "upgrader.nova.upgrade", test=True)
+    (upgrade,) = [state for name, state in states.items() if state["__sls__"] == "upgrader.nova.upgrade"]
+    assert upgrade["result"] is None and not upgrade["changes"], states
+    assert [f"would run phase {phase} of nova" in upgrade["comment"] for phase in PHASES] == [True] * 10
     assert mitaka.versions() == {"api": 7, "main": 319, "cell0": None}
     assert mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
 
 
-def test_failed_step_fails_its_state_and_holds_the_next_ones_back(mitaka: Bench) -> None:
+def test_failed_phase_fails_the_state_and_holds_the_next_ones_back(mitaka: Bench) -> None:
     mitaka.query(f"UPDATE {MAIN}.compute_nodes SET uuid = NULL LIMIT 1")
-    states = apply(mitaka, "nova.upgrade")
-    assert states["nova_api_db_newton"]["result"] is True
-    assert states["nova_db_newton"]["result"] is False and "only Mitaka's own" in states["nova_db_newton"]["comment"]
-    assert (
-        states["nova_online_newton"]["result"] is False
-        and mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
-    )
+    upgrade = apply(mitaka, "upgrader.nova.upgrade")["nova_upgraded"]
+    assert upgrade["result"] is False and list(upgrade["changes"]) == ["api-db-newton"], upgrade
+    assert "only Mitaka's own" in upgrade["comment"]
+    assert mitaka.versions()["main"] == 329 and mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
 
 
 @pytest.mark.heavy
 def test_upgrade_applied_twice_changes_nothing_the_second_time(mitaka: Bench) -> None:
-    first = apply(mitaka, "nova.upgrade")
+    first = apply(mitaka, "upgrader.nova.upgrade")
     assert all(state["result"] is True for state in first.values()), first
-    assert len([state for state in first.values() if state["changes"]]) >= 9
-    second = apply(mitaka, "nova.upgrade")
+    assert list(first["nova_upgraded"]["changes"]) == list(PHASES[:9])
+    second = apply(mitaka, "upgrader.nova.upgrade")
     assert all(state["result"] is True and not state["changes"] for state in second.values()), second
-    verified = next(iter(mitaka.call("state.single", "upgrader_nova.verified", "the copy").values()))
+    verified = next(iter(mitaka.call("state.single", "upgrader_schema.verified", "the copy", service="nova").values()))
     assert verified["result"] is True and not verified["changes"], verified
     for text in (str(first), str(second)):
         assert PASSWORD not in text and quote(PASSWORD, safe="") not in text

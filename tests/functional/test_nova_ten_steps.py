@@ -15,9 +15,9 @@ NOVAS_OWN_MARKER = "00000000-0000-0000-0000-000000000000"  # rewritten by every 
 
 
 def source_counts(bench: Bench) -> dict[str, object]:
-    import upgrader_database
+    from upgrader_node.database import sql
 
-    return dict(upgrader_database.table_counts(bench.connection, SOURCE))
+    return dict(sql.table_counts(bench.connection, SOURCE))
 
 
 def test_ten_steps_each_change_something_but_the_last(stages: Stages) -> None:
@@ -50,9 +50,9 @@ def test_cell_urls_are_quoted_and_name_only_the_copy(ocata: Bench) -> None:
 def test_every_step_again_changes_nothing_and_never_says_downgrade(ocata: Bench) -> None:
     specs = f"SELECT id, MD5(spec) FROM {API}.request_specs WHERE instance_uuid <> '{NOVAS_OWN_MARKER}' ORDER BY id"
     before = ocata.query(specs)
-    for function, arguments in STEPS:
-        answer = ocata.nova(function, **arguments)
-        assert answer["changed"] is False, (function, answer)
+    for phase, arguments in STEPS:
+        answer = ocata.phase(phase, **arguments)
+        assert answer["changed"] is False, (phase, answer)
         assert "downgrade" not in answer["comment"]
     assert ocata.versions() == {"api": 31, "main": 347, "cell0": 347}
     assert ocata.query(specs) == before

@@ -1,4 +1,4 @@
-"""Each trap of facts/nova.md section 4 provoked for real, first as plain nova-manage shows it, then as the driver judges it."""
+"""Each trap of docs/traps.md provoked for real, first as plain nova-manage shows it, then as the driver judges it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_rows_that_match_for_ever_but_never_move_end_the_loop(newton: Bench) -> 
 
 def test_trap_4_api_sync_without_cells_fails_with_the_order_to_keep(migrated: Bench) -> None:
     sentence = failure(migrated, "api_db_sync", version=31)
-    assert "stays at 29 instead of 31" in sentence and sentence.endswith("map cell0 and create cell1 first")
+    assert "stays at 29 instead of 31" in sentence and sentence.endswith(
+        "map cell0 and create the cell beside it first"
+    )
 
 
 def test_trap_5_missing_mitaka_migrations_are_said_to_need_mitakas_code(mitaka: Bench) -> None:
@@ -137,17 +139,17 @@ def test_trap_13_a_host_without_mapping_is_mapped_and_proven(ocata: Bench) -> No
 
 
 def test_trap_14_a_crash_and_more_to_do_are_told_apart_though_both_exit_1(migrated: Bench) -> None:
-    import upgrader_manage
-    import upgrader_nova_judgement
+    from upgrader_node.nova import judgement
+    from upgrader_node.service import manage
 
     crashed = migrated.manage(
         "cell_v2", "map_instances", "--cell_uuid", "11111111-2222-3333-4444-555555555555", "--max-count", "9"
     )
     assert crashed.returncode == 1
-    outcome = upgrader_manage.Outcome(
+    outcome = manage.Outcome(
         "nova-manage cell_v2 map_instances", crashed.returncode, crashed.stdout, crashed.stderr, 1.0
     )
-    ok, sentence = upgrader_nova_judgement.judge_exit(outcome, (0, 1))
+    ok, sentence = judgement.judge_exit(outcome, (0, 1))
     assert not ok and "CellMappingNotFound: Cell 11111111-2222-3333-4444-555555555555 has no mapping." in sentence
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,25 +13,16 @@ from urllib.parse import quote
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from tests.functional.bench import Bench
 from tests.functional.controller import ADDRESS, ALL, PRODUCTION, SECRETS, Controller, database, systemctl, units
-from tests.functional.copies import SERVICES, Copies
 from tests.functional.minion import until
+from tests.functional.whole_controller import RUN, answers, forget, verified
 
 pytestmark = pytest.mark.heavy
-RUN = "20170801T101500Z-1a2b"
 READS = (
     "catalogue services", "images", "flavors", "compute services", "servers", "networks", "volumes", "orchestration services",
     "placement", "catalogue",
 )  # fmt: skip
 MAKES = ("flavor", "keypair", "image", "network", "volume type", "project")
-
-
-def verified(controller: Controller, **arguments: Any) -> dict[str, Any]:
-    """The verification with patience of seconds: everything has answered before."""
-    forget()
-    given = {"run": RUN, "folder": str(controller.root / "baseline"), "patience": 2, "change": False, **arguments}
-    return dict(controller.call("upgrader_verify.calls", **given))
 
 
 def told(controller: Controller, **arguments: Any) -> dict[str, list[str]]:
@@ -42,13 +32,6 @@ def told(controller: Controller, **arguments: Any) -> dict[str, list[str]]:
         assert finding["severity"] == "blocker" and finding["remedy"]
         found.setdefault(finding["subject"], []).append(finding["what"])
     return found
-
-
-def forget() -> None:
-    """Keystone keeps its catalogue in the cache for minutes; what a test changes below it is to be seen at once."""
-    with socket.create_connection((ADDRESS, 11211), 5) as wire:
-        wire.sendall(b"flush_all\r\n")
-        assert wire.recv(16).startswith(b"OK")
 
 
 @contextmanager
@@ -69,45 +52,6 @@ def rows(controller: Controller, fault: str, remedy: str) -> Iterator[None]:
         controller.bench.query(remedy)
 
 
-def answers(port: int) -> bool:
-    """A service that was started again takes connections."""
-    try:
-        socket.create_connection((ADDRESS, port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-@pytest.fixture(scope="module")
-def controller(bench: Bench, copies: Copies) -> Iterator[Controller]:
-    made = Controller(bench, copies)
-    try:
-        with made.timed("fill"):
-            made.fill()
-        with made.timed("configured"):
-            made.done(
-                "memcached",
-                "rabbitmq",
-                *(f"{service}.{part}" for service in ALL for part in ("installed", "configured")),
-            )
-        with made.timed("baseline"):
-            made.baseline = made.call("upgrader_verify.baseline", run=RUN, folder=str(made.root / "baseline"))
-        with made.timed("upgrade"):
-            made.done(*(f"{service}.upgrade" for service in ALL))
-        with made.timed("catalogue and account"), made.watched():
-            made.catalogue = made.call("upgrader_copy.catalogue")
-            made.account = made.call("upgrader_copy.account")
-        with made.timed("running"):
-            made.started = made.done(*(f"{service}.running" for service in ALL))
-        with made.timed("verification"), made.watched():
-            made.first = verified(made, change=True, patience=60)
-        for service in SERVICES:
-            made.keep(service)
-        yield made
-    finally:
-        made.close()
-
-
 def test_verification_of_an_upgraded_copy_finds_nothing(controller: Controller) -> None:
     first = controller.first
     assert first["findings"] == [], first
@@ -115,6 +59,9 @@ def test_verification_of_an_upgraded_copy_finds_nothing(controller: Controller) 
     held = {call["call"]: (call["found"], call["expected"]) for call in first["calls"]}
     counts = controller.baseline["counts"]
     assert set(counts) == set(READS) - {"orchestration services", "placement", "catalogue"} and all(counts.values())
+    assert set(controller.baseline["left_out"]) >= {
+        "rows of nova-ec2", "soft-deleted servers", "images with status killed", "attachments of volumes that are not attached",
+    }  # fmt: skip
     same = ("images", "flavors", "servers", "networks", "volumes")
     assert {name: held[name] for name in same} == {name: (counts[name], counts[name]) for name in same}
     assert held["compute services"][0] == counts["compute services"] + 2
@@ -131,12 +78,20 @@ def test_nothing_runs_as_root_and_everything_runs(controller: Controller) -> Non
         assert user == expected, own
 
 
+def test_every_service_leaves_names_to_the_systems_resolver(controller: Controller) -> None:
+    for name, pid in units().items():
+        if name not in ("memcached", "rabbitmq-server"):
+            assert b"EVENTLET_NO_GREENDNS=yes" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"), name
+
+
 def test_a_second_run_of_everything_changes_nothing(controller: Controller) -> None:
     before = units()
     for part in ("configured", "upgrade", "running"):
-        states = controller.done("memcached", "rabbitmq", *(f"{service}.{part}" for service in ALL))
+        states = controller.done(
+            "upgrader.memcached", "upgrader.rabbitmq", *(f"upgrader.{service}.{part}" for service in ALL)
+        )
         assert not {name: state["changes"] for name, state in states.items() if state["changes"]}
-    controller.done(*(f"{service}.verify" for service in (*ALL, "memcached", "rabbitmq")))
+    controller.done(*(f"upgrader.{service}.verify" for service in (*ALL, "memcached", "rabbitmq")))
     assert controller.call("upgrader_copy.catalogue")["changed"] is False
     assert controller.call("upgrader_copy.account")["changed"] is False
     again = controller.call("upgrader_verify.baseline", run=RUN, folder=str(controller.root / "baseline"))
@@ -146,11 +101,13 @@ def test_a_second_run_of_everything_changes_nothing(controller: Controller) -> N
 
 def test_test_true_starts_and_stops_nothing(controller: Controller) -> None:
     before = units()
-    planned = controller.apply(*(f"{service}.stopped" for service in (*ALL, "memcached", "rabbitmq")), test=True)
+    planned = controller.apply(
+        *(f"upgrader.{service}.stopped" for service in (*ALL, "memcached", "rabbitmq")), test=True
+    )
     assert {state["result"] for state in planned.values()} == {None}
     assert units() == before
     with stopped("glance-api", "heat-api-cfn"):
-        planned = controller.apply("glance.running", "heat.running", test=True)
+        planned = controller.apply("upgrader.glance.running", "upgrader.heat.running", test=True)
         assert planned["glance_running_glance-api"]["result"] is None
         assert (
             planned["heat_running_heat-api-cfn"]["result"] is None
@@ -174,7 +131,7 @@ def spelled(secret: str) -> set[str]:
 
 
 def test_no_secret_is_seen_in_a_process_a_log_or_an_answer(controller: Controller) -> None:
-    assert any("upgrader_verify_session.py" in text for text in controller.seen)
+    assert any("upgrader_node.verify.session" in text for text in controller.seen)
     assert any("keystone.cmd.manage" in text for text in controller.seen)
     hidden = {"databases": "", "log and caches": controller.logged(), "processes": "\0".join(controller.seen)}
     hidden["answers"] = json.dumps(
@@ -350,12 +307,12 @@ def test_an_endpoint_of_the_wrong_place_or_version_is_found(
     with rows(controller, change.format(url), change.format(right)):
         assert told(controller) == {"catalogue": [words]}
         if url.startswith(f"http://{PRODUCTION}"):
-            refused = controller.apply("keystone.running")
-            assert refused["keystone_isolated"]["result"] is False
-            assert f"(admin of image) leads to {PRODUCTION}" in refused["keystone_isolated"]["comment"]
+            refused = controller.apply("upgrader.keystone.running")
+            assert refused["keystone_may_start"]["result"] is False
+            assert f"(admin of image) leads to {PRODUCTION}" in refused["keystone_may_start"]["comment"]
             assert controller.call("upgrader_copy.catalogue")["moved"] == 1
             forget()
-            assert controller.apply("keystone.running")["keystone_isolated"]["result"] is True
+            assert controller.apply("upgrader.keystone.running")["keystone_may_start"]["result"] is True
     forget()
 
 
@@ -399,10 +356,10 @@ def test_what_a_killed_check_left_behind_is_swept(controller: Controller) -> Non
         }
     }  # fmt: skip
     script = (
-        "import json, sys; sys.path.insert(0, '/src/formulas/_utils'); import upgrader_verify_session as s\n"
-        "cloud = s.Cloud(json.load(sys.stdin))\n"
-        "for kind, service, path, body, key in s.OBJECTS:\n"
-        "    (body[key] if key else body)['name'] = s.PREFIX + 'left'\n"
+        "import json, sys; sys.path.insert(0, '/src/formulas/_utils'); from upgrader_node.verify import client, objects\n"
+        "cloud = client.Client(json.load(sys.stdin))\n"
+        "for kind, service, path, body, key in objects.OBJECTS:\n"
+        "    (body[key] if key else body)['name'] = objects.PREFIX + 'left'\n"
         "    cloud.call('POST', service, path, 60, body)\n"
     )
     made = subprocess.run(
@@ -420,70 +377,3 @@ def test_what_a_killed_check_left_behind_is_swept(controller: Controller) -> Non
     assert swept == dict.fromkeys(MAKES, 1)
     left = {call["call"]: call["found"] for call in verified(controller, change=True)["calls"] if call["call"] in MAKES}
     assert left == dict.fromkeys(MAKES, 0)
-
-
-def test_a_service_whose_configuration_names_another_host_is_not_started(controller: Controller) -> None:
-    controller.done("glance.stopped")
-    unit = Path("/etc/systemd/system/glance-api.service")
-    unit.unlink()
-    systemctl("daemon-reload")
-    identity = {**controller.pillar["glance"]["server"]["identity"], "host": PRODUCTION}
-    with controller.changed("glance", identity=identity):
-        states = controller.apply("glance.running")
-    assert states["glance_isolated"]["result"] is False
-    comment = states["glance_isolated"]["comment"]
-    assert (
-        "glance of the copy would reach beyond this node" in comment
-        and f"[keystone_authtoken]/auth_url names {PRODUCTION}" in comment
-    )
-    assert states["glance_running_glance-api"]["result"] is False
-    assert "glance-api" not in units() and not answers(9292) and not unit.exists()
-    states = controller.done("glance.running")
-    assert states["glance_running_glance-api"]["changes"] and "glance-api" in units()
-    until(lambda: answers(9292), "glance again")
-
-
-def test_nova_is_not_started_when_a_cell_leads_elsewhere(controller: Controller) -> None:
-    api = database("nova") + "_api"
-    held = controller.bench.query(f"SELECT transport_url FROM {api}.cell_mappings WHERE name = 'cell1'")[0][0]
-    controller.done("nova.stopped")
-    controller.bench.query(
-        f"UPDATE {api}.cell_mappings SET transport_url = 'rabbit://n:x@{PRODUCTION}:5672//openstack' WHERE name = 'cell1'"
-    )
-    try:
-        states = controller.apply("nova.running")
-    finally:
-        escaped = controller.bench.connection.escape(held)
-        with controller.bench.connection.cursor() as cursor:
-            cursor.execute(f"UPDATE {api}.cell_mappings SET transport_url = {escaped} WHERE name = 'cell1'")
-    assert states["nova_isolated"]["result"] is False and PRODUCTION in states["nova_isolated"]["comment"]
-    assert not [name for name in units() if name.startswith("nova-")]
-    controller.done("nova.running")
-    until(lambda: answers(8774) and answers(8778), "nova again")
-
-
-def test_a_changed_configuration_restarts_the_service(controller: Controller) -> None:
-    before = units()
-    with controller.changed("glance", workers=2):
-        controller.done("glance.running")
-        assert units()["glance-api"] != before["glance-api"]
-    controller.done("glance.running")
-    until(lambda: answers(9292), "glance again")
-
-
-def test_an_account_that_the_queue_refuses_gets_the_pillars_password(controller: Controller) -> None:
-    argv = ["rabbitmqctl", "-q", "change_password", "openstack"]
-    subprocess.run(argv, input="another\n", text=True, check=True, timeout=60, capture_output=True)
-    with pytest.raises(CommandExecutionError, match="does not let account openstack in"):
-        controller.call("upgrader_rabbitmq.serves", patience=0)
-    planned = controller.apply("rabbitmq", test=True)["rabbitmq_account"]
-    assert planned["result"] is None and "does not let account openstack in" in planned["comment"]
-    with controller.watched():
-        assert controller.done("rabbitmq")["rabbitmq_account"]["changes"]
-    assert not [text for text in controller.seen if SECRETS["queue"] in text]
-    assert not controller.done("rabbitmq")["rabbitmq_account"]["changes"]
-
-
-def test_everything_is_in_order_after_all_faults(controller: Controller) -> None:
-    assert verified(controller, patience=60, change=True)["findings"] == []
-    assert len(units()) == 14

@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.rehearsal import Rehearsal
 from upgrader.lab import Lab
-from upgrader.lab.node import Node
-from upgrader.lab.process import wait_until
+from upgrader.lab.machine.node import Node
+from upgrader.lab.machine.process import wait_until
 
 STORE = Path("srv/backup/upgrader")
 DATADIR = "/var/lib/mysql"
@@ -156,13 +156,10 @@ def test_cluster_that_went_on_is_put_back_and_its_data_kept(cluster: Cluster) ->
     ran = cluster.restore("-o", "json")
     assert ran.returncode == 0, ran.stderr
     cluster.assert_restored()
-    run = json.loads(ran.stdout)["run"]
+    document = json.loads(ran.stdout)
     for node in cluster.nodes:
-        assert (node.root / f"var/lib/mysql.before-{run}/made_since").is_dir()
-
-
-def test_joining_nodes_need_no_copy_of_the_data(cluster: Cluster) -> None:
-    document = json.loads(cluster.restore("-o", "json").stdout)
+        assert (node.root / f"var/lib/mysql.before-{document['run']}/made_since").is_dir()
+    # Nodes that join need no copy of the data.
     joins = [step for step in document["steps"] if step["id"].startswith("restore-join")]
     assert [reply["value"]["transfer"] for step in joins for reply in step["replies"].values()] == ["IST", "IST"]
 
@@ -179,7 +176,14 @@ def test_placed_backup_is_used_and_says_what_it_needs(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["restore-place", "restore-stop", "restore-swap", "restore-found", "restore-join-dbs02"]
+    "step",
+    [
+        pytest.param("restore-place", marks=pytest.mark.soak),
+        pytest.param("restore-stop", marks=pytest.mark.soak),
+        "restore-swap",
+        pytest.param("restore-found", marks=pytest.mark.soak),
+        "restore-join-dbs02",
+    ],
 )
 def test_killed_command_goes_on_where_it_was(cluster: Cluster, step: str) -> None:
     words = ("backup", "restore", cluster.receipt, "--yes", "--restart")
@@ -189,7 +193,7 @@ def test_killed_command_goes_on_where_it_was(cluster: Cluster, step: str) -> Non
     cluster.assert_restored()
 
 
-@pytest.mark.parametrize("step", ["restore-swap", "restore-found"])
+@pytest.mark.parametrize("step", [pytest.param("restore-swap", marks=pytest.mark.soak), "restore-found"])
 def test_minion_that_is_killed_too_goes_on(cluster: Cluster, step: str) -> None:
     """Nobody is left who knows: the step looks at the folders and at the server, and does what is left."""
     words = ("backup", "restore", cluster.receipt, "--yes", "--restart")
@@ -204,7 +208,7 @@ def test_minion_that_is_killed_too_goes_on(cluster: Cluster, step: str) -> None:
 
 
 def wait_for_minions(cluster: Cluster) -> None:
-    from upgrader.lab.process import wait_until
+    from upgrader.lab.machine.process import wait_until
 
     command = ["salt", "--out=txt", "-t", "3", "dbs*", "test.ping"]
     wait_until(lambda: cluster.cfg.run(command, check=False).stdout.count("True") == 3, 90, "three minions")

@@ -1,24 +1,33 @@
 """Runs tests/functional inside a lab node, under each supported Salt: ``python -m tests.support.bench [pytest arguments]``.
 
-Everything on the newest Salt; on the other two what needs the loader and the states, but not what runs nova-manage many
-times (marker ``heavy``): nova-manage does not know which Salt called it.
+Everything on the newest Salt; on the other two what needs the loader and the states: some files every day, all of them in a
+soak, but never what runs nova-manage many times (marker ``heavy``): nova-manage does not know which Salt called it.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from upgrader.lab import Lab
-from upgrader.lab.node import Node, node_environment
+from upgrader.lab.machine.node import Node, node_environment
 
-NEWEST, OTHERS = "/opt/salt", ("/opt/salt-3006", "/opt/salt-3007")
+NOTHING_CHOSEN = 5  # pytest's exit code; with an expression not every part has a test of that name
+NEWEST = "/opt/salt"
+OTHERS = {
+    "/opt/salt-3006": ("backups", "clones", "formulas", "formulas_served", "model", "nova_states"),
+    "/opt/salt-3007": ("formulas_served", "model", "nova_states"),
+}
+"""The other two Salts, and what is run there every day: modules and states, loaded, called and applied; most on the oldest."""
 
 
-def run_on(node: Node, salt: str, words: Sequence[str]) -> int:
+def run_on(
+    node: Node, salt: str, words: Sequence[str], folder: str = "functional", files: Sequence[str] = ("",)
+) -> int:
     """pytest under one Salt's Python; its output goes where ours goes."""
-    print(f"functional tests under {salt}", flush=True)
+    print(f"{folder} tests under {salt} on {node.name}", flush=True)
     command = [
         f"{salt}/bin/python",
         "-m",
@@ -26,10 +35,13 @@ def run_on(node: Node, salt: str, words: Sequence[str]) -> int:
         "-p",
         "no:cacheprovider",
         "--show-capture=no",
-        "/src/tests/functional",
+        "--durations=20",
+        "--durations-min=10",
+        *(f"/src/tests/{folder}/{name}" for name in files),
         *words,
     ]
-    inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/src", *command]
+    soak = [f"UPGRADER_SOAK={os.environ['UPGRADER_SOAK']}"] if "UPGRADER_SOAK" in os.environ else []
+    inside = ["env", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/src", *soak, *command]
     return subprocess.run(
         node.command(inside), env=node_environment(), stdin=subprocess.DEVNULL, check=False
     ).returncode
@@ -37,15 +49,18 @@ def run_on(node: Node, salt: str, words: Sequence[str]) -> int:
 
 def main(words: Sequence[str]) -> int:
     """All three Salts, whatever each of them says; fails when one failed."""
-    lab = Lab("bench")
+    lab = Lab(os.environ.get("UPGRADER_BENCH_NAME", "bench"))
     lab.up(topology="bench")
     try:
         node = lab.node("bench01")
         codes = [run_on(node, NEWEST, words)]
-        codes += [run_on(node, salt, ["-m", "not heavy", *words]) for salt in OTHERS]
+        for salt, names in OTHERS.items():
+            files = [""] if "UPGRADER_SOAK" in os.environ else [f"test_{name}.py" for name in names]
+            codes.append(run_on(node, salt, ["-m", "not heavy", *words], files=files))
+        codes += [run_on(lab.node("old01"), NEWEST, words, "sysvinit")]
     finally:
         lab.down()
-    return max(codes)
+    return max((code for code in codes if not (words and code == NOTHING_CHOSEN)), default=NOTHING_CHOSEN)
 
 
 if __name__ == "__main__":

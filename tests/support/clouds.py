@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from upgrader.plan.step import Facts
+
 DATABASES = [f"dbs0{number}.lab.local" for number in (1, 2, 3)]
 NODES = {"backup": ["cfg01.lab.local"], "database": DATABASES, "upgrade": ["upg01.lab.local"]}
 
@@ -88,38 +90,31 @@ def upgrade_node() -> dict[str, Any]:
 
 LAB: dict[str, dict[str, Any]] = {
     "cfg01.lab.local": {
-        "upgrader": {"cloud": "lab", "release": {"source": "mitaka", "target": "ocata"}, "nodes": NODES},
-        "mysql": {
-            "client": {
-                "server": {
-                    "upgrade": {
-                        "admin": {
-                            "host": "dbs01.lab.local",
-                            "port": 3306,
-                            "user": "upgrader",
-                            "password": "secret-admin",
-                        },
-                        "database": {
-                            **_users("nova", "nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0"),
-                            **{n: u for s in SERVER if s != "nova" for n, u in _users(s).items()},
-                        },
-                    }
-                }
-            }
-        },
-        "xtrabackup": {
-            "server": {
-                "enabled": True,
-                "backup_dir": "/srv/backup/upgrader",
-                "key": {"dbs01": {"key": "ssh-ed25519 AAAA"}},
-            }
+        "upgrader": {
+            "cloud": "lab",
+            "release": {"source": "mitaka", "target": "ocata"},
+            "nodes": NODES,
+            "databases": {
+                "admin": {"host": "dbs01.lab.local", "port": 3306, "user": "upgrader", "password": "secret-admin"},
+                "clones": {
+                    **_users("nova", "nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0"),
+                    **{n: u for s in SERVER if s != "nova" for n, u in _users(s).items()},
+                },
+            },
+            "backup": {"server": {"backup_dir": "/srv/backup/upgrader", "key": {"dbs01": {"key": "ssh-ed25519 AAAA"}}}},
         },
     },
     **{
         node: {
-            "xtrabackup": {
-                "client": {
-                    "target": {"host": "cfg01.lab.local", "host_key": "ssh-ed25519 BBBB", "private_key": "secret-key"}
+            "upgrader": {
+                "backup": {
+                    "client": {
+                        "target": {
+                            "host": "cfg01.lab.local",
+                            "host_key": "ssh-ed25519 BBBB",
+                            "private_key": "secret-key",
+                        }
+                    }
                 }
             }
         }
@@ -132,3 +127,7 @@ LAB: dict[str, dict[str, Any]] = {
 def lab_pillar() -> dict[str, dict[str, Any]]:
     """A fresh copy that a test may break."""
     return copy.deepcopy(LAB)
+
+
+FACTS = Facts(modules="f" * 64, formulas="f" * 64, pillar="f" * 64, files={"nova/running.sls": "f" * 12})
+"""What a plan of a test is bound to, where it does not matter."""

@@ -64,9 +64,9 @@ def fast_steps(bench: Bench) -> list[Callable[[], Any]]:
         lambda: bench.nova("db_sync", version=334),
         lambda: bench.nova("online_data_migrations"),
         lambda: bench.nova("map_cell0"),
-        lambda: bench.nova("create_cell", name="cell1"),
-        lambda: bench.nova("discover_hosts", cell="cell1"),
-        lambda: bench.nova("map_instances", cell="cell1"),
+        lambda: bench.nova("create_cell"),
+        lambda: bench.nova("discover_hosts"),
+        lambda: bench.nova("map_instances"),
         lambda: bench.nova("api_db_sync", version=31),
         lambda: bench.nova("db_sync", version=347),
         lambda: bench.nova("online_data_migrations"),
@@ -74,7 +74,7 @@ def fast_steps(bench: Bench) -> list[Callable[[], Any]]:
 
 
 def plain_steps(bench: Bench) -> list[Callable[[], Any]]:
-    """The ten commands as the reference's runbook has them, in nova's own batches of 50."""
+    """The ten commands as a runbook has them, in nova's own batches of 50."""
     return [
         lambda: command(bench, "api_db", "sync", "--version", "20"),
         lambda: command(bench, "db", "sync", "--version", "334"),

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from upgrader.content import RECLASS_CLASSES
-from upgrader.model.inventory import Inventory
-from upgrader.model.place import place_at
+from upgrader.reclass.inventory import Inventory
+from upgrader.reclass.place import place_at
 
 MCP = Path(__file__).parents[1] / "models" / "mcp"
 

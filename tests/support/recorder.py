@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest.mock import MagicMock
 
 from upgrader.lab.mitaka import populate
 
@@ -16,16 +15,20 @@ class Recorder:
     def __init__(self) -> None:
         self.rows: Rows = {}
 
-    def cursor(self) -> Any:
-        cursor = MagicMock(spec=["executemany", "__enter__", "__exit__"])
-        cursor.__enter__.return_value = cursor
-        cursor.executemany.side_effect = self._keep
-        return cursor
+    def cursor(self) -> Recorder:
+        """It is its own cursor: there is nothing to close."""
+        return self
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        """What was kept stays."""
 
     def commit(self) -> None:
         """Nothing to do: rows are kept as they come."""
 
-    def _keep(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    def executemany(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
         table, columns = statement.split("INSERT INTO ")[1].split(" (", 1)
         names = [name.strip("` ") for name in columns.split(")")[0].split(",")]
         self.rows.setdefault(table.replace("`", ""), []).extend(dict(zip(names, row, strict=True)) for row in rows)

@@ -13,21 +13,23 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pymysql
 
 from upgrader.lab import Lab
-from upgrader.lab.node import Node
-from upgrader.lab.process import wait_until
+from upgrader.lab.machine.node import Node
+from upgrader.lab.machine.process import wait_until
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
 SOURCES = ("keystone", "glance", "nova", "nova_api", "cinder", "neutron", "heat")
 NOVA = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
 OTHERS = ("keystone_upgrade", "glance_upgrade", "cinder_upgrade", "neutron_upgrade", "heat_upgrade")
 CLONES = (*NOVA, *OTHERS)
+SYSTEM = ("information_schema", "mysql", "performance_schema", "sys")
 VOLATILE = {"created_at", "updated_at", "id"}
 RANDOM = {
     "cell_mappings": {"uuid"},
@@ -85,8 +87,7 @@ class Rehearsal:
     def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """The command in the background; whatever is left of it is killed at the end."""
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": "/root"}
-        newest = max(self._folder().glob("*.jsonl"), default=None)
-        self._before = newest, newest.stat().st_size if newest else 0
+        self._remember()
         process = subprocess.Popen(
             self.command(*words),
             stdin=subprocess.DEVNULL,
@@ -101,6 +102,24 @@ class Rehearsal:
             process.kill()
             process.wait()
 
+    @contextlib.contextmanager
+    def when(self, step: str, event: str, act: Callable[[], None]) -> Iterator[None]:
+        """Do something once the next run's journal says ``event`` of ``step``, while that run goes on."""
+        self._remember()
+
+        def watch() -> None:
+            assert self.wait_for_event(step, event, None)
+            act()
+
+        with ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(watch)
+            yield
+            watching.result()
+
+    def _remember(self) -> None:
+        newest = max(self._folder().glob("*.jsonl"), default=None)
+        self._before = newest, newest.stat().st_size if newest else 0
+
     def kill_at(self, words: Sequence[str], step: str, event: str, delay: float = 0.0) -> bool:
         """Run the command and SIGKILL it once the journal says ``event`` of ``step``. False when it ended before that."""
         with self.started(*words) as process:
@@ -109,13 +128,13 @@ class Rehearsal:
             time.sleep(delay)
             return kill_inner(process)
 
-    def wait_for_event(self, step: str, event: str, process: subprocess.Popen[bytes]) -> bool:
+    def wait_for_event(self, step: str, event: str, process: subprocess.Popen[bytes] | None) -> bool:
         """Until the command that was started last has written ``event`` of ``step``. False when it ended before that."""
         folder, (path, size) = self._folder(), self._before
         wanted = (f'"event":"{event}"'.encode(), f'"step":"{step}"'.encode())
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
-            ended = process.poll() is not None
+            ended = process is not None and process.poll() is not None
             newest = max(folder.glob("*.jsonl"), default=None)
             new = newest.read_bytes()[size if newest == path else 0 :] if newest else b""
             if any(all(text in line for text in wanted) for line in new.split(b"\n")[:-1]):
@@ -143,6 +162,11 @@ class Rehearsal:
         """The server's own checksum of every table, and the text of its definition."""
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             return {f"{d}.{t}": _checksum(cursor, d, t) for d in databases for t in tables(cursor, d)}
+
+    def production(self) -> list[str]:
+        """Every database of the server that is neither its own, nor a clone, nor the tool's ledger."""
+        names = self.column("SELECT schema_name FROM information_schema.schemata ORDER BY 1")
+        return [name for name in names if name not in (*SYSTEM, *CLONES, "upgrader")]
 
     def contents(self, databases: Sequence[str] = NOVA) -> dict[str, str]:
         """A digest of every table's rows without what differs from run to run: times, row numbers, random ids.

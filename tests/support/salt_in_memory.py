@@ -12,11 +12,20 @@ from upgrader.transport.reply import Reply, judge
 Answer = Callable[[Call, str], Mapping[str, Any] | None]
 
 
+def named(call: Call) -> str:
+    """The function, and of a phase of a service which one: ``upgrader_schema.phase nova db``."""
+    phase = (call.args["service"], call.args["phase"]) if call.function == "upgrader_schema.phase" else ()
+    return " ".join((call.function, *phase))
+
+
 class SaltInMemory:
     """``answer(call, node)`` gives what a node returns, or None for a node that says nothing.
 
-    ``die_at`` names a function; submitting it raises KeyboardInterrupt *after* it was published, like a killed command.
+    ``die_after`` names a function; submitting it raises KeyboardInterrupt *after* it was published, like a killed command.
+    ``running`` holds (node, job id) pairs of what still runs, and (node, "dead") for a node that does not say.
     """
+
+    kinds = ("module", "state")
 
     def __init__(self, answer: Answer | None = None, pillar: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.answer: Answer = answer or (
@@ -25,6 +34,7 @@ class SaltInMemory:
         self.pillar = dict(pillar or {})
         self.jobs: dict[str, tuple[Call, dict[str, Mapping[str, Any]]]] = {}
         self.submitted: list[str] = []
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.running: set[tuple[str, str]] = set()
         self.die_before: str | None = None
         self.die_after: str | None = None
@@ -34,8 +44,8 @@ class SaltInMemory:
     def master_id(self) -> str:
         return "cfg01.lab.local"
 
-    def pillars(self, nodes: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-        return {node: self.pillar.get(node, {}) for node in (nodes if nodes is not None else self.pillar)}
+    def pillars(self, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {node: self.pillar.get(node, {}) for node in nodes}
 
     def new_job_id(self) -> str:
         self._next += 1
@@ -44,13 +54,14 @@ class SaltInMemory:
     def submit(self, call: Call, jid: str) -> None:
         if self.unreachable:
             raise SaltUnreachable("the Salt master does not take jobs; is salt-master running? Then 'upgrader resume'")
-        if self.die_before == call.function:
+        if self.die_before == named(call):
             self.die_before = None
             raise KeyboardInterrupt
-        self.submitted.append(call.function)
+        self.submitted.append(named(call))
+        self.asked.append((call.function, call.nodes))
         answers = {node: answer for node in call.nodes if (answer := self.answer(call, node)) is not None}
         self.jobs[jid] = (call, answers)
-        if self.die_after == call.function:
+        if self.die_after == named(call):
             self.die_after = None
             raise KeyboardInterrupt
 
@@ -58,7 +69,8 @@ class SaltInMemory:
         return jid in self.jobs
 
     def answers(self, call: Call, jid: str) -> dict[str, Reply]:
-        return {node: judge(call, node, answer) for node, answer in self.jobs[jid][1].items()}
+        _, answers = self.jobs.get(jid, (call, {}))
+        return {node: judge(call, node, answer) for node, answer in answers.items()}
 
     def still_running(self, jid: str, nodes: Sequence[str]) -> dict[str, bool]:
         answering = [node for node in nodes if (node, "dead") not in self.running]

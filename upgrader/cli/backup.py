@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from upgrader.cli import runs
+from upgrader.cli.confirm import confirm
+from upgrader.cli.plans import Now
 from upgrader.cli.questions import asked, question, readiness, refuse_failed
-from upgrader.cli.settings import Settings, formulas_digest, read_cloud
-from upgrader.errors import Refused, UsageError
-from upgrader.model.cloud import BACKUP, DATABASE, Cloud
-from upgrader.plan import BACKUP as PART
-from upgrader.plan import CREATE, PLACE, PROVE, RESTORE, make_plan
+from upgrader.cli.settings import Settings, modules_digest, operator, read_cloud
+from upgrader.cloud.cloud import BACKUP, DATABASE, Cloud
+from upgrader.plan.backup_prune import prune_call
+from upgrader.plan.stages import BACKUP as PART
+from upgrader.plan.stages import keeps_backup
 from upgrader.plan.step import Options, Plan, Step
 from upgrader.report import backups, document
-from upgrader.report.wording import short
 from upgrader.transport.base import Transport
 
 HOUR = 3600
@@ -50,7 +50,7 @@ def create(settings: Settings, output: str) -> None:
 
     The databases are only read. The id of the backup is the run's.
     """
-    runs.start(settings, PART, CREATE, False, output, Options())
+    runs.start(settings, PART, "create", False, output, Options())
 
 
 @backup.command()
@@ -59,7 +59,7 @@ def create(settings: Settings, output: str) -> None:
 @click.pass_obj
 def prove(settings: Settings, receipt: str, output: str) -> None:
     """Prove again that backup ID can be restored: a scratch server starts on it and every table is compared."""
-    runs.start(settings, PART, PROVE, False, output, Options(receipt=receipt))
+    runs.start(settings, PART, "prove", False, output, Options(receipt=receipt))
 
 
 @backup.command("list")
@@ -104,7 +104,7 @@ def place(settings: Settings, receipt: str, another_cluster: bool, output: str) 
 
     Servers run on. Says beforehand what room it needs; the copies stay until a restore uses them, or until you remove them.
     """
-    runs.start(settings, PART, PLACE, False, output, Options(receipt=receipt, another_cluster=another_cluster))
+    runs.start(settings, PART, "place", False, output, Options(receipt=receipt, another_cluster=another_cluster))
 
 
 @backup.command()
@@ -128,38 +128,62 @@ def restore(
     if dry_run:
         _dry_run(settings, options, output)
         return
-    _confirm(settings, receipt, yes)
-    runs.start(settings, PART, RESTORE, restart, output, options)
+    transport = settings.transport()
+    plan = Now(transport).plan(PART, "restore", options)
+    confirm(plan, yes)
+    runs.execute(settings, transport, plan, restart, output)
 
 
 @backup.command()
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
-    help="How many stay, the newest.  [default: pillar xtrabackup:server:full_backups_to_keep, or 5]",
+    help="How many stay, the newest.  [default: pillar upgrader:backup:server:full_backups_to_keep, or 5]",
 )
 @click.option("--dry-run", is_flag=True, help="Only say which would be removed.")
 @OUTPUT
 @click.pass_obj
 def prune(settings: Settings, keep: int | None, dry_run: bool, output: str) -> None:
-    """Remove the oldest backups. One that a run refers to stays, whatever its age: without it there is no way back."""
+    """Remove the oldest backups. One that a run may still need stays, whatever its age: without it there is no way back."""
+    if dry_run:
+        _prune_dry_run(settings, keep, output)
+        return
+    transport = settings.transport()
+    now, archive = Now(transport), settings.archive
+    with archive.lock(now.cloud.name, operator()):
+        protected = sorted(archive.needed_backups(now.cloud.name, keeps_backup))
+        plan = now.plan(PART, "prune", Options(keep=keep, protected=tuple(protected)))
+        outcome = runs.begin(settings, transport, plan, restart=False)
+    run = archive.find(outcome.run_id)
+    runs.require_success(run, outcome)
+    answer = run.answers()["prune"][now.cloud.role(BACKUP)[0]]
+    _show_pruning(now.cloud.name, answer, protected, False, output, run.run_id)
+
+
+def _prune_dry_run(settings: Settings, keep: int | None, output: str) -> None:
+    """What would go, from the store itself. Nothing is removed, so neither lock nor journal is needed."""
     transport = settings.transport()
     cloud = read_cloud(transport)
-    protected = sorted(settings.archive.receipts_referred_to(cloud.name))
-    args: dict[str, Any] = {"keep": keep, "protected": protected, "dry_run": dry_run}
-    step = question("prune", "look for old backups", "upgrader_store.prune", (), HOUR, **args)
-    found = _of_store(transport, cloud, step)
+    protected = sorted(settings.archive.needed_backups(cloud.name, keeps_backup))
+    call = prune_call(cloud, Options(keep=keep, protected=tuple(protected)), dry_run=True)
+    step = question("prune", "look for old backups", call.function, (), call.timeout, **call.args)
+    _show_pruning(cloud.name, _of_store(transport, cloud, step), protected, True, output, None)
+
+
+def _show_pruning(
+    cloud: str, answer: Mapping[str, Any], protected: list[str], dry_run: bool, output: str, run: str | None
+) -> None:
     if output == "json":
-        click.echo(document.render(backups.prune_document(cloud.name, found, protected, dry_run)))
+        click.echo(document.render(backups.prune_document(cloud, answer, protected, dry_run, run)))
     else:
-        click.echo(backups.prune_text(found, protected, dry_run))
+        click.echo(backups.prune_text(answer, protected, dry_run))
 
 
 def _of_store(transport: Transport, cloud: Cloud, step: Step) -> Any:
     """What the backup node answers to one question."""
     node = cloud.role(BACKUP)[:1]
     step = question(step.id, step.title, step.call.function, node, step.call.timeout, **step.call.args)
-    replies = asked(transport, (*readiness(node, formulas_digest()), step))
+    replies = asked(transport, (*readiness(node, modules_digest()), step))
     refuse_failed(replies)
     return replies[node[0]].value
 
@@ -169,32 +193,14 @@ def _held(transport: Transport, cloud: Cloud) -> list[Mapping[str, Any]]:
     return sorted(found, key=lambda receipt: str(receipt.get("taken_at", "")))
 
 
-def _confirm(settings: Settings, receipt: str, yes: bool) -> None:
-    """A restore throws away what was written since the backup: somebody has to mean exactly this one."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"restoring backup {receipt} replaces all databases, and there is no terminal to confirm it on: give --yes"
-        )
-    nodes = ", ".join(short(node) for node in read_cloud(settings.transport()).role(DATABASE))
-    click.echo(
-        f"This stops the database servers of {nodes} and puts them back to backup {receipt}. What was written since is no "
-        f"longer served (the present data directories are kept, renamed).",
-        err=True,
-    )
-    if click.prompt("Type the id of the backup to go on", default="", show_default=False, err=True).strip() != receipt:
-        raise Refused("not confirmed; nothing was done")
-
-
 def _dry_run(settings: Settings, options: Options, output: str) -> None:
     """The plan, and what each node says it would do. Refused when a gate would refuse."""
     transport = settings.transport()
-    cloud = read_cloud(transport)
-    plan = make_plan(cloud, PART, RESTORE, formulas_digest(), options)
+    now = Now(transport)
+    cloud, plan = now.cloud, now.plan(PART, "restore", options)
     steps = {step.id: step for step in plan.steps()}
     store, database = cloud.role(BACKUP)[:1], cloud.role(DATABASE)
-    ready = readiness((*store, *database), formulas_digest())
+    ready = readiness((*store, *database), modules_digest())
     proven = asked(transport, (*ready, steps["restore-receipt"]))
     refuse_failed(proven)
     document_of_backup = proven[store[0]].value["receipt"]

@@ -12,14 +12,17 @@ from typing import Any
 import click
 
 from upgrader import __version__
-from upgrader.cli import preflight, runs
+from upgrader.cli import plans, preflight, runs
 from upgrader.cli.backup import backup
+from upgrader.cli.one_of import OneOf
 from upgrader.cli.settings import Settings
 from upgrader.cli.verify import verify
 from upgrader.errors import UpgradeError
 from upgrader.journal.archive import DEFAULT_STATE_DIR
-from upgrader.plan import STAGES
+from upgrader.plan.stages import CONTROL_PLANE as PART
+from upgrader.plan.stages import stage_names
 from upgrader.plan.step import Options
+from upgrader.transport.doors import DOORS
 
 OUTPUT = click.option(
     "-o",
@@ -29,7 +32,7 @@ OUTPUT = click.option(
     show_default=True,
     help="Form of the result on stdout.",
 )
-PART = "control-plane"
+RESTART = click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
 
 
 class LazyGroup(click.Group):
@@ -68,20 +71,28 @@ class LazyGroup(click.Group):
     envvar="UPGRADER_STATE_DIR",
     help="Folder of journals and locks.",
 )
+@click.option(
+    "--transport",
+    type=OneOf(lambda: DOORS),
+    default="master",
+    show_default=True,
+    envvar="UPGRADER_TRANSPORT",
+    help="How Salt is reached.",
+)
 @click.pass_context
-def cli(ctx: click.Context, salt_config: Path, state_dir: Path) -> None:
+def cli(ctx: click.Context, salt_config: Path, state_dir: Path, transport: str) -> None:
     """Take an OpenStack Mitaka cloud to Ocata, stage by stage, with a journal and a way back.
 
     \b
     Exit codes: 0 done, 1 a step failed, 2 usage, 3 a gate or check refused, 4 in doubt or locked,
     5 Salt unreachable, 6 waiting for approval, 130 interrupted (the run can be resumed).
     """
-    ctx.obj = Settings(salt_config, state_dir)
+    ctx.obj = Settings(salt_config, state_dir, transport)
 
 
 def stage_option() -> Any:
     """``--stage`` with the stages that this version has."""
-    return click.option("--stage", required=True, type=click.Choice(list(STAGES[PART])), help="Which stage to run.")
+    return click.option("--stage", required=True, type=OneOf(lambda: stage_names(PART)), help="Which stage to run.")
 
 
 def repair_option() -> Any:
@@ -96,7 +107,7 @@ def repair_option() -> Any:
 @cli.command("control-plane")
 @stage_option()
 @repair_option()
-@click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
+@RESTART
 @OUTPUT
 @click.pass_obj
 def control_plane(settings: Settings, stage: str, repair_server_groups: bool, restart: bool, output: str) -> None:
@@ -110,15 +121,20 @@ def control_plane(settings: Settings, stage: str, repair_server_groups: bool, re
 
 @cli.command("preflight")
 @repair_option()
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Have the upgrade node's own code of the services judge the live rows as well, page by page. Takes minutes.",
+)
 @OUTPUT
 @click.pass_obj
-def preflight_command(settings: Settings, repair_server_groups: bool, output: str) -> None:
+def preflight_command(settings: Settings, repair_server_groups: bool, deep: bool, output: str) -> None:
     """Ask the live databases all questions that the upgrade will ask, before anything moves.
 
     Changes nothing in the databases: the session that asks refuses every write. Names every blocker at once, with the
-    rows, what would fail and the remedy. Exit code 3 when there is one.
+    rows, what would fail and the remedy. Exit code 3 when there is one, and when --deep finds no code that could judge.
     """
-    preflight.ask(settings, output, Options(repair_server_groups))
+    preflight.ask(settings, output, Options(repair_server_groups), deep)
 
 
 @cli.group()
@@ -129,20 +145,43 @@ def plan() -> None:
 @plan.command("control-plane")
 @stage_option()
 @repair_option()
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
+)
 @OUTPUT
 @click.pass_obj
-def plan_control_plane(settings: Settings, stage: str, repair_server_groups: bool, output: str) -> None:
-    """Print the steps of a control plane stage, with the digest of the plan."""
-    runs.show_plan(settings, PART, stage, output, Options(repair_server_groups))
+def plan_control_plane(
+    settings: Settings, stage: str, repair_server_groups: bool, out: Path | None, output: str
+) -> None:
+    """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'."""
+    plans.show(settings, PART, stage, output, Options(repair_server_groups), out)
+
+
+@cli.command()
+@click.argument("plan", metavar="FILE|DIGEST")
+@RESTART
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation where the stage wants one; for scripts.")
+@OUTPUT
+@click.pass_obj
+def apply(settings: Settings, plan: str, restart: bool, yes: bool, output: str) -> None:
+    """Run exactly the plan that 'upgrader plan' showed: the one in FILE, or the kept one whose digest begins so.
+
+    Refused with exit code 3 when a formula, a Salt module or the pillar has changed since; it says which.
+    """
+    runs.apply(settings, plan, restart, yes, output)
 
 
 @cli.command()
 @click.argument("run", required=False)
+@click.option("--accept-pillar", is_flag=True, help="Go on although the pillar changed since; goes into the journal.")
 @OUTPUT
 @click.pass_obj
-def resume(settings: Settings, run: str | None, output: str) -> None:
-    """Go on with a run that stopped: the newest unfinished one, or RUN (the beginning of its id is enough)."""
-    runs.resume(settings, run, output)
+def resume(settings: Settings, run: str | None, accept_pillar: bool, output: str) -> None:
+    """Go on with a run that stopped: the newest unfinished one, or RUN (the beginning of its id is enough).
+
+    Refused with exit code 3 when a formula, a Salt module or the pillar has changed since; it says which.
+    """
+    runs.resume(settings, run, accept_pillar, output)
 
 
 @cli.command()

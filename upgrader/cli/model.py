@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from upgrader.cli.settings import Settings, new_run_id
 from upgrader.errors import Refused
-from upgrader.model.inventory import Inventory
-from upgrader.model.needs import STAGES
-from upgrader.model.place import Place, find_place, place_at
-from upgrader.model.survey import Finding, Survey, survey, worse
-from upgrader.model.writing import write
+from upgrader.plan.stages import ANNOUNCED, CONTROL_PLANE, stage_names
+from upgrader.reclass.inventory import Inventory
+from upgrader.reclass.place import Place, find_place, place_at
+from upgrader.reclass.survey import Finding, Survey, survey, worse
+from upgrader.reclass.writing import write
 from upgrader.report import document
 from upgrader.report import model as report
 
@@ -22,8 +23,15 @@ INVENTORY = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder that holds nodes/ and classes/.  [default: where the Salt master's ext_pillar says]",
 )
+MASTER = click.option(
+    "--master",
+    metavar="ID",
+    help="Minion id of the cloud's Salt master, where the inventory holds several clouds.  [default: this machine's]",
+)
 STAGE = click.option(
-    "--stage", type=click.Choice(STAGES), help="Only what this stage needs.  [default: what every stage needs]"
+    "--stage",
+    type=click.Choice((*stage_names(CONTROL_PLANE), *ANNOUNCED)),
+    help="Only what this stage needs.  [default: what every stage needs]",
 )
 OUTPUT = click.option(
     "-o",
@@ -42,16 +50,17 @@ def model() -> None:
 
 @model.command()
 @INVENTORY
+@MASTER
 @STAGE
 @OUTPUT
 @click.pass_obj
-def check(settings: Settings, inventory: Path | None, stage: str | None, output: str) -> None:
+def check(settings: Settings, inventory: Path | None, master: str | None, stage: str | None, output: str) -> None:
     """Say what is missing, per node, and in which file which class or parameter belongs. Changes nothing.
 
     Exit code 3 when something is missing. Reads files only; no node is asked.
     """
-    held = _inventory(_place(settings, inventory))
-    found = survey(held, (stage,) if stage else STAGES)
+    held = _inventory(_place(settings, inventory, master))
+    found = survey(held, (stage,) if stage else None)
     if output == "json":
         click.echo(document.render(report.check_document(held, found)))
     else:
@@ -63,20 +72,23 @@ def check(settings: Settings, inventory: Path | None, stage: str | None, output:
 
 @model.command()
 @INVENTORY
+@MASTER
 @STAGE
 @click.option("--write", "do_write", is_flag=True, help="Write what the diff shows. Without it nothing is touched.")
 @OUTPUT
 @click.pass_obj
-def prepare(settings: Settings, inventory: Path | None, stage: str | None, do_write: bool, output: str) -> None:
+def prepare(
+    settings: Settings, inventory: Path | None, master: str | None, stage: str | None, do_write: bool, output: str
+) -> None:
     """Show the includes that the model needs, as a diff; with --write, add them.
 
     Every other byte of your files stays. Includes for the real upgrade change what Salt does to production: before a
     rehearsal, use --stage test-upgrade. Passwords and addresses are yours to define: what has to be defined by hand is
     listed, and nothing is written as long as a node would lose its pillar without it.
     """
-    place = _place(settings, inventory)
+    place = _place(settings, inventory, master)
     held = _inventory(place)
-    found = survey(held, (stage,) if stage else STAGES)
+    found = survey(held, (stage,) if stage else None)
     if found.prefix is None:
         raise Refused("; ".join(f"{one.what}: {one.remedy}" for one in found.findings if one.kind == "unreachable"))
     left = [one for one in found.findings if not _solved(one, found)]
@@ -87,8 +99,9 @@ def prepare(settings: Settings, inventory: Path | None, stage: str | None, do_wr
         click.echo(report.prepare_text(held, found, left, written))
 
 
-def _place(settings: Settings, inventory: Path | None) -> Place:
-    return place_at(inventory) if inventory is not None else find_place(settings.salt_config)
+def _place(settings: Settings, inventory: Path | None, master: str | None) -> Place:
+    place = place_at(inventory) if inventory is not None else find_place(settings.salt_config)
+    return replace(place, master=master, master_named=True) if master else place
 
 
 def _inventory(place: Place) -> Inventory:

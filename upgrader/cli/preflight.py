@@ -1,6 +1,7 @@
 """``upgrader preflight``: the plan's own gate steps that lead to the questions, asked without a journal.
 
-The databases first, then the controllers' configuration where the model names controllers.
+The databases first, then the controllers' configuration where the model names controllers, then, when it is asked for, the
+live rows that only the services' own code can judge.
 """
 
 from __future__ import annotations
@@ -11,29 +12,48 @@ from typing import Any
 
 import click
 
+from upgrader.cli.plans import Now
+from upgrader.cli.probing import Probe
 from upgrader.cli.questions import asked, readiness, refuse_failed
-from upgrader.cli.settings import Settings, formulas_digest, read_cloud
+from upgrader.cli.settings import Settings, modules_digest
 from upgrader.errors import Refused
-from upgrader.plan import make_plan
+from upgrader.plan.stages import CONTROL_PLANE
 from upgrader.plan.step import Options, Step
 from upgrader.report import document, findings, options
 from upgrader.transport.base import Transport
 from upgrader.transport.reply import Reply
 
-PART, STAGE = "control-plane", "test-upgrade"
+STAGE = "test-upgrade"
+"""The stage whose gates are asked."""
+LISTED = 1000
+"""How many rows of each finding the document holds; the text shows ten."""
 
 
-def ask(settings: Settings, output: str, wanted: Options) -> None:
-    """Print what the live databases and the controllers' files say; Refused for a blocker or a controller's silence."""
+def ask(settings: Settings, output: str, wanted: Options, deep: bool = False) -> None:
+    """Print what the live databases and the controllers' files say; Refused for a blocker or a controller's silence.
+
+    ``deep``: the live rows are judged by the services' own code as well; Refused at once where that is not installed.
+    """
     transport = settings.transport()
-    plan = make_plan(read_cloud(transport), PART, STAGE, formulas_digest(), wanted)
+    now = Now(transport)
+    plan = now.plan(CONTROL_PLANE, STAGE, wanted)
     steps = {step.id: step for step in plan.steps()}
+    probe = Probe(transport, now.cloud) if deep else None
+    if probe:
+        probe.demand_code()
     found = _findings(_of_databases(transport, steps["preflight"]))
     controllers = _of_controllers(transport, steps.get("config-report"))
+    rows, broken = None, None
+    if probe:
+        more, rows, broken = probe.ask()
+        found = sorted([*found, *more], key=lambda finding: findings.SEVERITIES.index(finding["severity"]))
     if output == "json":
-        click.echo(document.render(document.preflight_document(plan.cloud, found, controllers)))
+        click.echo(document.render(document.preflight_document(plan.cloud, found, controllers, rows)))
     else:
-        click.echo(f"{findings.findings_text(found)}\n\n{options.options_text(controllers)}")
+        told = [findings.findings_text(found), options.options_text(controllers)]
+        click.echo("\n\n".join(told if rows is None else [*told, findings.probed_text(rows)]))
+    if broken:
+        raise broken
     _judge(plan.cloud, [*found, *(f for answer in controllers.values() for f in answer.get("findings") or [])])
     silent = [answer["error"] for answer in controllers.values() if "error" in answer]
     if silent:
@@ -47,7 +67,8 @@ def _judge(cloud: str, found: list[Mapping[str, Any]]) -> None:
 
 def _of_databases(transport: Transport, step: Step) -> Reply:
     node = step.call.nodes
-    reply = asked(transport, (*readiness(node, formulas_digest()), step))[node[0]]
+    step = replace(step, call=replace(step.call, args={**step.call.args, "listed": LISTED}))
+    reply = asked(transport, (*readiness(node, modules_digest()), step))[node[0]]
     if not reply.ok and not isinstance(reply.value, Mapping):
         refuse_failed({reply.node: reply})
     return reply
@@ -61,7 +82,7 @@ def _of_controllers(transport: Transport, step: Step | None) -> dict[str, Mappin
 def _of_controller(transport: Transport, node: str, step: Step) -> Mapping[str, Any]:
     alone = replace(step, call=replace(step.call, nodes=(node,)))
     try:
-        reply = asked(transport, (*readiness((node,), formulas_digest()), alone))[node]
+        reply = asked(transport, (*readiness((node,), modules_digest()), alone))[node]
     except Refused as error:
         return {"error": str(error)}
     said: Mapping[str, Any] = {"error": reply.error or "it answered without a report"}
@@ -76,6 +97,6 @@ def _findings(reply: Reply) -> list[Mapping[str, Any]]:
     found = reply.value.get("findings") if isinstance(reply.value, Mapping) else None
     if not isinstance(found, list):
         raise Refused(
-            f"{reply.node} answered the preflight without findings; see 'salt {reply.node} upgrader_preflight.nova'"
+            f"{reply.node} answered the preflight without findings; see 'salt {reply.node} upgrader_preflight.databases'"
         )
     return found

@@ -8,25 +8,26 @@ from contextlib import closing
 
 from upgrader.engine.events import StepFinished, StepStarted, StepWaiting
 from upgrader.errors import Refused
-from upgrader.plan.gates import common_gates
+from upgrader.plan.blocks.gates import current_gates
 from upgrader.plan.step import GATE, Call, Step
 from upgrader.report.console import ConsoleObserver
-from upgrader.transport.base import Patience, Transport, collect
+from upgrader.transport.base import Patience, Transport
+from upgrader.transport.collect import Waiting, collect
 from upgrader.transport.reply import Reply
 
 Replies = dict[str, Reply]
 
 
-def readiness(nodes: Sequence[str], formulas_digest: str) -> tuple[Step, ...]:
+def readiness(nodes: Sequence[str], modules_digest: str) -> tuple[Step, ...]:
     """A node with other modules would answer other questions, or none: it gets this version's and proves it, as in a run."""
-    return common_gates(tuple(sorted(set(nodes))), formulas_digest)[1:]
+    return current_gates(tuple(sorted(set(nodes))), modules_digest)
 
 
 def question(
     identity: str, title: str, function: str, nodes: Sequence[str], timeout: int = 300, **args: object
 ) -> Step:
     """One call that reads, as a step that can be shown while it is waited for."""
-    return Step(identity, title, Call("module", function, tuple(nodes), args, timeout), GATE)
+    return Step(identity, title, Call("module", function, tuple(nodes), args, timeout), GATE, retry_safe=True)
 
 
 def asked(transport: Transport, steps: Sequence[Step]) -> Replies:
@@ -47,14 +48,26 @@ def refuse_failed(replies: Mapping[str, Reply]) -> None:
 
 
 def _ask(transport: Transport, step: Step, number: int, total: int, console: ConsoleObserver) -> Replies:
-    started, jid = time.monotonic(), transport.new_job_id()
+    started = time.monotonic()
     console.notify(StepStarted(step, number, total))
-    transport.submit(step.call, jid)
 
     def waiting(seconds: float, missing: tuple[str, ...]) -> None:
         console.notify(StepWaiting(step, seconds, missing))
 
-    replies = collect(transport, step.call, jid, Patience(), waiting)
+    replies = _needless(_said(transport, step.unless, waiting)) if step.unless else {}
+    replies = replies or _said(transport, step.call, waiting)
     ok = all(reply.ok for reply in replies.values())
     console.notify(StepFinished(step, number, total, ok, time.monotonic() - started, replies))
     return replies
+
+
+def _said(transport: Transport, call: Call, waiting: Waiting) -> Replies:
+    jid = transport.new_job_id()
+    transport.submit(call, jid)
+    return collect(transport, call, jid, Patience(), waiting)
+
+
+def _needless(replies: Replies) -> Replies:
+    """What the nodes say when none of them needs the step, or what is known of those that are silent; else nothing."""
+    silent = {node: reply for node, reply in replies.items() if reply.lost}
+    return replies if all(reply.ok for reply in replies.values()) else silent

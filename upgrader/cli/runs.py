@@ -4,52 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from typing import Any
 
 import click
 
 from upgrader import __version__
-from upgrader.cli.settings import Settings, formulas_digest, new_run_id, operator, read_cloud, utc_now
-from upgrader.engine.run import Engine, Outcome
+from upgrader.cli.confirm import confirm
+from upgrader.cli.plans import Now, named
+from upgrader.cli.settings import Settings, facts_now, new_run_id, operator, read_pillars, utc_now
+from upgrader.engine.results import Outcome
+from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
-from upgrader.journal.archive import Archive, refuse_unfinished
+from upgrader.journal.archive import Archive, refuse_unfinished, require_passed
 from upgrader.journal.journal import Journal
-from upgrader.journal.progress import ABANDONED, FINISHED, IN_DOUBT, SETTLED, RunProgress
-from upgrader.plan import changes_world, make_plan
-from upgrader.plan.step import Options, Plan
+from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
+from upgrader.journal.step_fold import SETTLED
+from upgrader.plan.facts import changes
+from upgrader.plan.stages import changes_world
+from upgrader.plan.step import Facts, Options, Plan
 from upgrader.report import document, text
 from upgrader.report.console import ConsoleObserver
 from upgrader.transport.base import Transport
 
 
-def show_plan(settings: Settings, part: str, stage: str, output: str, options: Options) -> None:
-    """Print the plan; no node is asked anything."""
-    plan = make_plan(read_cloud(settings.transport()), part, stage, formulas_digest(), options)
-    click.echo(document.render(document.plan_document(plan)) if output == "json" else text.plan_text(plan))
-
-
 def start(settings: Settings, part: str, stage: str, restart: bool, output: str, options: Options) -> None:
-    """Plan and run a stage, one run per cloud at a time."""
+    """Plan a stage and run it."""
     transport = settings.transport()
-    plan = make_plan(read_cloud(transport), part, stage, formulas_digest(), options)
-    archive, who = settings.archive, operator()
-    with archive.lock(plan.cloud, who):
-        _make_way(archive, transport, plan, restart, who)
-        run_id = new_run_id()
-        journal = Journal.create(archive.journal_path(plan.cloud, run_id))
-        outcome = _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__))
-    _conclude(archive, plan, outcome, output)
+    plan = Now(transport).plan(part, stage, options)
+    confirm(plan, yes=False)
+    execute(settings, transport, plan, restart, output)
 
 
-def resume(settings: Settings, run_id: str | None, output: str) -> None:
-    """Take up a run where its journal ends, with the plan and the Salt modules it was started with."""
+def apply(settings: Settings, name: str, restart: bool, yes: bool, output: str) -> None:
+    """Run exactly the plan that a file or a digest names, while everything is as it was when the plan was made."""
+    plan = named(settings, name)
+    transport = settings.transport()
+    Now(transport).require(plan)
+    confirm(plan, yes)
+    execute(settings, transport, plan, restart, output)
+
+
+def execute(settings: Settings, transport: Transport, plan: Plan, restart: bool, output: str) -> None:
+    """Run a plan, one run per cloud at a time."""
+    with settings.archive.lock(plan.cloud, operator()):
+        outcome = begin(settings, transport, plan, restart)
+    _conclude(settings.archive, plan, outcome, output)
+
+
+def begin(settings: Settings, transport: Transport, plan: Plan, restart: bool) -> Outcome:
+    """A new run of this plan, from its first step to where it comes. The caller holds the cloud's lock."""
+    archive, who, run_id = settings.archive, operator(), new_run_id()
+    require_passed(archive, plan)
+    _make_way(archive, transport, plan, restart, who)
+    journal = Journal.create(archive.journal_path(plan.cloud, run_id))
+    return _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__))
+
+
+def resume(settings: Settings, run_id: str | None, accept_pillar: bool, output: str) -> None:
+    """Take up a run where its journal ends, with the plan, the formulas and the pillar that it was started with."""
     archive, who = settings.archive, operator()
     run = archive.find(run_id)
     if run.state in (FINISHED, ABANDONED):
         raise UsageError(f"{text.run_sentence(run)}; there is nothing to resume")
-    _same_formulas(run.plan)
     with archive.lock(run.plan.cloud, who):
         journal = Journal.open(archive.journal_path(run.plan.cloud, run.run_id))
-        outcome = _carry_out(journal, settings.transport(), lambda engine: engine.resume(who, version=__version__))
+        transport = settings.transport()
+        accepted = _same_facts(run, journal, facts_now(read_pillars(transport)), accept_pillar)
+        outcome = _carry_out(journal, transport, lambda engine: engine.resume(who, version=__version__, **accepted))
     _conclude(archive, run.plan, outcome, output)
 
 
@@ -98,11 +120,16 @@ def _conclude(archive: Archive, plan: Plan, outcome: Outcome, output: str) -> No
         click.echo(document.render(document.run_document(run, str(journal))))
     elif outcome.ok:
         click.echo(f"{text.run_sentence(run)}; journal {journal}")
+    require_success(run, outcome)
+
+
+def require_success(run: RunProgress, outcome: Outcome) -> None:
+    """Where a run did not end well, the exit code by exception."""
     if outcome.ok:
         return
     if outcome.refused:
         raise Refused(text.run_sentence(run))
-    if any(run.steps[step].state == IN_DOUBT for step in outcome.failed):
+    if outcome.in_doubt:
         raise InDoubt(text.run_sentence(run))
     raise StepFailed(text.run_sentence(run))
 
@@ -119,7 +146,7 @@ def _make_way(archive: Archive, transport: Transport, plan: Plan, restart: bool,
         if earlier is not None:
             _leave_behind(archive, transport, earlier, who, f"a new {plan.part} {stage} was started")
         return
-    last = archive.last_change(plan.cloud)
+    last = archive.last_change(plan.cloud, changes_world)
     if restart and last is not None:
         _leave_behind(archive, transport, last, who)
     else:
@@ -132,13 +159,12 @@ def _leave_behind(
     """Give up an unfinished run, but not while a job of it still works on a node: two of them would meet there."""
     if last.state in (FINISHED, ABANDONED):
         return
-    for step in last.plan.steps():
-        state = last.steps[step.id]
-        if state.state == IN_DOUBT and state.jid and transport.is_known(state.jid):
-            busy = [node for node, runs in transport.still_running(state.jid, step.call.nodes).items() if runs]
+    for step, state in last.steps.items():
+        for jid, nodes in state.jobs.items():
+            busy = [node for node, runs in transport.still_running(jid, nodes).items() if runs]
             if busy:
                 raise Locked(
-                    f"step {step.id} of run {last.run_id} still works on {', '.join(busy)} (job {state.jid}): "
+                    f"step {step} of run {last.run_id} still works on {', '.join(busy)} (job {jid}): "
                     f"wait for it, or go on with 'upgrader resume {last.run_id}'"
                 )
     Journal.open(archive.journal_path(last.plan.cloud, last.run_id)).append(
@@ -146,12 +172,22 @@ def _leave_behind(
     )
 
 
-def _same_formulas(plan: Plan) -> None:
-    """A run goes on with the code it was planned for, or not at all."""
-    planned = [step.call.args["expected"] for step in plan.steps() if step.id == "modules-current"]
-    current = formulas_digest()
-    if planned and planned[0] != current:
-        raise Refused(
-            f"the run was planned for Salt modules {planned[0][:12]} and this version ships {current[:12]}: "
-            f"install the version that started the run, or begin anew with --restart"
-        )
+def _same_facts(run: RunProgress, journal: Journal, now: Facts, accept_pillar: bool) -> dict[str, Any]:
+    """A run goes on with the code and the model it was planned for, or not at all.
+
+    A changed pillar may be accepted by name: a wrong address is mended in the model. What was accepted is part of the
+    journal's line, and the next resume compares with that.
+    """
+    accepted = [row["pillar"] for row in journal.records if row["event"] == "run-resumed" and row.get("pillar")]
+    planned = replace(run.plan.facts, **(accepted[-1] if accepted else {}))
+    changed = changes(planned, now)
+    if not changed:
+        return {}
+    pillar: dict[str, Any] = {"pillar": now.pillar, "keys": now.keys}
+    if accept_pillar and not changes(replace(planned, **pillar), now):
+        return {"pillar": pillar, "accepted": changed}
+    only = "" if changes(replace(planned, **pillar), now) else "go on with --accept-pillar if that is meant, "
+    raise Refused(
+        f"since run {run.run_id} was planned, {'; '.join(changed)}: put it back (or install the version that started the run), "
+        f"{only}or begin anew with --restart"
+    )

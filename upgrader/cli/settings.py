@@ -5,18 +5,21 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
+from upgrader.cloud.cloud import Cloud, cloud_from_pillar, lookup
+from upgrader.cloud.roles import described_nodes, nodes_by_role
 from upgrader.content import FORMULAS
-from upgrader.errors import Refused
 from upgrader.journal.archive import Archive
-from upgrader.model.cloud import Cloud, cloud_from_pillar, lookup
+from upgrader.journal.plans import Shelf
+from upgrader.plan.facts import facts_of
+from upgrader.plan.step import Facts
 from upgrader.transport.base import Transport
-
-MASTER = "upgrader"
+from upgrader.transport.doors import DOORS
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,21 @@ class Settings:
 
     salt_config: Path
     state_dir: Path
+    door: str = "master"
 
     @property
     def archive(self) -> Archive:
         """The journals."""
         return Archive(self.state_dir)
 
-    def transport(self) -> Transport:
-        """The door to Salt. Made on demand, because importing Salt takes up to a second."""
-        from upgrader.transport.master import MasterTransport
+    @property
+    def shelf(self) -> Shelf:
+        """The plans that were shown."""
+        return Shelf(self.state_dir)
 
-        return MasterTransport(self.salt_config)
+    def transport(self) -> Transport:
+        """The door to Salt."""
+        return DOORS[self.door](self.salt_config)
 
 
 def utc_now() -> str:
@@ -44,8 +51,12 @@ def utc_now() -> str:
 
 
 def new_run_id() -> str:
-    """Sortable by time, unique, and fit for file and database names."""
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    """``20170801T101500Z-1a2b``: the time to the second, then its fraction in 65,536ths, so that ids sort as runs were started.
+
+    Fit for names of files and databases.
+    """
+    now = datetime.now(timezone.utc)
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 65536 // 1000000:04x}"
 
 
 def operator() -> str:
@@ -54,21 +65,30 @@ def operator() -> str:
     return f"{name}@{platform.node()}"
 
 
-def read_cloud(transport: Transport) -> Cloud:
-    """The cloud as pillar describes it: the master's pillar names the nodes, theirs say the rest."""
+def read_pillars(transport: Transport) -> dict[str, dict[str, Any]]:
+    """Pillar of the Salt master's minion and of every node that it names in a role whose pillar is read."""
     master = transport.master_id()
     own = transport.pillars([master])
-    named = lookup(own[master], "upgrader:nodes") or {}
-    if not isinstance(named, dict):
-        raise Refused(f"pillar key upgrader:nodes of {master} must map roles to lists of minion ids")
-    others = {
-        node for nodes in named.values() if isinstance(nodes, list) for node in nodes if isinstance(node, str)
-    } - {master}
-    return cloud_from_pillar({**own, **transport.pillars(sorted(others))}, master)
+    given = lookup(own[master], "upgrader:nodes")
+    others = described_nodes(nodes_by_role(given, master)) if given is not None else ()
+    return {**own, **transport.pillars(sorted({*others} - {master}))}
 
 
-def formulas_digest() -> str:
+def read_cloud(transport: Transport) -> Cloud:
+    """The cloud as pillar describes it: the master's pillar names the nodes, theirs say the rest."""
+    return cloud_from_pillar(read_pillars(transport), transport.master_id())
+
+
+def modules_digest() -> str:
     """Hash of the Salt modules that this version ships; every node must run exactly these."""
-    import upgrader_sources
+    from upgrader_node.host import sources
 
-    return upgrader_sources.digest(str(FORMULAS))
+    return sources.digest(str(FORMULAS))
+
+
+def facts_now(pillars: Mapping[str, Mapping[str, Any]]) -> Facts:
+    """What a plan made at this moment is bound to: the formulas that this version ships, and these pillars."""
+    from upgrader_node.host import sources
+
+    files = sources.files(str(FORMULAS))
+    return facts_of(sources.digest_of(files), files, pillars)

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from upgrader.cli.questions import asked, question, readiness, refuse_failed
-from upgrader.cli.settings import Settings, formulas_digest, read_cloud
+from upgrader.cli.settings import Settings, modules_digest, read_cloud
+from upgrader.cloud.cloud import UPGRADE, Cloud
 from upgrader.errors import Refused
-from upgrader.model.cloud import UPGRADE, Cloud
 from upgrader.report import document, findings, verification
 from upgrader.transport.reply import Reply
 
@@ -41,7 +41,8 @@ def verify(
 ) -> None:
     """Ask a cloud eight questions in one session and compare, by id, with what its source held.
 
-    Nothing may be missing, doubled, new or changed. Also looks at the catalogue and at placement, and makes, reads and
+    Nothing may be missing, doubled or changed, and no service of elsewhere be registered; an object more than the source has
+    is a warning. Also looks at the catalogue and at placement, and makes, reads and
     deletes a flavor, keypair, image, network, volume type and project, all named upgrader-check-*. On the upgrade node the
     copy's own account is used; elsewhere name one with --cloud or --openrc. Exit code 3 when something is wrong.
     """
@@ -61,7 +62,7 @@ def verify(
         change=not read_only,
         patience=PATIENCE,
     )
-    reply = asked(transport, (*readiness((minion,), formulas_digest()), step))[minion]
+    reply = asked(transport, (*readiness((minion,), modules_digest()), step))[minion]
     if not reply.ok and not isinstance(reply.value, Mapping):
         refuse_failed({reply.node: reply})
     value = _value(reply)
@@ -78,7 +79,7 @@ def minion_id(cloud: Cloud, node: str | None) -> str:
     """The minion that an operator means: its id, or the part before the first dot of one of the model's nodes."""
     if not node:
         return cloud.role(UPGRADE)[0]
-    return next((known for known in cloud.all_nodes if node in (known, known.split(".")[0])), node)
+    return next((known.id for known in cloud.members if node in (known.id, known.host)), node)
 
 
 def _value(reply: Reply) -> Mapping[str, Any]:

@@ -63,8 +63,18 @@ class StepFinished:
 
 
 @dataclass(frozen=True)
+class BatchFinished:
+    """One batch of a step that goes over many nodes has ended: how many of the step's nodes are done and have failed by now."""
+
+    step: Step
+    done: int
+    failed: int
+    total: int
+
+
+@dataclass(frozen=True)
 class StepPassed:
-    """The step was settled in an earlier attempt of this run, or cannot run after a failure."""
+    """The step was settled in an earlier attempt of this run, or cannot be reached because of another one."""
 
     step: Step
     number: int
@@ -74,16 +84,26 @@ class StepPassed:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over; ``failed`` names the steps that did not succeed."""
+    """The run is over; ``failed`` gives the reason of each step that did not succeed, ``not_reached`` why others were not begun."""
 
     run_id: str
     ok: bool
     seconds: float
-    failed: Sequence[str] = field(default_factory=tuple)
-    reason: str = ""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    not_reached: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-Event = RunStarted | StepStarted | StepWaiting | StepFinished | StepPassed | RunFinished
+@dataclass(frozen=True)
+class ObserverDropped:
+    """Another observer raised and hears nothing any more; the run goes on."""
+
+    observer: str
+    error: str
+
+
+Event = (
+    RunStarted | StepStarted | StepWaiting | StepFinished | BatchFinished | StepPassed | RunFinished | ObserverDropped
+)
 
 
 class Observer(Protocol):

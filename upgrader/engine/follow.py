@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from upgrader.engine.events import Progress
 from upgrader.errors import SaltUnreachable
@@ -39,11 +40,14 @@ class ProgressFollower:
         assert self._jid is not None
         for reply in self._transport.answers(self._call, self._jid).values():
             self._jid = None
-            if reply.ok and isinstance(reply.value, Mapping) and isinstance(reply.value.get("done"), int):
-                self._last = self._paced(
-                    now, str(reply.value.get("what", "")), reply.value["done"], reply.value.get("total")
-                )
+            if reply.ok and isinstance(reply.value, Mapping):
+                self._take(now, reply.value)
             return
+
+    def _take(self, now: float, value: Mapping[str, Any]) -> None:
+        done, total = value.get("done"), value.get("total")
+        if isinstance(done, int):
+            self._last = self._paced(now, str(value.get("what", "")), done, total if isinstance(total, int) else None)
 
     def _paced(self, now: float, what: str, done: int, total: int | None) -> Progress:
         """Seconds left by the pace since the first answer, once there is a pace."""

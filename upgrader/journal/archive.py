@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrader.errors import InDoubt, Locked, UpgradeError, UsageError
+from upgrader.errors import InDoubt, Locked, Refused, UpgradeError, UsageError
 from upgrader.journal.journal import read_journal
-from upgrader.journal.progress import RUNNING, STOPPED, RunProgress, read_progress
-from upgrader.plan import BACKUP, CREATE, PROVE, changes_world
+from upgrader.journal.owner import read_owner, this_process
+from upgrader.journal.progress import FINISHED, RUNNING, STOPPED, RunProgress, read_progress
+from upgrader.plan.step import Plan
 
 DEFAULT_STATE_DIR = Path("/var/lib/upgrader")
 UNSETTLED = (RUNNING, STOPPED)
-MAKES_BACKUPS = {(BACKUP, CREATE), (BACKUP, PROVE)}
+OfStage = Callable[[str, str], bool]
+"""Says something of a stage, by part and name: the table of stages is not the journals' to know."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Archive:
         """The newest run of a cloud."""
         return next(self.newest_first(cloud), None)
 
-    def last_change(self, cloud: str) -> RunProgress | None:
+    def last_change(self, cloud: str, changes_world: OfStage) -> RunProgress | None:
         """The newest run that changes databases or services: a backup taken since must not hide it when it stands half way."""
         return next((run for run in self.newest_first(cloud) if changes_world(run.plan.part, run.stage)), None)
 
@@ -81,14 +82,22 @@ class Archive:
         unfinished = [run for run in runs if run.state in UNSETTLED]
         return max(unfinished or runs, key=lambda run: run.started_at)
 
-    def receipts_referred_to(self, cloud: str) -> set[str]:
-        """Ids of the backups that a run of this cloud stands on: a run of the control plane took its own, a restore was given one.
+    def needed_backups(self, cloud: str, keeps_backup: OfStage) -> set[str]:
+        """Ids of the backups that must not go: a backup is needed while a run that stands on it may be gone on with, or is
+        the newest of its stage that finished.
 
-        That a backup was made or proven is no reason to keep it. Reads every journal: one that cannot be read is an error,
+        ``keeps_backup`` says which stages' runs stand on one. Reads every journal: one that cannot be read is an error,
         because it may be the one that needs a backup.
         """
-        runs = [run for run in self.newest_first(cloud) if (run.plan.part, run.stage) not in MAKES_BACKUPS]
-        return {identity for run in runs for identity in _receipts(run)}
+        needed: set[str] = set()
+        finished: set[tuple[str, str]] = set()
+        for run in self.newest_first(cloud):
+            stage = (run.plan.part, run.stage)
+            newest = run.state == FINISHED and stage not in finished
+            if keeps_backup(*stage) and (newest or run.state in UNSETTLED):
+                needed.update(_receipts(run))
+            finished.update({stage} if run.state == FINISHED else ())
+        return needed
 
     def history(self) -> tuple[list[RunProgress], list[str]]:
         """Every run of every cloud, oldest first, and one sentence for each journal that cannot be read."""
@@ -103,18 +112,9 @@ class Archive:
         return sorted(runs, key=lambda run: run.started_at), unreadable
 
     def is_locked(self, cloud: str) -> bool:
-        """Whether a process works on this cloud right now."""
-        try:
-            descriptor = os.open(self.root / cloud / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        """Whether a process works on this cloud right now. Read from what the owner wrote: asking never takes the lock."""
+        owner = read_owner(self.root / cloud / "lock")
+        return owner is not None and owner.lives()
 
     @contextmanager
     def lock(self, cloud: str, operator: str) -> Iterator[None]:
@@ -132,22 +132,15 @@ class Archive:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Locked(
-                    f"cloud {cloud} is locked by {_owner(path)}; wait for it, or end it and run 'upgrader resume'"
+                    f"cloud {cloud} is locked by {read_owner(path) or 'a process that has just started'}; wait for it, "
+                    f"or end it and run 'upgrader resume'"
                 ) from None
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "operator": operator}).encode(), 0)
+            os.pwrite(descriptor, this_process(operator).to_json().encode(), 0)
             yield
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
-
-
-def _owner(path: Path) -> str:
-    try:
-        owner = json.loads(path.read_text())
-        return f"process {owner['pid']} of {owner['operator']}"
-    except (ValueError, KeyError, OSError):
-        return "a process that has just started"
 
 
 def refuse_unfinished(last: RunProgress | None) -> None:
@@ -159,6 +152,18 @@ def refuse_unfinished(last: RunProgress | None) -> None:
         f"run {last.run_id} ({last.stage}) of cloud {last.plan.cloud} stopped at step {step}; "
         f"go on with 'upgrader resume {last.run_id}', or leave it behind with --restart"
     )
+
+
+def require_passed(archive: Archive, plan: Plan) -> None:
+    """Refuse a stage whose forerunners have not passed on this cloud: what they prove is what it stands on."""
+    for stage in (name for one in plan.stages for name in one.requires):
+        last = archive.last_of(plan.cloud, plan.part, stage)
+        if last is None or last.state != FINISHED:
+            state = "has never run" if last is None else f"is {last.state} (run {last.run_id})"
+            raise Refused(
+                f"{plan.part} {plan.stages[0].name} needs that {stage} has passed on cloud {plan.cloud}, and it {state}: "
+                f"run 'upgrader {plan.part} --stage {stage}' to its end first"
+            )
 
 
 def _receipts(run: RunProgress) -> Iterator[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from upgrader.lab.attach import attach
 from upgrader.lab.lab import Lab
+from upgrader.lab.machine.attach import attach
 from upgrader.lab.narrator import Narrator
 from upgrader.lab.topology import TOPOLOGIES
 

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from upgrader.errors import LabError, LabRefused
-from upgrader.lab import cgroups, databases, galera, preflight, startup
-from upgrader.lab.dumps import Dump, find_dumps
-from upgrader.lab.layers import ImageCache
+from upgrader.lab import preflight, startup
+from upgrader.lab.contents import databases, galera
+from upgrader.lab.contents.dumps import Dump, find_dumps
+from upgrader.lab.contents.passwords import load_or_make
+from upgrader.lab.image.layers import ImageCache
+from upgrader.lab.image.recipe import Layer, chain, lab_recipes, up_to
+from upgrader.lab.machine import cgroups
+from upgrader.lab.machine.network import LabNetwork
+from upgrader.lab.machine.node import Node
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.network import LabNetwork
-from upgrader.lab.node import Node
-from upgrader.lab.passwords import load_or_make
-from upgrader.lab.recipe import Layer, chain, lab_recipes, up_to
 from upgrader.lab.topology import TOPOLOGIES, NodePlan, Topology
 
 STATE_ROOT = Path("/var/lib/upgrader-lab")

@@ -9,20 +9,22 @@ from functools import partial
 from pathlib import Path
 
 from upgrader import content
-from upgrader.lab import cgroups, databases, preflight
-from upgrader.lab.build_settings import read_build_settings
-from upgrader.lab.dumps import Dump
-from upgrader.lab.layers import ImageCache
+from upgrader.lab import preflight
+from upgrader.lab.contents import databases
+from upgrader.lab.contents.dumps import Dump
+from upgrader.lab.contents.node_files import node_files
+from upgrader.lab.contents.passwords import Passwords
+from upgrader.lab.contents.salt_keys import salt_key_pair
+from upgrader.lab.contents.services import SERVICE_OF, SERVICES
+from upgrader.lab.contents.shipped import ship, write_files
+from upgrader.lab.image.build_settings import read_build_settings
+from upgrader.lab.image.layers import ImageCache
+from upgrader.lab.image.recipe import Layer, up_to
+from upgrader.lab.machine import cgroups
+from upgrader.lab.machine.network import LabNetwork
+from upgrader.lab.machine.node import Node
+from upgrader.lab.machine.process import wait_until
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.network import LabNetwork
-from upgrader.lab.node import Node
-from upgrader.lab.node_files import node_files
-from upgrader.lab.passwords import Passwords
-from upgrader.lab.process import wait_until
-from upgrader.lab.recipe import Layer, up_to
-from upgrader.lab.salt_keys import salt_key_pair
-from upgrader.lab.services import SERVICE_OF, SERVICES
-from upgrader.lab.shipped import ship, write_files
 from upgrader.lab.topology import Topology
 
 BOOT_SECONDS = 60

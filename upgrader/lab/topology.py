@@ -18,9 +18,10 @@ UPGRADE_ADDRESS = "10.20.0.12"
 class NodePlan:
     """One node: its address, the image layer it stands on, the units it starts and what of the host it may read.
 
-    A node that ``counts_packets`` is production's: its packet filter counts what comes from the upgrade node.
+    A node that ``counts_packets`` is production's: its packet filter counts what comes from the upgrade node. One that
+    ``counts_questions`` counts what it asks name servers itself, and what they answer.
     The database server of a ``galera`` node is started by the lab, first the one that founds the cluster; at every later
-    boot it starts by itself and joins.
+    boot it starts by itself and joins. A ``sysvinit`` node has init scripts and no systemd.
     """
 
     name: str
@@ -30,6 +31,8 @@ class NodePlan:
     shows_source: bool = False
     galera: bool = False
     counts_packets: bool = False
+    counts_questions: bool = False
+    sysvinit: bool = False
 
     @property
     def minion_id(self) -> str:
@@ -67,7 +70,7 @@ class Topology:
     @property
     def top_layer(self) -> str:
         """The layer that holds every other layer this topology uses."""
-        order = ("debian", "salt", "mariadb", "ocata", "services", "bench")
+        order = ("debian", "salt", "mariadb", "ocata", "services", "bench", "servers", "sysvinit")
         # The Mitaka schemas are made in `ocata` and `services`, whoever loads them.
         return max(("services", *(node.layer for node in self.nodes)), key=order.index)
 
@@ -89,8 +92,21 @@ NOVA = Topology(
             counts_packets=True,
         ),
         NodePlan("vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service", "nftables.service"), counts_packets=True),
-        NodePlan("upg01", UPGRADE_ADDRESS, "services", ("salt-minion.service",)),
+        NodePlan(
+            "upg01",
+            UPGRADE_ADDRESS,
+            "services",
+            ("salt-minion.service", "nftables.service", "lab-resolver.service"),
+            counts_questions=True,
+        ),
     ),
 )
-BENCH = Topology("bench", (NodePlan("bench01", "10.20.0.20", "bench", ("mariadb.service",), shows_source=True),))
+BENCH = Topology(
+    "bench",
+    (
+        NodePlan("bench01", "10.20.0.20", "servers", ("mariadb.service", "lab-resolver.service"), shows_source=True),
+        # A database node as Ubuntu 14.04 is one: its server is started by the tests.
+        NodePlan("old01", "10.20.0.21", "sysvinit", shows_source=True, sysvinit=True),
+    ),
+)
 TOPOLOGIES = {topology.name: topology for topology in (NOVA, BENCH)}

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from upgrader.errors import UsageError
 
-PLAN_SCHEMA = 1
+PLAN_SCHEMA = 2
+READABLE = (1, 2)
+"""Schema 1 had no facts: journals that hold such plans can be read, and their runs cannot be gone on with."""
 KINDS = ("module", "state", "runner", "orchestration")
 MINUTE = 60
 GATE, WORK, VERIFY = "gate", "work", "verify"
+LIVE, COPY, NODE = "live", "copy", "node"
+"""Where the fault is mended when a step fails: ``Step.mends``."""
 
 
 @dataclass(frozen=True)
 class Call:
     """What one step asks of Salt, with the nodes it must be answered by. ``timeout`` is in seconds, over all nodes.
 
-    ``only`` is a reference (``binding.least_of``) that narrows ``nodes`` to one of them during the run.
+    ``only`` is a reference (``references.least_of``) that narrows ``nodes`` to one of them during the run. ``once``: a node
+    that answers more than once has failed, because two minions have its id (where the transport can tell).
     """
 
     kind: str
@@ -28,12 +33,24 @@ class Call:
     nodes: tuple[str, ...]
     args: Mapping[str, Any] = field(default_factory=dict)
     timeout: int = 120
-    batch: int | None = None
     only: Mapping[str, str] | None = None
+    once: bool = False
 
     def __str__(self) -> str:
         first, *others = str(self.args.get("mods", "")).split(",") if self.kind == "state" else [""]
         return f"{self.function} {first}{f' and {len(others)} more' if others else ''}".strip()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a step goes over many nodes: so many at a time, until so many have failed. Counts, or percents of the step's nodes ("10%").
+
+    ``batch`` 0 is all at once. With ``max_failures`` 0 the first batch in which a node fails is the last one. Each node's
+    answer stands for itself: a gate that is spread is asked of the other nodes when one of them is silent.
+    """
+
+    batch: int | str = 0
+    max_failures: int | str = 0
 
 
 @dataclass(frozen=True)
@@ -42,9 +59,15 @@ class Step:
 
     ``phase`` says what a failure means: a ``gate`` refuses before anything was touched, ``work`` changes the world,
     ``verify`` judges it. ``retry_safe`` means the call itself looks at the world first, so running it again after a
-    crash is right. ``check`` is asked instead when it is not. ``progress`` is asked now and then while the step runs; it
+    crash is right. ``check`` is asked instead when it is not. ``unless`` is asked first, and a node that answers it well needs
+    nothing done. ``progress`` is asked now and then while the step runs; it
     answers ``{"what", "done", "total"}`` and only informs. ``always`` steps run even after a failure. An ``anew`` step is
     asked again on every resume: what it answered may no longer be so.
+
+    ``mends`` says where the fault is when the step fails. ``live``: the live cloud, which is asked again when the run goes
+    on. ``copy``: the rows that came with the backup; only a mended source and a new copy help. ``node``: the machine that it
+    runs on. A gate asks the live cloud and everything else runs on a node, where nothing else is said. ``no_undo`` says why
+    there is no ``undo``, or why none is needed.
     """
 
     id: str
@@ -52,12 +75,20 @@ class Step:
     call: Call
     phase: str = WORK
     check: Call | None = None
+    unless: Call | None = None
     undo: Call | None = None
     progress: Call | None = None
     needs: tuple[str, ...] = ()
-    retry_safe: bool = True
+    retry_safe: bool | None = None
     always: bool = False
     anew: bool = False
+    no_undo: str = ""
+    spread: Spread | None = None
+    mends: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.mends:
+            object.__setattr__(self, "mends", LIVE if self.phase == GATE else NODE)
 
 
 @dataclass(frozen=True)
@@ -65,11 +96,30 @@ class Options:
     """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest.
 
     ``receipt`` is the id of the backup that a stage works on; ``another_cluster`` accepts one of another Galera cluster.
+    ``keep`` is how many backups a pruning leaves (None: what pillar says), ``protected`` are those that it must leave.
     """
 
     repair_server_groups: bool = False
     receipt: str = ""
     another_cluster: bool = False
+    keep: int | None = None
+    protected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the plan was made from, as digests: a plan runs only while these are so (``facts.changes`` says what is not).
+
+    ``modules`` is of the Salt modules that every node must run, ``formulas`` of every file under formulas/, ``pillar`` of the
+    pillar of the cloud's nodes. ``files`` and ``keys`` only serve to name what changed: the beginning of each file's sha256,
+    and four digits for each top-level key of each node's pillar, too few to guess a password by.
+    """
+
+    modules: str = ""
+    formulas: str = ""
+    pillar: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,10 +141,13 @@ class Plan:
     target: str
     part: str
     stages: tuple[Stage, ...]
+    facts: Facts = field(default_factory=Facts)
 
     def to_json(self) -> str:
         """Canonical text: sorted keys, no spaces. The digest is taken over exactly these bytes."""
-        return json.dumps({"plan_schema": PLAN_SCHEMA, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+        return json.dumps(
+            {"plan_schema": PLAN_SCHEMA, **_fields(self)}, sort_keys=True, separators=(",", ":"), default=_fields
+        )
 
     @property
     def digest(self) -> str:
@@ -111,8 +164,16 @@ class Plan:
         return tuple(sorted({node for step in self.steps() for node in step.call.nodes}))
 
 
+def _fields(part: Any) -> dict[str, Any]:
+    """One part of a plan by its fields, not copied. Raises TypeError for what is no part of a plan."""
+    return {one.name: getattr(part, one.name) for one in fields(part)}
+
+
 def _call(raw: Mapping[str, Any] | None) -> Call | None:
-    return None if raw is None else Call(**{**raw, "nodes": tuple(raw["nodes"])})
+    if raw is None:
+        return None
+    known = {key: value for key, value in raw.items() if key != "batch"}
+    return Call(**{**known, "nodes": tuple(raw["nodes"])})
 
 
 def _step(raw: Mapping[str, Any]) -> Step:
@@ -122,8 +183,9 @@ def _step(raw: Mapping[str, Any]) -> Step:
         **{
             **raw,
             "call": call,
-            **{name: _call(raw[name]) for name in ("check", "undo", "progress")},
+            **{name: _call(raw.get(name)) for name in ("check", "unless", "undo", "progress")},
             "needs": tuple(raw["needs"]),
+            "spread": Spread(**raw["spread"]) if raw.get("spread") else None,
         }
     )
 
@@ -136,34 +198,14 @@ def plan_from_json(text: str) -> Plan:
     """The plan that ``Plan.to_json`` wrote. Raises UsageError when the text is not one of this version."""
     try:
         raw = json.loads(text)
-        if raw.pop("plan_schema") != PLAN_SCHEMA:
+        if raw.pop("plan_schema") not in READABLE:
             raise UsageError(
                 f"the plan was written by another version of upgrader; this one reads plan schema {PLAN_SCHEMA}"
             )
-        return Plan(**{**raw, "stages": tuple(_stage(s) for s in raw["stages"])})
+        return Plan(
+            **{**raw, "stages": tuple(_stage(s) for s in raw["stages"]), "facts": Facts(**raw.get("facts", {}))},
+        )
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise UsageError(
             f"the plan cannot be read ({type(error).__name__}); make a new one with 'upgrader plan'"
         ) from error
-
-
-def check_plan(plan: Plan) -> None:
-    """Refuse a plan that cannot be run: unknown kinds, doubled ids, needs that come later or a call without nodes."""
-    seen: set[str] = set()
-    for step in plan.steps():
-        if step.id in seen:
-            raise UsageError(f"plan for {plan.cloud}: step id {step.id} stands twice")
-        if step.call.kind not in KINDS:
-            raise UsageError(
-                f"plan for {plan.cloud}: step {step.id} has kind {step.call.kind!r}; known: {', '.join(KINDS)}"
-            )
-        if not step.call.nodes:
-            raise UsageError(
-                f"plan for {plan.cloud}: step {step.id} names no node; the plan must list whom it expects to answer"
-            )
-        unmet = set(step.needs) - seen
-        if unmet:
-            raise UsageError(
-                f"plan for {plan.cloud}: step {step.id} needs {', '.join(sorted(unmet))}, which does not come before it"
-            )
-        seen.add(step.id)

@@ -66,18 +66,21 @@ def dry_run_document(
 
 
 def prune_text(found: Mapping[str, Any], protected: Sequence[str], dry_run: bool) -> str:
-    """What was removed, what stays, and which of it only because a run refers to it."""
+    """What was removed, what stays, and which of it only because a run may need it."""
     verb = "would be removed" if dry_run else "removed"
-    kept = [f"{identity} (a run refers to it)" if identity in protected else identity for identity in found["kept"]]
+    kept = [f"{identity} (a run may need it)" if identity in protected else identity for identity in found["kept"]]
     return f"{verb}: {', '.join(found['removed']) or 'nothing'}\nkept: {', '.join(kept) or 'nothing'}"
 
 
-def prune_document(cloud: str, found: Mapping[str, Any], protected: Sequence[str], dry_run: bool) -> dict[str, Any]:
+def prune_document(
+    cloud: str, found: Mapping[str, Any], protected: Sequence[str], dry_run: bool, run: str | None
+) -> dict[str, Any]:
     """Schema ``upgrader.prune/1``."""
     return {
         "schema": "upgrader.prune/1",
         "cloud": cloud,
         "dry_run": dry_run,
+        "run": run,
         "removed": list(found["removed"]),
         "kept": list(found["kept"]),
         "protected": list(protected),

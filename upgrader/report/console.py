@@ -8,11 +8,23 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from rich.text import Text
 
-from upgrader.engine.events import Event, RunFinished, RunStarted, StepFinished, StepPassed, StepStarted, StepWaiting
+from upgrader.engine.events import (
+    BatchFinished,
+    Event,
+    ObserverDropped,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepPassed,
+    StepStarted,
+    StepWaiting,
+)
 from upgrader.plan.step import Step
+from upgrader.report.outcome import unreached_lines
 from upgrader.report.wording import duration, node_list, progress_text, short
-from upgrader.transport.reply import Reply
+from upgrader.transport.reply import Reply, finding_sentence
 
 HEARTBEAT = 30.0
 
@@ -38,8 +50,14 @@ class ConsoleObserver:
             self._print(f"{_count(event.number, event.total)} [dim]{escape(event.step.id)}: {escape(event.why)}[/dim]")
         elif isinstance(event, RunStarted):
             self._run_started(event)
+        elif isinstance(event, BatchFinished):
+            failed = f", {event.failed} failed" if event.failed else ""
+            self._print(f"        {event.done} of {event.total} nodes done{failed}")
         elif isinstance(event, RunFinished):
             self._stop_status()
+            self._run_finished(event)
+        elif isinstance(event, ObserverDropped):
+            self._print(f"        {escape(event.observer)} hears nothing any more: {escape(event.error)}")
 
     def close(self) -> None:
         """Take the live line away, also when a run ends in an exception."""
@@ -52,6 +70,13 @@ class ConsoleObserver:
             f"{verb} run [bold]{event.run_id}[/bold]: {plan.part} {stages} of cloud {plan.cloud}, "
             f"{plan.source} to {plan.target}, plan {plan.digest[:12]}"
         )
+
+    def _run_finished(self, event: RunFinished) -> None:
+        """Of a run that failed: each step that did, and what was not reached because of which."""
+        for step, reason in event.failed.items():
+            self._print(f"[bold red]failed[/bold red] {escape(step)}: {escape(reason)}")
+        for line in unreached_lines(event.not_reached):
+            self._print(escape(line))
 
     def _step_started(self, event: StepStarted) -> None:
         self._said = time.monotonic()
@@ -88,7 +113,11 @@ class ConsoleObserver:
 
     def _print(self, line: str) -> None:
         """Broken between words on a terminal; one line stays one line in a file or a pipe."""
-        self._console.print(line, soft_wrap=not self._console.is_terminal)
+        if self._console.is_terminal:
+            self._console.print(line)
+        else:
+            self._console.file.write(f"{Text.from_markup(line).plain}\n")
+            self._console.file.flush()
 
     def _stop_status(self) -> None:
         if self._status is not None:
@@ -103,8 +132,9 @@ def _count(number: int, total: int) -> str:
 def _warnings(replies: Mapping[str, Reply]) -> list[str]:
     """What checks found that does not stop the run but that an operator should read."""
     values = [reply.value for reply in replies.values() if isinstance(reply.value, Mapping)]
-    found = [finding for value in values for finding in value.get("findings") or [] if isinstance(finding, Mapping)]
-    return [f"{f['subject']}: {f['what']}; {f['remedy']}" for f in found if f.get("severity") == "warning"]
+    findings = [f for value in values for f in value.get("findings") or [] if isinstance(f, Mapping)]
+    warnings = [f for f in findings if f.get("severity") == "warning"]
+    return [f"{f['subject']}: {finding_sentence(f)}" if f.get("subject") else finding_sentence(f) for f in warnings]
 
 
 def _said_by(step: Step, replies: Mapping[str, Reply]) -> str:

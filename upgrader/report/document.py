@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from upgrader.journal.progress import RunProgress
-from upgrader.plan.step import Plan
+from upgrader.journal.way import failing
+from upgrader.plan.step import Plan, Step
+from upgrader.report.outcome import unreached
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -16,9 +18,15 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def preflight_document(
-    cloud: str, findings: Sequence[Mapping[str, Any]], controllers: Mapping[str, Mapping[str, Any]]
+    cloud: str,
+    findings: Sequence[Mapping[str, Any]],
+    controllers: Mapping[str, Mapping[str, Any]],
+    probed: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Schema ``upgrader.preflight/1``. ``controllers``: what each said of its configuration, or ``{"error"}``."""
+    """Schema ``upgrader.preflight/1``. ``controllers``: what each said of its configuration, or ``{"error"}``.
+
+    ``probed``: how many live rows of each kind the services' own code judged, where it was asked to.
+    """
     said = [finding for answer in controllers.values() for finding in answer.get("findings") or []]
     return {
         "schema": "upgrader.preflight/1",
@@ -26,6 +34,7 @@ def preflight_document(
         "refused": any(finding.get("severity") == "blocker" for finding in [*findings, *said]),
         "findings": [dict(f) for f in findings],
         "controllers": {node: dict(answer) for node, answer in controllers.items()},
+        **({} if probed is None else {"probed": dict(probed)}),
     }
 
 
@@ -46,7 +55,21 @@ def verification_document(cloud: str, node: str, value: Mapping[str, Any]) -> di
 
 def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> dict[str, Any]:
     """Schema ``upgrader.run/1``."""
-    return {"schema": "upgrader.run/1", **_run(run), "journal": journal, "in_progress": locked, "steps": _steps(run)}
+    return {
+        "schema": "upgrader.run/1",
+        **_run(run),
+        "changed": run.changed(),
+        "failed": [_failed(run, step) for step in failing(run)],
+        "not_reached": [{"step": step, "because": list(causes)} for step, causes in unreached(run).items()],
+        "journal": journal,
+        "in_progress": locked,
+        "steps": _steps(run),
+    }
+
+
+def _failed(run: RunProgress, step: Step) -> dict[str, Any]:
+    state = run.steps[step.id]
+    return {"step": step.id, "state": state.state, "reason": state.reason, "mends": step.mends}
 
 
 def history_document(runs: Sequence[RunProgress]) -> dict[str, Any]:

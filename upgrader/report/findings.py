@@ -1,4 +1,4 @@
-"""Findings as a table for stdout that stays readable on 80 columns."""
+"""Findings as short paragraphs for 80 columns and for pipes: severity, whose, what, rows, remedy, statements, source."""
 
 from __future__ import annotations
 
@@ -6,40 +6,63 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tabulate import tabulate
-
-# 67 with the two columns that tabulate adds to a header: what is left of 80 beside the lines of the grid.
-WIDTHS = {"severity": 8, "subject": 14, "what": 24, "remedy": 19}
 SEVERITIES = ("blocker", "warning", "info")
+COLUMNS, SHOWN = 80, 10
 
 
-def findings_text(found: Sequence[Mapping[str, Any]]) -> str:
-    """One row a finding, wrapped; then the rows of each that are wrong, and how many findings of each kind."""
-    if not found:
+def findings_text(findings: Sequence[Mapping[str, Any]]) -> str:
+    """One paragraph a finding, and how many there are of each severity.
+
+    Statements stand on a line of their own and are never broken, so that they can be pasted.
+    """
+    if not findings:
         return "no finding: nothing in the source databases stands in the way"
-    rows = [[_wrapped(str(finding.get(key, "")), width) for key, width in WIDTHS.items()] for finding in found]
-    # Plain text only: tabulate would take a cell like "10" for a number and turn it around.
-    table = tabulate(rows, list(WIDTHS), tablefmt="grid", disable_numparse=True)
-    return "\n".join([table, *filter(None, map(_rows_text, found)), counted(found)])
+    return "\n\n".join([*map(_paragraph, findings), counted(findings)])
+
+
+def probed_text(rows: Mapping[str, int]) -> str:
+    """How many live rows the services' own code was asked over, and of which kinds."""
+    kinds = ", ".join(f"{kind} {number:,}" for kind, number in rows.items() if number)
+    return _filled(f"probed {sum(rows.values()):,} live rows: {kinds or 'there are none'}", "", "  ")
+
+
+def _paragraph(finding: Mapping[str, Any]) -> str:
+    whose = "/".join(str(finding[key]) for key in ("service", "subject") if finding.get(key))
+    name = f" ({finding['id']})" if finding.get("id") else ""
+    head = f"{str(finding.get('severity', '')).upper()} {whose}{name}"
+    statements = [str(statement) + ";" for statement in finding.get("statements") or []]
+    lines = [_filled(head, "", "  "), _filled(str(finding.get("what", "")), "  ", "  ")]
+    lines += [_filled(f"{word}: {text}", "  ", "    ") for word, text in _parts(finding) if text]
+    return "\n".join([*lines, *("    " + statement for statement in statements[:SHOWN]), *_more(statements)])
+
+
+def _parts(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("rows", _rows_text(finding)),
+        ("source", str(finding.get("source") or "")),
+        ("remedy", str(finding.get("remedy", ""))),
+    ]
 
 
 def _rows_text(finding: Mapping[str, Any]) -> str:
     """Which rows a finding is about: the first ten, and how many more there are."""
     rows = [str(row) for row in finding.get("rows") or []]
-    more = int(finding.get("count", 0)) - len(rows)
-    listed = ", ".join(rows) + (f" and {more} more" if more > 0 else "")
-    text = f"{finding.get('id', finding.get('subject'))}: {listed}"
-    return (
-        textwrap.fill(text, 80, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) if rows else ""
-    )
+    shown = rows[:SHOWN]
+    more = max(int(finding.get("count", 0)), len(rows)) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if rows else ""
 
 
-def counted(found: Sequence[Mapping[str, Any]]) -> str:
+def _more(statements: Sequence[str]) -> list[str]:
+    left = len(statements) - SHOWN
+    return [f"    ... and {left} more: 'upgrader preflight -o json' has them"] if left > 0 else []
+
+
+def counted(findings: Sequence[Mapping[str, Any]]) -> str:
     """``2 blockers, 1 warning``."""
-    counts = [(sum(finding.get("severity") == severity for finding in found), severity) for severity in SEVERITIES]
+    counts = [(sum(finding.get("severity") == severity for finding in findings), severity) for severity in SEVERITIES]
     plural = {"info": "info"}
     return ", ".join(f"{n} {s if n == 1 else plural.get(s, s + 's')}" for n, s in counts if n)
 
 
-def _wrapped(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width, break_on_hyphens=False)) or text
+def _filled(text: str, first: str, others: str) -> str:
+    return textwrap.fill(text, COLUMNS, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)

@@ -12,9 +12,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from upgrader.model.inventory import Inventory
-from upgrader.model.needs import REHEARSAL
-from upgrader.model.survey import Finding, Survey
+from upgrader.reclass.inventory import Inventory
+from upgrader.reclass.needs import REHEARSAL
+from upgrader.reclass.survey import Finding, Survey
 from upgrader.report.wording import node_list
 
 ALL = "the whole model"
@@ -85,14 +85,15 @@ def _wrapped(text: str, indent: str, width: int = 100) -> list[str]:
 
 
 def check_document(inventory: Inventory, found: Survey) -> dict[str, Any]:
-    """Schema ``upgrader.model/1``."""
+    """Schema ``upgrader.reclass/1``."""
     return {
-        "schema": "upgrader.model/1",
+        "schema": "upgrader.reclass/1",
         **_place(inventory, found),
         "complete": not found.findings,
         "roles": {role: list(nodes) for role, nodes in found.roles.items()},
         "findings": [_finding(finding) for finding in found.findings],
         "notes": list(found.notes),
+        "unread": {role: list(keys) for role, keys in found.unread.items()},
     }
 
 
@@ -127,9 +128,9 @@ def prepare_text(inventory: Inventory, found: Survey, left: Sequence[Finding], w
 
 
 def prepare_document(inventory: Inventory, found: Survey, left: Sequence[Finding], written: str) -> dict[str, Any]:
-    """Schema ``upgrader.model-prepare/1``."""
+    """Schema ``upgrader.reclass-prepare/1``."""
     return {
-        "schema": "upgrader.model-prepare/1",
+        "schema": "upgrader.reclass-prepare/1",
         **_place(inventory, found),
         "written": bool(written),
         "originals": written or None,

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from upgrader.journal.progress import FAILED, FINISHED, IN_DOUBT, SETTLED, RunProgress
+from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
+from upgrader.journal.step_fold import SETTLED
+from upgrader.journal.way import failing
 from upgrader.plan.step import Plan
+from upgrader.report.outcome import remedy, told, unreached, unreached_lines
 from upgrader.report.wording import duration, node_list
 
 
@@ -31,20 +34,15 @@ def run_sentence(run: RunProgress) -> str:
     """Where a run is, in one sentence, with what to do next."""
     total, settled = len(run.steps), sum(1 for step in run.steps.values() if step.state in SETTLED)
     head = f"run {run.run_id} ({run.stage} of cloud {run.plan.cloud}): "
-    step = run.first_unsettled()
     if run.state == FINISHED:
         took = duration(sum(step.seconds or 0 for step in run.steps.values()))
         return f"{head}finished, all {total} steps done in {took}"
-    if run.state == "abandoned":
+    if run.state == ABANDONED:
         return f"{head}left behind after {settled} of {total} steps"
-    where = f"{settled} of {total} steps done, at step {step}"
-    state = run.steps[step] if step else None
-    if state and state.state == FAILED:
-        return f"{head}{where}, which failed: {state.reason}; mend it, then 'upgrader resume'"
-    if state and state.state == IN_DOUBT:
-        why = state.reason or "it was cut off"
-        return f"{head}{where}, which is in doubt: {why}; 'upgrader resume' finds out and goes on"
-    return f"{head}{where}; 'upgrader resume' goes on"
+    done = f"{head}{settled} of {total} steps done"
+    if failing(run):
+        return f"{done}, {told(run)}; {remedy(run)}"
+    return f"{done}, at step {run.first_unsettled()}; 'upgrader resume' goes on"
 
 
 def run_text(run: RunProgress, journal: Path, locked: bool) -> str:
@@ -61,7 +59,9 @@ def run_text(run: RunProgress, journal: Path, locked: bool) -> str:
     ]
     now = "a process is working on it now" if locked else "no process is working on it"
     table = tabulate(rows, ["#", "step", "state", "time", "tries"], tablefmt="simple")
-    return f"{run_sentence(run)}\n{now}; started {run.started_at} by {run.operator}; journal {journal}\n\n{table}"
+    left = unreached_lines(unreached(run))
+    lines = [run_sentence(run), f"{now}; started {run.started_at} by {run.operator}; journal {journal}", "", table]
+    return "\n".join([*lines, *(["", *left] if left else [])])
 
 
 def history_text(runs: Sequence[RunProgress]) -> str:

@@ -1,6 +1,6 @@
 """Transport ``master``: on the Salt master itself, through its local client and its job cache.
 
-Only this package imports salt, and only when a transport is made: the import costs up to a second (facts/lab.md).
+Only this package imports salt, and only when a transport is made: the import costs up to a second.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Any
 
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
+from upgrader.transport.echoes import Echoes, told
 from upgrader.transport.reply import Reply, judge
 
 DEFAULT_CONFIG = Path("/etc/salt/master")
-SUPPORTED_KINDS = ("module", "state")
 PROBE_SECONDS = 4.0
 
 
 class MasterTransport:
     """See ``Transport``. Needs read access to the master's configuration and sockets, i.e. root or the master's user."""
+
+    kinds: tuple[str, ...] = ("module", "state")
 
     def __init__(self, config: Path = DEFAULT_CONFIG, publish_timeout: int = 15) -> None:
         if not config.is_file():
@@ -38,6 +40,7 @@ class MasterTransport:
         self._publish_timeout = publish_timeout
         self._client = salt.client.LocalClient(mopts=self._opts)
         self._cache = self._opts["master_job_cache"]
+        self._echoes: dict[str, Echoes] = {}
 
     def master_id(self) -> str:
         """Minion id of this machine, from the minion configuration beside the master's."""
@@ -50,9 +53,9 @@ class MasterTransport:
             )
         return str(salt.config.minion_config(str(minion))["id"])
 
-    def pillars(self, nodes: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    def pillars(self, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Pillar as the master compiles it; the nodes themselves are not asked, so dead ones are described too."""
-        return {node: self._pillar(node) for node in (nodes if nodes is not None else [self.master_id()])}
+        return {node: self._pillar(node) for node in nodes}
 
     def _pillar(self, node: str) -> dict[str, Any]:
         import salt.exceptions
@@ -80,12 +83,14 @@ class MasterTransport:
 
     def submit(self, call: Call, jid: str) -> None:
         """Publish to the exact list of nodes; the master answers whom it published to."""
-        if call.kind not in SUPPORTED_KINDS:
+        if call.kind not in self.kinds:
             raise UsageError(
-                f"transport master cannot carry calls of kind {call.kind}; it knows {', '.join(SUPPORTED_KINDS)}"
+                f"transport master cannot carry calls of kind {call.kind}; it knows {', '.join(self.kinds)}"
             )
         import salt.exceptions
 
+        if call.once:
+            self._echoes[jid] = Echoes(self._bus(), jid)
         try:
             published = self._client.run_job(
                 list(call.nodes),
@@ -111,7 +116,23 @@ class MasterTransport:
     def answers(self, call: Call, jid: str) -> dict[str, Reply]:
         """Replies in the job cache, which is where the master puts them before anybody is told."""
         held = self._client.returners[f"{self._cache}.get_jid"](jid)
-        return {node: judge(call, node, answer) for node, answer in held.items() if isinstance(answer, dict)}
+        replies = {node: judge(call, node, answer) for node, answer in held.items() if isinstance(answer, dict)}
+        return self._heard_once(jid, replies) if jid in self._echoes else replies
+
+    def _heard_once(self, jid: str, replies: dict[str, Reply]) -> dict[str, Reply]:
+        """Replies when no second one is to come any more, those of doubled ids as failures; none before."""
+        echoes = self._echoes[jid]
+        if not echoes.settled():
+            return {}
+        doubled = {node: Reply(node, False, error=told(node)) for node in echoes.doubled() if node in replies}
+        return {**replies, **doubled}
+
+    def _bus(self) -> Any:
+        import salt.utils.event
+
+        bus = salt.utils.event.get_event("master", sock_dir=self._opts["sock_dir"], opts=self._opts, listen=True)
+        bus.connect_pub(timeout=PROBE_SECONDS)
+        return bus
 
     def still_running(self, jid: str, nodes: Sequence[str]) -> dict[str, bool]:
         """Ask with ``saltutil.find_job``. A minion too busy to answer within PROBE_SECONDS is left out, like a dead one.

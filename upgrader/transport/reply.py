@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from upgrader.plan.step import Call
+
+LONGEST = 1500
+"""Characters of an error that go into the journal. Salt appends the whole rendered file to some."""
 
 
 @dataclass(frozen=True)
 class Reply:
     """``value`` is what the function returned; ``error`` is one sentence when not ``ok``; ``lost`` means nobody knows.
 
-    A lost reply comes from a node that neither answers nor runs the job any more (killed, rebooted, cut off).
+    A lost reply comes from a node that neither answers nor runs the job any more (killed, rebooted, cut off). A ``running``
+    one comes from a node that said that it still runs the job when its time was up: it is not lost, and not to be doubled.
     """
 
     node: str
@@ -22,17 +26,18 @@ class Reply:
     changes: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     lost: bool = False
+    running: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in the journal."""
-        return asdict(self)
+        """As it stands in the journal. The value is not copied."""
+        return dict(vars(self))
 
 
 def judge(call: Call, node: str, answer: Mapping[str, Any]) -> Reply:
     """Turn what Salt's job cache holds for one node into a Reply.
 
     ``answer`` has ``return`` and, for most failures, ``success`` False or ``retcode`` not 0. Salt's shapes are not to be
-    trusted one by one (facts/lab.md): a missing SLS is a list with retcode 1, an unknown function is a string.
+    trusted one by one: a missing SLS is a list with retcode 1, an unknown function is a string.
     """
     value = answer.get("return")
     failed = answer.get("success") is False or answer.get("retcode", 0) not in (0, None)
@@ -49,39 +54,73 @@ def silent(node: str, what: str) -> Reply:
     return Reply(node, False, error=what, lost=True)
 
 
+def at_work(node: str, what: str) -> Reply:
+    """The reply of a node that has not answered yet and says that it still runs the job."""
+    return Reply(node, False, error=what, running=True)
+
+
+def finding_sentence(finding: Mapping[str, Any]) -> str:
+    """Whose fault it is, what is wrong, the first three rows, and how it is mended, as far as the finding says it."""
+    what, remedy = finding.get("what"), finding.get("remedy")
+    if what and finding.get("service"):
+        rows = ", ".join([str(row) for row in finding.get("rows") or []][:3])
+        what = f"{finding['service']}: {what}" + (f" ({rows})" if rows else "")
+    return "; ".join(str(words) for words in (what, remedy) if words) or "a finding without words"
+
+
 def _judge_state(node: str, value: Any, failed: bool) -> Reply:
     if isinstance(value, list):
-        return Reply(node, False, error="; ".join(str(line).strip() for line in value))
+        return Reply(node, False, error=shortened("; ".join(str(line).strip() for line in value)))
     if not isinstance(value, Mapping) or not value:
         return Reply(node, False, error=_sentence(value) if value else "the state run returned nothing")
     chunks = {key: chunk for key, chunk in value.items() if isinstance(chunk, Mapping)}
-    in_order = sorted(chunks.items(), key=lambda item: item[1].get("__run_num__", 0))
+    in_order = sorted(chunks.items(), key=lambda item: _run_number(item[1]))
     broken = [
         f"{chunk.get('__id__', key)}: {chunk.get('comment', '')}".strip()
         for key, chunk in in_order
         if chunk.get("result") is False and chunk.get("__state_ran__", True)
     ]
-    if broken or failed:
-        return Reply(node, False, error="; ".join(broken[:5]) or "the state run failed without naming a state")
-    changes = {chunk.get("__id__", key): sorted(chunk["changes"]) for key, chunk in in_order if chunk.get("changes")}
+    if broken or failed or not chunks:
+        return Reply(
+            node, False, error=shortened("; ".join(broken[:5])) or "the state run failed without naming a state"
+        )
+    changes = {
+        chunk.get("__id__", key): sorted(map(str, chunk["changes"]))
+        for key, chunk in in_order
+        if isinstance(chunk.get("changes"), Mapping) and chunk["changes"]
+    }
     return Reply(node, True, value={"states": len(chunks)}, changes=changes)
+
+
+def _run_number(chunk: Mapping[str, Any]) -> int:
+    number = chunk.get("__run_num__", 0)
+    return number if isinstance(number, int) else 0
 
 
 def _blockers(value: Any) -> list[str]:
     """Checks return findings; one of severity ``blocker`` makes the reply a failure."""
     if not isinstance(value, Mapping) or not isinstance(value.get("findings"), list):
         return []
-    return [f"{f['what']}; {f['remedy']}" for f in value["findings"] if f.get("severity") == "blocker"]
+    findings = [finding for finding in value["findings"] if isinstance(finding, Mapping)]
+    return [finding_sentence(finding) for finding in findings if finding.get("severity") == "blocker"]
 
 
 def _sentence(value: Any) -> str:
     """The last meaningful line of what a failing function left: Salt puts the exception's text there."""
     text = str(value or "").strip()
     for prefix in ("ERROR: ", "Error: "):
-        if text.startswith(prefix):
-            text = text[len(prefix) :]
+        text = text.removeprefix(prefix)
     if "Traceback (most recent call last)" in text:
         text = text.splitlines()[-1]
     if text.startswith("Error running '") and "': " in text:
         text = text.split("': ", 1)[1]
-    return text or "the function failed without a word"
+    return shortened(text) or "the function failed without a word"
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """The beginning, where Salt names the cause; what comes behind it is the rendered file, or a traceback's lines."""
+    if len(text) <= longest:
+        return text
+    return (
+        f"{text[:longest].rstrip()} ... ({len(text) - longest} more characters, in the log of the node's salt-minion)"
+    )

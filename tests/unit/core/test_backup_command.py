@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from tests.support.clouds import lab_pillar
-from tests.support.salt_in_memory import SaltInMemory
+from tests.support.salt_in_memory import SaltInMemory, named
 from upgrader.cli import settings as cli_settings
 from upgrader.cli.main import entry
+from upgrader.journal.archive import Archive
 from upgrader.plan.step import Call
 from upgrader.transport import base
 
@@ -60,7 +62,7 @@ def good(call: Call, node: str) -> Mapping[str, Any]:
 
 def failing(function: str) -> Callable[[Call, str], Mapping[str, Any]]:
     def answer(call: Call, node: str) -> Mapping[str, Any]:
-        return {"return": "ERROR: no", "retcode": 1} if call.function == function else good(call, node)
+        return {"return": "ERROR: no", "retcode": 1} if named(call) == function else good(call, node)
 
     return answer
 
@@ -115,7 +117,7 @@ def test_list_is_a_table_newest_last(command: Command) -> None:
 def test_reading_commands_leave_no_journal_and_ask_the_backup_node_only(
     command: Command, salt: SaltInMemory, tmp_path: Path
 ) -> None:
-    for words in (("list",), ("verify", "b1"), ("prune",)):
+    for words in (("list",), ("verify", "b1"), ("prune", "--dry-run")):
         assert command("backup", *words).code == 0
     assert not list(tmp_path.rglob("*.jsonl"))
     assert {node for call, _ in salt.jobs.values() for node in call.nodes} == {"cfg01.lab.local"}
@@ -138,7 +140,6 @@ def test_dry_run_shows_plan_and_actions_and_submits_nothing_that_changes(
     assert "restore-swap" in ran.out
     assert "1. rename /var/lib/mysql to /var/lib/mysql.before-RUN" in ran.out
     assert set(salt.submitted) == {
-        "saltutil.sync_all",
         "upgrader_node.modules_current",
         "upgrader_node.pillar_current",
         "upgrader_store.require_proven",
@@ -216,7 +217,7 @@ def test_servers_that_do_not_stop_are_not_swapped(command: Command, salt: SaltIn
 
 
 def test_finished_backup_does_not_hide_an_unfinished_stage(command: Command, salt: SaltInMemory) -> None:
-    salt.answer = failing("upgrader_nova.db_sync")
+    salt.answer = failing("upgrader_schema.phase nova db-newton")
     assert command(*STAGE).code == 1
     assert command("backup", "create").code == 0
     ran = command(*STAGE)
@@ -267,9 +268,19 @@ def test_failed_backup_does_not_stand_in_the_way_of_a_stage(command: Command, sa
     assert command(*RESTORE).code == 0
 
 
-def test_prune_keeps_what_runs_refer_to_and_not_what_only_a_backup_made(command: Command, salt: SaltInMemory) -> None:
-    stage = json.loads(command(*STAGE, "-o", "json").out)["run"]
-    made = json.loads(command("backup", "create", "-o", "json").out)["run"]
+def protected(command: Command) -> list[str]:
+    ran = command("backup", "prune", "--dry-run", "-o", "json")
+    assert ran.code == 0, ran.err
+    return list(json.loads(ran.out)["protected"])
+
+
+def run_of(command: Command, *words: str) -> str:
+    return str(json.loads(command(*words, "-o", "json").out)["run"])
+
+
+def test_prune_keeps_what_runs_stand_on_and_not_what_only_a_backup_made(command: Command, salt: SaltInMemory) -> None:
+    stage = run_of(command, *STAGE)
+    made = run_of(command, "backup", "create")
     command(*RESTORE)
     command("backup", "prove", "b7")
     ran = command("backup", "prune", "--keep", "3", "--dry-run", "-o", "json")
@@ -278,6 +289,76 @@ def test_prune_keeps_what_runs_refer_to_and_not_what_only_a_backup_made(command:
     assert asked == {"keep": 3, "protected": sorted([stage, "b1"]), "dry_run": True}
     assert made not in asked["protected"]
     assert json.loads(ran.out)["removed"] == ["b0"]
+
+
+def test_backup_of_a_rehearsal_is_kept_while_it_may_be_gone_on_with_and_not_when_it_is_left_behind(
+    command: Command, salt: SaltInMemory
+) -> None:
+    salt.answer = failing("upgrader_clone.fill")
+    stopped = run_of(command, *STAGE)
+    assert protected(command) == [stopped]
+    again = run_of(command, *STAGE, "--restart")
+    assert protected(command) == [again]
+
+
+def test_runs_of_the_same_second_sort_as_they_were_started() -> None:
+    """ "The newest run" is the last by id: of two gates that failed within a second the second one is meant."""
+    made = []
+    for _ in range(20):
+        made.append(cli_settings.new_run_id())
+        until = time.perf_counter() + 0.0001
+        while time.perf_counter() < until:
+            pass
+    assert made == sorted(made)
+
+
+def test_only_the_newest_finished_rehearsal_keeps_its_backup(command: Command, salt: SaltInMemory) -> None:
+    run_of(command, *STAGE)
+    newest = run_of(command, *STAGE)
+    assert protected(command) == [newest]
+    salt.answer = failing("upgrader_clone.fill")
+    stopped = run_of(command, *STAGE)
+    assert protected(command) == sorted([newest, stopped])
+
+
+def test_prune_is_a_run_with_a_journal_and_says_what_it_removed(
+    command: Command, salt: SaltInMemory, tmp_path: Path
+) -> None:
+    stage = run_of(command, *STAGE)
+    ran = command("backup", "prune", "--keep", "2", "-o", "json")
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    assert (said["schema"], said["removed"], said["protected"]) == ("upgrader.prune/1", ["b0"], [stage])
+    journal = (tmp_path / "lab" / "runs" / f"{said['run']}.jsonl").read_text()
+    assert '"removed":["b0"]' in journal
+    asked = next(call.args for call, _ in salt.jobs.values() if call.function == "upgrader_store.prune")
+    assert asked == {"keep": 2, "protected": [stage], "dry_run": False}
+    assert "removed: b0" in command("backup", "prune").out
+    assert ("prune", "finished") in states(command)
+
+
+def test_prune_waits_for_the_run_that_may_need_a_backup(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:
+    with Archive(tmp_path).lock("lab", "bob@cfg01"):
+        ran = command("backup", "prune")
+    assert ran.code == 4
+    assert "locked" in ran.err
+    assert "upgrader_store.prune" not in salt.submitted
+
+
+def test_prune_that_fails_says_so(command: Command, salt: SaltInMemory) -> None:
+    salt.answer = failing("upgrader_store.prune")
+    ran = command("backup", "prune")
+    assert ran.code == 1
+    assert "at step prune, which failed" in ran.err
+
+
+def test_prune_goes_beside_a_run_that_stands_half_way_and_does_not_hide_it(
+    command: Command, salt: SaltInMemory
+) -> None:
+    salt.answer = failing("upgrader_restore.found")
+    command(*RESTORE)
+    assert command("backup", "prune").code == 0
+    assert json.loads(command("status", "-o", "json").out)["stage"] == "restore"
 
 
 def test_prune_trusts_no_damaged_journal(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:

@@ -6,17 +6,19 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.clouds import lab_pillar
 from tests.support.salt_in_memory import SaltInMemory
+from upgrader.cli import plans as cli_plans
 from upgrader.cli import settings as cli_settings
 from upgrader.cli.main import entry
 from upgrader.journal.archive import Archive
+from upgrader.plan.step import Call, Plan
 from upgrader.transport import base
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
@@ -67,7 +69,7 @@ def test_whole_stage_ends_with_one_sentence_and_zero(command: Command) -> None:
     ran = command(*STAGE)
     assert ran.code == 0
     assert ran.out.count("\n") == 1
-    assert "finished, all 66 steps done" in ran.out
+    assert "finished, all 70 steps done" in ran.out
     assert "backup-create" not in ran.out
     assert "physical backup of all databases" in ran.err
 
@@ -133,6 +135,64 @@ def test_failing_step_is_one_and_resume_finishes(command: Command, salt: SaltInM
     assert "finished" in ran.out
 
 
+def test_gate_that_refuses_on_resume_after_work_was_done_is_one(command: Command, salt: SaltInMemory) -> None:
+    good = salt.answer
+    bad = {"return": "ERROR: no", "retcode": 1}
+    salt.answer = lambda call, node: dict(bad) if call.function == "upgrader_clone.fill" else good(call, node)
+    assert command(*STAGE).code == 1
+    salt.answer = lambda call, node: dict(bad) if call.function == "upgrader_galera.check" else good(call, node)
+    ran = command("resume")
+    assert ran.code == 1
+    assert "at step cluster-state, which failed" in ran.err
+    assert "nothing was changed" not in ran.err
+
+
+def test_faults_of_several_services_are_told_by_one_rehearsal(command: Command, salt: SaltInMemory) -> None:
+    good = salt.answer
+
+    def answer(call: Call, node: str) -> Mapping[str, object]:
+        wrong = call.args.get("service") in ("glance", "neutron") and call.function == "upgrader_schema.phase"
+        wrong = wrong or call.args.get("phase") == "map-instances"
+        return (
+            {"return": f"ERROR: {call.args.get('service', 'nova')}'s rows", "retcode": 1} if wrong else good(call, node)
+        )
+
+    salt.answer = answer
+    ran = command(*STAGE, "-o", "json")
+    assert ran.code == 1
+    failed = {entry["step"]: entry["mends"] for entry in json.loads(ran.out)["failed"]}
+    assert len(failed) == 3
+    assert set(failed.values()) == {"copy"}
+    last = ran.err.strip().splitlines()[-1]
+    assert all(f"{service}'s rows" in last for service in ("glance", "neutron", "nova"))
+    assert "mend them in the live database, then 'upgrader control-plane --stage test-upgrade --restart'" in last
+    done = {entry["id"] for entry in json.loads(ran.out)["steps"] if entry["state"] == "done"}
+    assert {"verify-keystone", "verify-cinder", "verify-heat"} <= done
+    assert not {"services-start", "verify-glance", "verify-neutron", "verify-nova"} & done
+
+
+def test_node_that_still_works_at_the_end_of_its_time_is_four(
+    command: Command, salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upgrader.transport.collect._Wait.probe_when_due", lambda self: None)
+    plan = cli_plans.make_plan
+
+    def hasty(*words: object) -> Plan:
+        made = plan(*words)  # type: ignore[arg-type]
+        steps = [replace(s, call=replace(s.call, timeout=0)) if s.id == "clone-fill" else s for s in made.steps()]
+        return replace(made, stages=(replace(made.stages[0], steps=tuple(steps)),))
+
+    monkeypatch.setattr(cli_plans, "make_plan", hasty)
+    good = salt.answer
+    salt.answer = lambda call, node: None if call.function == "upgrader_clone.fill" else good(call, node)
+    salt.still_running = lambda jid, nodes: dict.fromkeys(nodes, True)  # type: ignore[method-assign]
+    ran = command(*STAGE)
+    assert ran.code == 4
+    assert "at step clone-fill, which still runs: cfg01.lab.local still runs upgrader_clone.fill" in ran.err
+    assert command("resume").code == 4
+    assert salt.submitted.count("upgrader_clone.fill") == 1
+
+
 def test_silent_node_in_a_gate_is_three_and_named(command: Command, salt: SaltInMemory) -> None:
     good = salt.answer
     salt.running.add(("dbs01.lab.local", "dead"))
@@ -191,19 +251,19 @@ def test_unreachable_salt_is_five(command: Command, salt: SaltInMemory) -> None:
 
 
 def test_interrupt_is_130_and_resume_goes_on(command: Command, salt: SaltInMemory) -> None:
-    salt.die_after = "upgrader_nova.db_sync"
+    salt.die_after = "upgrader_schema.phase nova db-newton"
     ran = command(*STAGE)
     assert ran.code == 130
     assert "interrupted at step nova-db-newton" in ran.err
     assert command("resume").code == 0
-    assert salt.submitted.count("upgrader_nova.db_sync") == 2
+    assert salt.submitted.count("upgrader_schema.phase nova db-newton") == 1
 
 
 def test_status_says_in_one_sentence_where_the_run_is(command: Command, salt: SaltInMemory) -> None:
-    salt.die_after = "upgrader_nova.db_sync"
+    salt.die_after = "upgrader_schema.phase nova db-newton"
     command(*STAGE)
     ran = command("status")
-    assert "35 of 66 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
+    assert "39 of 70 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
     assert json.loads(command("status", "-o", "json").out)["stopped_at"] == "nova-db-newton"
 
 
@@ -223,9 +283,9 @@ def test_resume_of_a_finished_run_is_refused(command: Command) -> None:
 def test_resume_with_other_formulas_is_refused(
     command: Command, salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    salt.die_after = "upgrader_nova.db_sync"
+    salt.die_after = "upgrader_schema.phase nova db-newton"
     command(*STAGE)
-    monkeypatch.setattr("upgrader.cli.runs.formulas_digest", lambda: "0" * 64)
+    monkeypatch.setattr("upgrader_node.host.sources.digest_of", lambda files: "0" * 64)
     ran = command("resume")
     assert ran.code == 3
     assert "install the version that started the run" in ran.err
@@ -253,7 +313,7 @@ def test_unexpected_error_is_one_sentence_and_no_traceback(
     command: Command, salt: SaltInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("upgrader.cli.runs.make_plan", lambda *a: 1 / 0)
+    monkeypatch.setattr("upgrader.cli.plans.make_plan", lambda *a: 1 / 0)
     ran = command(*STAGE)
     assert ran.code == 1
     assert "Traceback" not in ran.err + ran.out
@@ -271,7 +331,7 @@ def test_no_secret_of_the_pillar_reaches_journal_or_screen(command: Command, tmp
 
 
 def test_changed_journal_is_refused(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:
-    salt.die_after = "upgrader_nova.db_sync"
+    salt.die_after = "upgrader_schema.phase nova db-newton"
     command(*STAGE)
     journal = next(tmp_path.rglob("*.jsonl"))
     journal.write_text(journal.read_text().replace("clone-fill", "clone-fixx", 1))
@@ -310,7 +370,7 @@ def test_help_is_help(command: Command, words: list[str]) -> None:
 
 def test_module_runs_in_a_bare_checkout(tmp_path: Path) -> None:
     """Nothing of the project installed, only its dependencies: the shared files are found all the same."""
-    question = "import upgrader.cli.settings as s; print(s.formulas_digest())"
+    question = "import upgrader.cli.settings as s; print(s.modules_digest())"
     root = Path(__file__).parents[3]
     isolated = [
         sys.executable,

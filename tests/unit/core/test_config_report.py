@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.clouds import lab_pillar
+from tests.support.clouds import FACTS, lab_pillar
 from tests.support.salt_in_memory import SaltInMemory
 from tests.unit.core.test_cli import Command, command, salt  # noqa: F401  the fixtures
+from upgrader.cloud.cloud import cloud_from_pillar
 from upgrader.errors import Refused
-from upgrader.model.cloud import cloud_from_pillar
-from upgrader.plan import make_plan
+from upgrader.plan.stages import make_plan
 from upgrader.plan.step import Options
 from upgrader.report.options import options_text
 
@@ -41,7 +41,7 @@ def controllers(salt: SaltInMemory) -> dict[str, Any]:  # noqa: F811
     good = salt.answer
 
     def answer(call: Any, node: str) -> Any:
-        if call.function == "upgrader_preflight.nova":
+        if call.function == "upgrader_preflight.databases":
             return {"return": {"comment": "asked", "findings": []}, "retcode": 0}
         return said[node] if call.function == "upgrader_options.report" else good(call, node)
 
@@ -95,7 +95,7 @@ def test_controllers_are_asked_at_the_gate_of_a_rehearsal_and_nowhere_else() -> 
     pillar["cfg01.lab.local"]["upgrader"]["nodes"]["control"] = CTL
     cloud = cloud_from_pillar(pillar, "cfg01.lab.local")
     named = [
-        s for s in make_plan(cloud, "control-plane", "test-upgrade", "f", Options()).steps() if CTL[0] in s.call.nodes
+        s for s in make_plan(cloud, "control-plane", "test-upgrade", FACTS, Options()).steps() if CTL[0] in s.call.nodes
     ]
     assert {step.phase for step in named} == {"gate"}
     assert "config-report" in [step.id for step in named]

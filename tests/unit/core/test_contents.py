@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from unittest.mock import create_autospec
 
 import pytest
-import upgrader_contents
-import upgrader_galera
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 from pymysql.err import OperationalError
+from upgrader_node.database import contents, galera
 
 FROZEN = b"[00] Acquired locks for BACKUP STAGE BLOCK_COMMIT\n"
 THAWED = b"[00] Finishing BACKUP STAGE BLOCK_COMMIT\n[00] completed OK!\n"
@@ -36,16 +35,16 @@ class Words:
 def seqnos(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """What the server answers when it is asked for its seqno, in this order."""
     answers: list[int | None] = []
-    monkeypatch.setattr(upgrader_galera, "position", lambda connection: answers.pop(0))
+    monkeypatch.setattr(galera, "position", lambda connection: answers.pop(0))
     return answers
 
 
-def moment(words: Words, failing: bool = False) -> upgrader_contents.Moment:
+def moment(words: Words, failing: bool = False) -> contents.Moment:
     connection = create_autospec(Connection, instance=True)
     connection.cursor.return_value = create_autospec(Cursor, instance=True)
     if failing:
         connection.cursor.return_value.execute.side_effect = OperationalError(2013, "Lost connection")
-    made = upgrader_contents.Moment(connection, (OperationalError,))
+    made = contents.Moment(connection, (OperationalError,))
     made.watch(words.read, words.ready)
     return made
 
@@ -57,7 +56,7 @@ def test_view_at_the_seqno_that_the_tool_names_is_the_backups(seqnos: list[int |
 
 def test_view_at_another_seqno_is_refused(seqnos: list[int | None]) -> None:
     seqnos += [519, 519]
-    with pytest.raises(upgrader_contents.ContentsLost, match="opened at seqno 519 and the backup ended at 518"):
+    with pytest.raises(contents.ContentsLost, match="opened at seqno 519 and the backup ended at 518"):
         moment(Words(FROZEN, THAWED)).judge(SAID.format(518))
 
 
@@ -68,7 +67,7 @@ def test_view_of_a_server_alone_counts_when_it_was_open_before_the_thaw(seqnos: 
 
 def test_view_of_a_server_alone_is_refused_when_the_thaw_came_first(seqnos: list[int | None]) -> None:
     seqnos += [None, None]
-    with pytest.raises(upgrader_contents.ContentsLost, match="opened after the backup had let the server go on"):
+    with pytest.raises(contents.ContentsLost, match="opened after the backup had let the server go on"):
         moment(Words(FROZEN, THAWED, at_once=1)).judge("completed OK!")
 
 
@@ -88,18 +87,18 @@ def test_server_that_does_not_answer_holds_no_commits_up(monkeypatch: pytest.Mon
         opened.set()
         return 518
 
-    monkeypatch.setattr(upgrader_galera, "position", position)
-    monkeypatch.setattr(upgrader_contents, "PATIENCE", 0.05)
+    monkeypatch.setattr(galera, "position", position)
+    monkeypatch.setattr(contents, "PATIENCE", 0.05)
     made = moment(Words(FROZEN, THAWED))
     late.set()
     assert opened.wait(10)
-    with pytest.raises(upgrader_contents.ContentsLost, match="could be opened within"):
+    with pytest.raises(contents.ContentsLost, match="could be opened within"):
         made.judge(SAID.format(518))
 
 
 def test_thaw_in_the_same_breath_as_the_freeze_is_refused(seqnos: list[int | None]) -> None:
     seqnos += [None, None]
-    with pytest.raises(upgrader_contents.ContentsLost, match="let the server go on"):
+    with pytest.raises(contents.ContentsLost, match="let the server go on"):
         moment(Words(FROZEN + THAWED)).judge("completed OK!")
 
 
@@ -110,12 +109,12 @@ def test_words_torn_between_two_reads_are_understood(seqnos: list[int | None]) -
 
 def test_server_that_breaks_off_is_named(seqnos: list[int | None]) -> None:
     seqnos += [518, 518]
-    with pytest.raises(upgrader_contents.ContentsLost, match="Lost connection"):
+    with pytest.raises(contents.ContentsLost, match="Lost connection"):
         moment(Words(FROZEN, THAWED), failing=True).judge(SAID.format(518))
 
 
 def test_tool_that_never_stops_commits_is_refused() -> None:
-    with pytest.raises(upgrader_contents.ContentsLost, match="never said that it had stopped commits"):
+    with pytest.raises(contents.ContentsLost, match="never said that it had stopped commits"):
         moment(Words(b"copying\n", b"completed OK!\n")).judge("completed OK!")
 
 
@@ -132,7 +131,7 @@ def _differences() -> Iterator[tuple[dict[str, object], str]]:
 @pytest.mark.parametrize(("found", "phrase"), list(_differences()))
 def test_every_difference_is_named_with_its_table(found: dict[str, object], phrase: str) -> None:
     expected = {"source": {"t": {"rows": 3, "checksum": 7}, "log": {"rows": None, "checksum": None}}}
-    wrong = upgrader_contents.differences(expected, {"clone": found}, {"clone": "source"})
+    wrong = contents.differences(expected, {"clone": found}, {"clone": "source"})
     assert wrong == ([phrase] if phrase else [])
 
 
@@ -156,16 +155,16 @@ WELL = {
     ],
 )
 def test_member_that_is_not_well_is_a_blocker_with_a_remedy(change: dict[str, object], members: int, what: str) -> None:
-    found = upgrader_galera.findings("dbs01", {**WELL, **change}, members)
+    found = galera.findings("dbs01", {**WELL, **change}, members)
     assert [finding["severity"] for finding in found] == (["blocker"] if what else [])
     assert all(what in finding["what"] and finding["remedy"] for finding in found)
 
 
 def test_server_of_another_cluster_than_the_models_is_a_blocker() -> None:
     role = {"name": "c", "members": [{"host": "a"}, {"host": "b"}, {"host": "c"}]}
-    assert upgrader_galera.model_findings("dbs01", WELL, role, 3) == []
-    assert upgrader_galera.model_findings("dbs01", WELL, {}, 3) == []
-    other = upgrader_galera.model_findings("dbs01", WELL, {**role, "name": "d"}, 3)
-    fewer = upgrader_galera.model_findings("dbs01", WELL, {**role, "members": [{"host": "a"}]}, 3)
+    assert galera.model_findings("dbs01", WELL, role, 3) == []
+    assert galera.model_findings("dbs01", WELL, {}, 3) == []
+    other = galera.model_findings("dbs01", WELL, {**role, "name": "d"}, 3)
+    fewer = galera.model_findings("dbs01", WELL, {**role, "members": [{"host": "a"}]}, 3)
     assert "is in cluster 'c', its model says 'd'" in other[0]["what"]
     assert "has 1 members in pillar" in fewer[0]["what"]

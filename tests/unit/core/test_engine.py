@@ -9,63 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.clock import Clock
-from tests.support.salt_in_memory import SaltInMemory
-from upgrader.engine.events import Event
-from upgrader.engine.run import Engine
-from upgrader.errors import InDoubt, Interrupted, SaltUnreachable
+from tests.support.runs import STEPS, Run, failing, step
+from upgrader.errors import Interrupted, SaltUnreachable
 from upgrader.journal.journal import Journal, read_journal
 from upgrader.journal.progress import read_progress
-from upgrader.plan.binding import least_of, reply_of
-from upgrader.plan.step import GATE, Call, Plan, Stage, Step
-
-
-def step(identity: str, **more: Any) -> Step:
-    return Step(identity, identity, Call("module", f"do.{identity}", ("n1", "n2"), timeout=60), **more)
-
-
-STEPS = (step("gate", phase=GATE), step("one"), step("two", needs=("one",)), step("tidy", always=True))
-
-
-class Run:
-    """An engine on a journal in a temporary folder, which can be started, broken and resumed."""
-
-    def __init__(self, folder: Path, steps: tuple[Step, ...] = STEPS) -> None:
-        self.path = folder / "r.jsonl"
-        self.plan = Plan("lab", "mitaka", "ocata", "control-plane", (Stage("s", "t", steps),))
-        self.salt, self.clock, self.seen = SaltInMemory(), Clock(), []
-
-    def notify(self, event: Event) -> None:
-        self.seen.append(type(event).__name__)
-
-    def engine(self, journal: Journal) -> Engine:
-        return Engine(journal, self.salt, self.clock.now, [self], clock=self.clock, pause=self.clock.pause)
-
-    def start(self) -> Any:
-        return self.engine(Journal.create(self.path)).start(self.plan, "r", "me")
-
-    def resume(self) -> Any:
-        return self.engine(Journal.open(self.path)).resume("me")
-
-    def events(self) -> list[str]:
-        return [record["event"] for record in read_journal(self.path)]
-
-    def state(self, identity: str) -> str:
-        return read_progress(read_journal(self.path)).steps[identity].state
+from upgrader.plan.references import least_of, reply_of
+from upgrader.plan.step import GATE, Call, Step
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return Run(tmp_path)
-
-
-def failing(function: str, **answer: Any) -> Any:
-    def answered(call: Call, node: str) -> Mapping[str, Any] | None:
-        if call.function == function and node == "n2":
-            return answer or {"return": "ERROR: it broke", "retcode": 1, "success": False}
-        return {"return": {"comment": "fine", "node": node}, "retcode": 0, "success": True}
-
-    return answered
 
 
 def test_all_steps_run_in_order(run: Run) -> None:
@@ -160,8 +114,10 @@ def test_lost_step_that_is_not_retry_safe_stops_and_asks(tmp_path: Path) -> None
     run = Run(tmp_path, (step("one", retry_safe=False),))
     run.salt.answer = lambda call, node: None
     assert not run.start().ok
-    with pytest.raises(InDoubt, match="nobody knows whether it was done"):
-        run.resume()
+    outcome = run.resume()
+    assert outcome.in_doubt
+    assert "nobody knows whether it was done" in outcome.reason
+    assert "'upgrader stamp one' if it was" in outcome.reason
     assert run.salt.submitted == ["do.one"]
 
 
@@ -171,8 +127,9 @@ def test_step_that_is_not_retry_safe_is_not_run_again_because_the_job_cache_forg
     with pytest.raises(Interrupted):
         run.start()
     run.salt.jobs.clear()
-    with pytest.raises(InDoubt, match="nobody knows whether it was done"):
-        run.resume()
+    outcome = run.resume()
+    assert outcome.in_doubt
+    assert "nobody knows whether it was done" in outcome.reason
     assert run.salt.submitted == ["do.one"]
 
 
@@ -191,7 +148,9 @@ def test_call_that_outlasts_its_timeout_is_said_to_run_on(run: Run) -> None:
     )
     run.salt.still_running = lambda jid, nodes: dict.fromkeys(nodes, True)  # type: ignore[method-assign]
     outcome = run.start()
-    assert "did not finish do.one within 60 s; job" in outcome.reason
+    assert "n1 still runs do.one after 6" in outcome.reason
+    assert "saltutil.term_job" in outcome.reason
+    assert run.state("one") == "still running"
 
 
 def test_unreachable_master_leaves_a_run_that_can_be_resumed(run: Run) -> None:
@@ -291,3 +250,46 @@ def test_gate_is_asked_anew_only_after_the_job_in_doubt_has_ended(tmp_path: Path
     run.salt.answers = answers  # type: ignore[method-assign]
     assert run.resume().ok
     assert run.salt.submitted.count("do.work") == 1
+
+
+def test_interrupted_run_says_where_and_how_to_go_on(run: Run) -> None:
+    run.salt.die_after = "do.one"
+    with pytest.raises(Interrupted) as interrupted:
+        run.start()
+    assert str(interrupted.value) == (
+        "interrupted at step one of run r; what runs on the nodes goes on there, and 'upgrader resume' takes it up again"
+    )
+    last = run.rows("run-interrupted")[-1]
+    assert last["reason"] == "interrupted by the operator"
+    assert last["at"].startswith("2017-08-01T")
+
+
+def test_every_attempt_is_journalled_with_who_when_and_with_what(run: Run) -> None:
+    run.salt.answer = failing("do.two")
+    engine = run.engine(Journal.create(run.path))
+    engine.start(run.plan, "r", "me", version="1")
+    run.engine(Journal.open(run.path)).resume("you", version="2")
+    (started,), (resumed,) = run.rows("run-started"), run.rows("run-resumed")
+    assert (started["run"], started["operator"], started["version"]) == ("r", "me", "1")
+    assert (started["plan"], started["digest"]) == (run.plan.to_json(), run.plan.digest)
+    assert (resumed["operator"], resumed["version"]) == ("you", "2")
+    assert all(row["at"].startswith("2017-08-01T") for row in read_journal(run.path))
+
+
+def test_each_step_is_journalled_as_started_submitted_and_finished_under_one_job_id(run: Run) -> None:
+    run.start()
+    for step_id in ("gate", "one", "two", "tidy"):
+        lines = [(row["event"], row["jid"]) for row in read_journal(run.path) if row.get("step") == step_id]
+        assert [event for event, _ in lines] == ["step-started", "step-submitted", "step-finished"]
+        assert {jid for _, jid in lines} == {
+            jid for jid, (call, _) in run.salt.jobs.items() if call.function == f"do.{step_id}"
+        }
+
+
+def test_end_of_a_run_is_journalled_with_its_reason(run: Run) -> None:
+    run.salt.answer = failing("do.one")
+    run.start()
+    assert (run.progress().state, run.progress().reason) == ("failed", "step one failed: n2: it broke")
+    run.well()
+    run.resume()
+    assert (run.progress().state, run.progress().reason) == ("finished", "")

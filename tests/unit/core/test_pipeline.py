@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import upgrader_pipeline as pipeline
+from upgrader_node.host import pipeline
 
 YES = ["sh", "-c", "yes | head -c 3000000"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.clouds import lab_pillar
+from tests.support.clouds import FACTS, lab_pillar
 from tests.support.salt_in_memory import SaltInMemory
 from tests.unit.core.test_cli import Command, command, salt  # noqa: F401  the fixtures
-from upgrader.model.cloud import cloud_from_pillar
-from upgrader.plan import make_plan
-from upgrader.plan.step import Options
+from upgrader.cloud.cloud import cloud_from_pillar
+from upgrader.plan.stages import make_plan
+from upgrader.plan.step import Call, Options
 from upgrader.report.findings import counted, findings_text
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
@@ -34,7 +34,20 @@ WARNING = {
 def answering(salt: SaltInMemory, found: list[dict[str, Any]]) -> None:  # noqa: F811
     good = salt.answer
     reply = {"return": {"comment": "asked", "findings": found}, "retcode": 0}
-    salt.answer = lambda call, node: reply if call.function == "upgrader_preflight.nova" else good(call, node)
+    salt.answer = lambda call, node: reply if call.function == "upgrader_preflight.databases" else good(call, node)
+
+
+def test_modules_are_sent_to_a_node_that_has_others(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    answering(salt, [])
+    stale, good = {"return": "ERROR: other modules", "retcode": 1}, salt.answer
+
+    def answer(call: Call, node: str) -> Any:
+        sent = "saltutil.sync_all" in salt.submitted
+        return stale if call.function == "upgrader_node.modules_current" and not sent else good(call, node)
+
+    salt.answer = answer
+    assert command("preflight").code == 0
+    assert salt.submitted[:3] == ["upgrader_node.modules_current", "saltutil.sync_all", "upgrader_node.modules_current"]
 
 
 def test_no_finding_is_zero_and_leaves_no_journal(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:  # noqa: F811
@@ -48,9 +61,8 @@ def test_no_finding_is_zero_and_leaves_no_journal(command: Command, salt: SaltIn
 def test_it_asks_the_backup_node_only_and_with_modules_of_this_version(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
     answering(salt, [])
     command("preflight")
-    assert salt.submitted == [
-        "saltutil.sync_all", "upgrader_node.modules_current", "upgrader_node.pillar_current", "upgrader_preflight.nova",
-    ]  # fmt: skip
+    questions = ["upgrader_node.modules_current", "upgrader_node.pillar_current", "upgrader_preflight.databases"]
+    assert salt.submitted == ["upgrader_node.modules_current", *questions], "they are current, so none are sent"
     assert {node for call, _ in salt.jobs.values() for node in call.nodes} == {"cfg01.lab.local"}
 
 
@@ -60,7 +72,7 @@ def test_blocker_is_three_with_the_table_on_stdout(command: Command, salt: SaltI
     assert ran.code == 3
     assert "1 blocker, 1 warning: the upgrade of cloud lab must not start" in ran.err
     assert "migration" in ran.out and "330" in ran.out
-    assert "compute-node-uuids: 1 cmp001 and 11 more" in ran.out
+    assert "rows: 1 cmp001 and 11 more" in ran.out
 
 
 def test_warnings_alone_are_zero(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
@@ -101,7 +113,7 @@ def test_database_that_refuses_the_account_is_three(command: Command, salt: Salt
         "return": "ERROR: database at dbs01:3306 refuses user upgrader (error 1045): correct the password",
         "retcode": 1,
     }
-    salt.answer = lambda call, node: bad if call.function == "upgrader_preflight.nova" else good(call, node)
+    salt.answer = lambda call, node: bad if call.function == "upgrader_preflight.databases" else good(call, node)
     ran = command("preflight")
     assert ran.code == 3
     assert "cfg01.lab.local: database at dbs01:3306 refuses user upgrader" in ran.err
@@ -110,7 +122,7 @@ def test_database_that_refuses_the_account_is_three(command: Command, salt: Salt
 def test_an_answer_without_findings_is_no_pass(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
     good = salt.answer
     salt.answer = lambda call, node: (
-        {"return": {}, "retcode": 0} if call.function == "upgrader_preflight.nova" else good(call, node)
+        {"return": {}, "retcode": 0} if call.function == "upgrader_preflight.databases" else good(call, node)
     )
     assert command("preflight").code == 3
 
@@ -137,15 +149,15 @@ def test_repair_is_a_step_of_its_own_with_a_digest_of_its_own(command: Command, 
     assert "nova-repair-server-groups" in repairing.out
     assert command(*STAGE, "--repair-server-groups").code == 0
     assert (
-        salt.submitted.index("upgrader_nova.repair_server_groups")
-        == salt.submitted.index("upgrader_nova.online_data_migrations") - 1
+        salt.submitted.index("upgrader_schema.phase nova repair-server-groups")
+        == salt.submitted.index("upgrader_schema.phase nova online-newton") - 1
     )
 
 
 def test_plan_with_repair_tells_the_preflight_what_it_repairs() -> None:
     cloud = cloud_from_pillar(lab_pillar(), "cfg01.lab.local")
     plans = [
-        make_plan(cloud, "control-plane", "test-upgrade", "f", options)
+        make_plan(cloud, "control-plane", "test-upgrade", FACTS, options)
         for options in (Options(), Options(repair_server_groups=True))
     ]
     assert plans[0].digest != plans[1].digest

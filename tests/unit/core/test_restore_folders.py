@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_restore_place as copies
-import upgrader_restore_swap as folders
+from upgrader_node.errors import StepError
+from upgrader_node.restore import place as copies
+from upgrader_node.restore import swap as folders
 
 RECEIPT: dict[str, Any] = {
     "id": "b1",
     "sha256": "0" * 64,
+    "compression": "zstd",
     "server_version": "10.11.19-MariaDB",
     "galera": {"name": "c", "uuid": "e12cdfdb-e6f5-11f1-8054-7a58c7ac52de", "seqno": 518},
 }
@@ -117,7 +119,7 @@ def test_second_folder_of_that_name_is_never_overwritten(datadir: Path) -> None:
 
 
 def test_swap_without_a_finished_copy_is_refused(datadir: Path) -> None:
-    with pytest.raises(folders.CannotSwap, match="not a finished copy"):
+    with pytest.raises(StepError, match="not a finished copy"):
         folders.swap(str(datadir), str(datadir) + ".prepared-b2", str(datadir) + ".before-r")
     assert (datadir / "ibdata1").read_text() == "old"
 
@@ -127,7 +129,7 @@ def test_datadir_that_cannot_be_renamed_says_so(datadir: Path, monkeypatch: pyte
         raise OSError(16, "Device or resource busy")
 
     monkeypatch.setattr(os, "rename", busy)
-    with pytest.raises(folders.CannotSwap, match="mount point"):
+    with pytest.raises(StepError, match="mount point"):
         restore(datadir)
 
 
@@ -155,14 +157,14 @@ def test_torn_mark_is_no_mark(datadir: Path) -> None:
 
 
 def test_copy_that_does_not_arrive_whole_is_removed(tmp_path: Path) -> None:
-    import upgrader_backup_tool as backup_tool
+    from upgrader_node.backup import backup_tool
 
     archive = tmp_path / "archive"
     archive.write_bytes(b"no archive at all")
     receipt = {**RECEIPT, "bytes": 17, "data_bytes": 1}
     folder = tmp_path / "mysql.prepared-b1"
     tool = backup_tool.Tool("true", "none", "cat")
-    with pytest.raises(copies.NotPlaced, match="b1 cannot be unpacked here"):
+    with pytest.raises(StepError, match="b1 cannot be unpacked here"):
         copies.place(str(folder), receipt, ["cat", str(archive)], tool, 30)
     assert not folder.exists()
 
@@ -180,6 +182,6 @@ def test_copy_that_does_not_arrive_whole_is_removed(tmp_path: Path) -> None:
 )
 def test_cause_of_a_broken_flow_is_the_one_that_names_it(ends: Any, guilty: str | None) -> None:
     names = ("ssh", "zstd", "mbstream")
-    ended = [copies.upgrader_pipeline.Ended(name, *end) for name, end in zip(names, ends, strict=True)]
+    ended = [copies.pipeline.Ended(name, *end) for name, end in zip(names, ends, strict=True)]
     found = copies._cause(ended)
     assert (found.program if found else None) == guilty

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_restore_judgement as judgement
-import upgrader_restore_service as service
+from upgrader_node.restore import judgement, service_control
+from upgrader_node.restore import servers as service
 
 UUID = "e12cdfdb-e6f5-11f1-8054-7a58c7ac52de"
 RECEIPT: dict[str, Any] = {
@@ -49,8 +49,8 @@ def test_fitting_node_has_no_finding() -> None:
     [
         ({"server": ""}, {}, "has no database server program"),
         ({"server": "mariadbd Ver 10.6.1-MariaDB"}, {}, "has database server 10.6 and backup b1 is of 10.11.19"),
-        ({"tool": ""}, {}, "has backup tool none and needs series 10.11"),
-        ({"founder": False}, {}, "has no galera_new_cluster"),
+        ({"tool": ""}, {}, "has backup tool none and needs mariadb-backup of series 10.11"),
+        ({"founder": False}, {}, "has no known way to found a cluster"),
         ({"unrenamable": "it is a mount point of its own"}, {}, "cannot rename /var/lib/mysql: it is a mount point"),
         ({"options": {**FACTS["options"], "innodb_data_home_dir": "/srv/x"}}, {}, "outside of the data directory"),
         (
@@ -153,8 +153,8 @@ def test_process_with_a_file_of_the_datadir_open_holds_it(tmp_path: Path) -> Non
 
 
 def test_server_that_stays_after_its_unit_is_stopped_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "state", lambda name: "inactive")
+    monkeypatch.setattr(service, "state", lambda server: "active")
     monkeypatch.setattr(service, "holders", lambda datadir: [(4711, "mariadbd")])
-    monkeypatch.setattr(service.upgrader_pipeline, "run", lambda *a, **k: [service.upgrader_pipeline.Ended("s", 0, "")])
+    server = service_control.Server("mariadb", str(tmp_path), {"service.stop": lambda name: True})
     with pytest.raises(service.ServiceFailed, match=r"mariadbd \(process 4711\) still holds files of"):
-        service.stop("mariadb.service", str(tmp_path), 0.1)
+        service.stop(server, str(tmp_path), 0.1)

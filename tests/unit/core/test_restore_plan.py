@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.support.clouds import lab_pillar
-from upgrader.model.cloud import cloud_from_pillar
-from upgrader.plan import changes_world, make_plan
+from tests.support.clouds import FACTS, lab_pillar
+from upgrader.cloud.cloud import cloud_from_pillar
+from upgrader.plan.stages import make_plan
 from upgrader.plan.step import GATE, Options, Plan, Step
 from upgrader.report.text import plan_text
 
@@ -20,7 +18,7 @@ def plan_of(stage: str, databases: int = 3, options: Options = OPTIONS) -> Plan:
     pillar = lab_pillar()
     nodes = pillar["cfg01.lab.local"]["upgrader"]["nodes"]
     nodes["database"] = nodes["database"][:databases]
-    return make_plan(cloud_from_pillar(pillar, "cfg01.lab.local"), "backup", stage, "f" * 64, options)
+    return make_plan(cloud_from_pillar(pillar, "cfg01.lab.local"), "backup", stage, FACTS, options)
 
 
 def step(plan: Plan, identity: str) -> Step:
@@ -81,17 +79,3 @@ def test_another_receipt_or_cluster_is_another_plan() -> None:
 
 def test_every_step_may_be_run_again() -> None:
     assert all(step.retry_safe for step in plan_of("restore").steps())
-
-
-@pytest.mark.parametrize(
-    ("part", "stage", "changes"),
-    [
-        ("control-plane", "test-upgrade", True),
-        ("backup", "restore", True),
-        ("backup", "create", False),
-        ("backup", "prove", False),
-        ("backup", "place", False),
-    ],
-)
-def test_which_stages_wait_for_each_other(part: str, stage: str, changes: bool) -> None:
-    assert changes_world(part, stage) is changes

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-import upgrader_receipt
+from upgrader_node.backup import receipt as backup_receipt
+from upgrader_node.errors import StepError
 
 from upgrader.content import FORMULAS
 
-RECEIVER = FORMULAS / "xtrabackup" / "files" / "upgrader-receive"
+RECEIVER = FORMULAS / "upgrader" / "backup" / "files" / "upgrader-receive"
 CONTENT = b"archive" * 1000
 CONTENTS = {"exact": True, "databases": {"nova": {"instances": {"rows": 3, "checksum": 7}}}}
 
@@ -30,17 +32,30 @@ def stored(store: Path, **changes: object) -> bytes:
     return json.dumps({"receipt": receipt, "contents": CONTENTS}).encode()
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one finished backup; each test works on a copy."""
+    store = tmp_path_factory.mktemp("finished")
+    ask(store, "commit r1", stored(store))
+    return store
+
+
+@pytest.fixture
+def store(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "store")
+
+
 def test_archive_is_no_backup_before_it_is_committed(tmp_path: Path) -> None:
     document = json.loads(stored(tmp_path))["receipt"]
     assert document["sha256"] == hashlib.sha256(CONTENT).hexdigest()
     assert json.loads(ask(tmp_path, "receipt r1").stdout) == {}
-    with pytest.raises(upgrader_receipt.BadReceipt, match="never finished"):
-        upgrader_receipt.verify(str(tmp_path), "r1")
+    with pytest.raises(StepError, match="never finished"):
+        backup_receipt.verify(str(tmp_path), "r1")
 
 
 def test_committed_backup_verifies_and_is_private(tmp_path: Path) -> None:
     committed = json.loads(ask(tmp_path, "commit r1", stored(tmp_path)).stdout)
-    assert upgrader_receipt.verify(str(tmp_path), "r1") == committed
+    assert backup_receipt.verify(str(tmp_path), "r1") == committed
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "r1").iterdir()} == {0o600}
 
 
@@ -51,9 +66,8 @@ def test_receipt_of_other_bytes_is_not_committed(tmp_path: Path) -> None:
     assert not (tmp_path / "r1" / "archive.zst").exists()
 
 
-def test_finished_backup_is_never_overwritten(tmp_path: Path) -> None:
-    ask(tmp_path, "commit r1", stored(tmp_path))
-    answer = ask(tmp_path, "receive r1", b"other")
+def test_finished_backup_is_never_overwritten(store: Path) -> None:
+    answer = ask(store, "receive r1", b"other")
     assert answer.returncode == 1
     assert b"is there already" in answer.stderr
 
@@ -80,21 +94,19 @@ def test_key_can_do_nothing_else(tmp_path: Path, words: str) -> None:
         (lambda archive: archive.unlink(), "is gone"),
     ],
 )
-def test_damaged_archive_is_refused(tmp_path: Path, damage: object, complaint: str) -> None:
-    ask(tmp_path, "commit r1", stored(tmp_path))
-    damage(tmp_path / "r1" / "archive.zst")  # type: ignore[operator]
-    with pytest.raises(upgrader_receipt.BadReceipt, match=complaint):
-        upgrader_receipt.verify(str(tmp_path), "r1")
+def test_damaged_archive_is_refused(store: Path, damage: object, complaint: str) -> None:
+    damage(store / "r1" / "archive.zst")  # type: ignore[operator]
+    with pytest.raises(StepError, match=complaint):
+        backup_receipt.verify(str(store), "r1")
 
 
-def test_own_nodes_read_a_backup_back(tmp_path: Path) -> None:
-    ask(tmp_path, "commit r1", stored(tmp_path))
-    exports = tmp_path / "r1" / "export"
+def test_own_nodes_read_a_backup_back(store: Path) -> None:
+    exports = store / "r1" / "export"
     exports.mkdir()
     (exports / "nova.tar.zst").write_bytes(b"tablespaces")
-    assert ask(tmp_path, "archive r1").stdout == CONTENT
-    assert ask(tmp_path, "export r1 nova").stdout == b"tablespaces"
-    assert json.loads(ask(tmp_path, "contents r1").stdout) == CONTENTS
+    assert ask(store, "archive r1").stdout == CONTENT
+    assert ask(store, "export r1 nova").stdout == b"tablespaces"
+    assert json.loads(ask(store, "contents r1").stdout) == CONTENTS
 
 
 def test_archive_of_an_unfinished_backup_is_not_given_out(tmp_path: Path) -> None:
@@ -130,4 +142,4 @@ def test_commit_cut_off_before_the_receipt_can_be_done_again(tmp_path: Path) -> 
     document = stored(tmp_path)
     (tmp_path / "r1" / "archive.partial").rename(tmp_path / "r1" / "archive.zst")
     committed = json.loads(ask(tmp_path, "commit r1", document).stdout)
-    assert upgrader_receipt.verify(str(tmp_path), "r1") == committed
+    assert backup_receipt.verify(str(tmp_path), "r1") == committed

@@ -1,28 +1,99 @@
-"""Every transport, the one of the tests included, has exactly the methods of the contract, with its arguments."""
+"""Every transport, the one of the tests included, behaves as the engine needs it to."""
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from tests.support.clock import Clock
+from tests.support.clouds import lab_pillar
 from tests.support.salt_in_memory import SaltInMemory
-from upgrader.errors import SaltUnreachable
-from upgrader.plan.step import Call
-from upgrader.transport.base import Patience, Transport, collect
+from tests.support.salt_stub import SaltException, StubbedSite
+from tests.support.transport_contract import CALL, NODES, Site, TransportContract
+from upgrader.cli.main import cli
+from upgrader.errors import Refused, SaltUnreachable, UsageError
+from upgrader.plan.step import KINDS, Call
+from upgrader.transport import doors, master
+from upgrader.transport.base import Transport
 from upgrader.transport.master import MasterTransport
 
-CONTRACT = [name for name, member in inspect.getmembers(Transport, inspect.isfunction) if not name.startswith("_")]
-CALL = Call("module", "do.it", ("n1", "n2"), timeout=100)
+
+class MemorySite:
+    """The Salt that unit tests of the engine run on."""
+
+    def __init__(self) -> None:
+        self.salt = SaltInMemory(lambda call, node: None)
+        self.transport: Transport = self.salt
+
+    @property
+    def published(self) -> list[tuple[str, tuple[str, ...], Mapping[str, Any]]]:
+        return [(call.function, call.nodes, call.args) for call, _ in self.salt.jobs.values()]
+
+    def answers(self, jid: str, node: str, answer: Mapping[str, Any]) -> None:
+        self.salt.jobs[jid][1][node] = answer
+
+    def runs(self, jid: str, node: str, running: bool | None) -> None:
+        if running is not False:
+            self.salt.running.add((node, jid if running else "dead"))
+
+    def away(self) -> None:
+        self.salt.unreachable = True
+
+    def pillar(self, node: str, pillar: Mapping[str, Any]) -> None:
+        self.salt.pillar[node] = dict(pillar)
 
 
-@pytest.mark.parametrize("transport", [MasterTransport, SaltInMemory])
-@pytest.mark.parametrize("method", CONTRACT)
-def test_transport_keeps_the_contract(transport: type, method: str) -> None:
-    wanted = inspect.signature(getattr(Transport, method))
-    assert list(inspect.signature(getattr(transport, method)).parameters) == list(wanted.parameters)
+class TestSaltInMemory(TransportContract):
+    @pytest.fixture
+    def site(self) -> Site:
+        return MemorySite()
+
+
+class TestMaster(TransportContract):
+    @pytest.fixture
+    def site(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StubbedSite:
+        monkeypatch.setattr(master, "PROBE_SECONDS", 0.0)
+        return StubbedSite(tmp_path, monkeypatch)
+
+    def test_master_that_goes_away_during_a_question_is_told_so(self, site: StubbedSite) -> None:
+        site.away()
+        with pytest.raises(SaltUnreachable, match=r"stopped answering.*is salt-master running"):
+            site.transport.still_running("1", NODES)
+
+    def test_call_that_is_published_to_nobody_is_told_so(self, site: StubbedSite) -> None:
+        site.accepted = False
+        with pytest.raises(
+            SaltUnreachable, match=r"published do\.it to nobody: none of n1\.lab, n2\.lab has an accepted key"
+        ):
+            site.transport.submit(CALL, site.transport.new_job_id())
+
+    def test_kind_that_this_door_cannot_carry_is_refused_before_anything_is_sent(self, site: StubbedSite) -> None:
+        with pytest.raises(UsageError, match="cannot carry calls of kind runner"):
+            site.transport.submit(Call("runner", "do.it", NODES), "1")
+        assert site.published == []
+
+    def test_answer_that_is_no_answer_is_left_out(self, site: StubbedSite) -> None:
+        jid = site.transport.new_job_id()
+        site.transport.submit(CALL, jid)
+        site.jobs[jid]["returns"] = {NODES[0]: "garbage", NODES[1]: {"return": 1}}
+        assert set(site.transport.answers(CALL, jid)) == {NODES[1]}
+
+    @pytest.mark.parametrize(
+        "broken", [SaltException("no such class"), OSError("no such file"), {"_errors": ["no such class"]}], ids=str
+    )
+    def test_pillar_that_does_not_compile_is_refused_by_the_nodes_name(self, site: StubbedSite, broken: Any) -> None:
+        site.compiled[NODES[0]] = broken
+        with pytest.raises(Refused, match=r"pillar of n1\.lab cannot be compiled: .*no such"):
+            site.transport.pillars(NODES[:1])
+
+    def test_master_knows_its_own_name_as_a_minion(self, site: StubbedSite, tmp_path: Path) -> None:
+        assert site.transport.master_id() == "cfg01.lab"
+        (tmp_path / "minion").unlink()
+        with pytest.raises(Refused, match="the Salt master must be its own minion"):
+            site.transport.master_id()
 
 
 def test_machine_without_a_salt_master_is_told_so(tmp_path: Path) -> None:
@@ -30,39 +101,40 @@ def test_machine_without_a_salt_master_is_told_so(tmp_path: Path) -> None:
         MasterTransport(tmp_path / "master")
 
 
-def gather(salt: SaltInMemory) -> tuple[dict[str, str], float]:
-    clock, jid = Clock(), salt.new_job_id()
-    salt.submit(CALL, jid)
-    replies = collect(salt, CALL, jid, Patience(), clock=clock, pause=clock.pause)
-    return {node: reply.error for node, reply in replies.items()}, clock.seconds
+def test_new_transport_is_one_name_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up transport: a class that keeps the contract, and a line in the table of doors."""
+    salt, given = SaltInMemory(pillar=lab_pillar()), []
+
+    def opened(config: Path) -> SaltInMemory:
+        given.append(config)
+        return salt
+
+    monkeypatch.setitem(doors.DOORS, "made-up", opened)
+    words = [
+        "--transport",
+        "made-up",
+        "--salt-config",
+        str(tmp_path / "elsewhere"),
+        "--state-dir",
+        str(tmp_path),
+        "plan",
+    ]
+    ran = CliRunner().invoke(cli, [*words, "control-plane", "--stage", "test-upgrade"])
+    assert ran.exit_code == 0, ran.output
+    assert "nova-map-instances" in ran.output
+    assert given == [tmp_path / "elsewhere"]
+    assert CliRunner().invoke(cli, ["--transport", "madeup", "history"]).exit_code == 2
 
 
-def test_every_node_of_the_call_has_a_reply() -> None:
-    salt = SaltInMemory(lambda call, node: {"return": 1, "retcode": 0} if node == "n1" else None)
-    errors, seconds = gather(salt)
-    assert errors["n1"] == ""
-    assert "no longer runs" in errors["n2"]
-    assert seconds < 30
+def test_transport_that_cannot_carry_a_stage_refuses_its_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    salt = SaltInMemory(pillar=lab_pillar())
+    monkeypatch.setattr(salt, "kinds", ("module",))
+    monkeypatch.setitem(doors.DOORS, "master", lambda config: salt)
+    ran = CliRunner().invoke(cli, ["--state-dir", str(tmp_path), "control-plane", "--stage", "test-upgrade"])
+    assert "kind 'state', which the transport does not carry: it carries module" in str(ran.exception)
+    assert salt.submitted == []
 
 
-def test_node_that_works_on_is_waited_for_until_the_timeout() -> None:
-    salt = SaltInMemory(lambda call, node: None)
-    salt.still_running = lambda jid, nodes: dict.fromkeys(nodes, True)  # type: ignore[method-assign]
-    errors, seconds = gather(salt)
-    assert "did not finish" in errors["n1"]
-    assert seconds == pytest.approx(100, abs=10)
-
-
-def test_answer_of_a_node_that_was_given_up_still_counts_while_others_are_waited_for() -> None:
-    clock, salt = Clock(), SaltInMemory(lambda call, node: None)
-    salt.still_running = lambda jid, nodes: {n: True for n in nodes if n == "n1"}  # type: ignore[method-assign]
-    jid = salt.new_job_id()
-    salt.submit(CALL, jid)
-
-    def pause(seconds: float) -> None:
-        clock.pause(seconds)
-        if clock.seconds > 50:
-            salt.jobs[jid] = (CALL, {node: {"return": 1, "retcode": 0} for node in CALL.nodes})
-
-    replies = collect(salt, CALL, jid, Patience(), clock=clock, pause=pause)
-    assert all(reply.ok for reply in replies.values())
+@pytest.mark.parametrize("transport", [MasterTransport, SaltInMemory])
+def test_transport_says_which_kinds_it_carries(transport: type) -> None:
+    assert set(transport.kinds) <= set(KINDS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from upgrader.errors import LabRefused
-from upgrader.lab.apt_sources import (
+from upgrader.lab.image.apt_sources import (
     AptSource,
     choose_mirror,
     inherited_settings,
@@ -15,8 +15,8 @@ from upgrader.lab.apt_sources import (
     parse_one_line,
     read_sources,
 )
-from upgrader.lab.build_settings import BuildSettings
-from upgrader.lab.pip_settings import PipSettings, ca_bundle, local_directories, parse_config_list
+from upgrader.lab.image.build_settings import BuildSettings
+from upgrader.lab.image.pip_settings import PipSettings, ca_bundle, local_directories, parse_config_list
 
 DEB822 = """Types: deb
 # a remark

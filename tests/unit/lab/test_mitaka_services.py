@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.recorder import Rows, generated
+from upgrader.lab.contents.services import SERVICES as HELD
 from upgrader.lab.mitaka.populate import SERVICES
-from upgrader.lab.services import SERVICES as HELD
 
 CORE = {
     "keystone": ("user", "project", "assignment", "endpoint", "credential"),

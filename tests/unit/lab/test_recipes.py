@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from upgrader import content
-from upgrader.errors import LabRefused
+from upgrader.errors import LabError, LabRefused
 from upgrader.lab import Lab
-from upgrader.lab.layers import ImageCache
-from upgrader.lab.recipe import FOLDER, SCRIPTS, Recipe, chain, lab_recipes, up_to
-from upgrader.lab.services import SERVICE_OF
+from upgrader.lab.contents.node_files import node_files
+from upgrader.lab.contents.passwords import make_passwords
+from upgrader.lab.contents.services import SERVICE_OF
+from upgrader.lab.image.layers import ImageCache, fetch_npm
+from upgrader.lab.image.recipe import FOLDER, FORMAT, SCRIPTS, Recipe, chain, lab_recipes, up_to
 from upgrader.lab.topology import TOPOLOGIES
 
 ONE = Recipe("one", "first", "echo one", {"lock": "a==1"})
@@ -35,6 +39,7 @@ def test_a_changed_script_input_or_ground_changes_the_layer_and_everything_above
         replace(ONE, script="echo 1"),
         replace(ONE, inputs={"lock": "a==2"}),
         replace(ONE, bootstrap="debootstrap"),
+        replace(ONE, npm=("left-pad@1.0.0",)),
     ):
         after = keys(changed, TWO)
         assert after[0] != before[0]
@@ -43,6 +48,50 @@ def test_a_changed_script_input_or_ground_changes_the_layer_and_everything_above
 
 def test_a_changed_layer_leaves_what_is_below_it() -> None:
     assert keys(ONE, replace(TWO, script="echo 2"))[0] == keys(ONE, TWO)[0]
+
+
+def test_layer_of_before_npm_keeps_its_key() -> None:
+    """Images that were built are not built again because a recipe can name packages of npm now."""
+    made_of = [FORMAT, "one", "echo one", "", [("lock", "a==1")], ""]
+    assert keys(ONE) == [hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]]
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in npm's place, the only one on the path."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path / "npm"
+
+
+def test_npm_lays_the_archive_beside_the_recipe(npm: Path, tmp_path: Path) -> None:
+    npm.write_text('#!/bin/sh\necho "$*" > "$5/$6.tgz"\n')
+    npm.chmod(0o755)
+    fetch_npm(("left-pad@1.0.0",), tmp_path)
+    asked = (tmp_path / "left-pad@1.0.0.tgz").read_text()
+    assert asked == f"pack --silent --ignore-scripts --pack-destination {tmp_path} left-pad@1.0.0\n"
+
+
+def test_npm_that_is_missing_or_fails_is_named_with_the_remedy(npm: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=r"npm is not installed.*run ./setup.sh"):
+        fetch_npm(("left-pad@1.0.0",), tmp_path)
+    npm.write_text("#!/bin/sh\necho 'npm error code E404' >&2\nexit 1\n")
+    npm.chmod(0o755)
+    with pytest.raises(LabError, match=r"npm cannot fetch left-pad@1.0.0: npm error code E404; check npm's registry"):
+        fetch_npm(("left-pad@1.0.0",), tmp_path)
+
+
+def test_node_without_systemd_gets_its_address_from_a_script() -> None:
+    topology = TOPOLOGIES["bench"]
+    (old,) = (plan for plan in topology.nodes if plan.sysvinit)
+    files = node_files(old, topology, {}, make_passwords())
+    assert files["etc/lab-network"].text.splitlines() == [
+        "#!/bin/sh",
+        "/sbin/ip link set lo up",
+        f"/sbin/ip addr replace {old.address}/24 dev host0",
+        "/sbin/ip link set host0 up",
+    ]
+    assert files["etc/lab-network"].mode == 0o755
+    assert not [path for path in files if "systemd" in path]
 
 
 def test_titles_and_sizes_are_no_part_of_a_key() -> None:

@@ -13,13 +13,13 @@ import yaml
 
 from upgrader.errors import LabError, LabRefused
 from upgrader.lab import Lab
-from upgrader.lab.dumps import find_dumps
-from upgrader.lab.node import Node, node_environment
-from upgrader.lab.node_files import node_files
-from upgrader.lab.passwords import AWKWARD, load_or_make, make_passwords
-from upgrader.lab.process import identify, is_init_of_a_namespace, wait_until
-from upgrader.lab.salt_keys import KeyPair
-from upgrader.lab.shipped import write_files
+from upgrader.lab.contents.dumps import find_dumps
+from upgrader.lab.contents.node_files import node_files
+from upgrader.lab.contents.passwords import AWKWARD, load_or_make, make_passwords
+from upgrader.lab.contents.salt_keys import KeyPair
+from upgrader.lab.contents.shipped import write_files
+from upgrader.lab.machine.node import Node, node_environment
+from upgrader.lab.machine.process import identify, is_init_of_a_namespace, wait_until
 from upgrader.lab.topology import BENCH, NOVA
 
 

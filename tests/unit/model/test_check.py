@@ -14,9 +14,9 @@ import pytest
 from tests.support.models import PARAMETERS, inventory, mcp
 from upgrader.cli.main import entry
 from upgrader.content import RECLASS_CLASSES
-from upgrader.model import remarks
-from upgrader.model.place import find_place
-from upgrader.model.survey import Finding, Survey, survey
+from upgrader.reclass import remarks
+from upgrader.reclass.place import find_place
+from upgrader.reclass.survey import Finding, Survey, survey
 
 
 @dataclass
@@ -137,7 +137,7 @@ def test_command_tells_it_as_text_and_as_json_with_exit_code_3(
     assert ran.err.count("\n") == 1 and "is incomplete" in ran.err
     shown = command("check", "--inventory", str(root), "-o", "json")
     document = json.loads(shown.out)
-    assert (shown.code, document["schema"], document["complete"]) == (3, "upgrader.model/1", False)
+    assert (shown.code, document["schema"], document["complete"]) == (3, "upgrader.reclass/1", False)
     assert {"kind", "nodes", "stage", "what", "remedy", "file", "name"} == set(document["findings"][0])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from upgrader.errors import Refused
-from upgrader.model.include import with_classes
+from upgrader.reclass.include import with_classes
 
 # (what it is, before, after)
 KEPT = [

@@ -11,8 +11,8 @@ import pytest
 from tests.support.models import inventory, mcp
 from tests.unit.model.test_check import Command, command  # noqa: F401  the fixture
 from upgrader.errors import Refused, UpgradeError
-from upgrader.model import writing
-from upgrader.model.survey import survey
+from upgrader.reclass import writing
+from upgrader.reclass.survey import survey
 from upgrader.report.model import diff
 
 NODES = ("cfg01", "ctl01", "cmp001")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_required
+from upgrader_node.service import required
 
+from upgrader.cloud.roles import nodes_by_role
 from upgrader.content import RECLASS_CLASSES
-from upgrader.model.inventory import Inventory, Rendered
-from upgrader.model.place import Place
-from upgrader.model.remarks import shipped
+from upgrader.reclass.inventory import Inventory, Rendered
+from upgrader.reclass.place import Place
+from upgrader.reclass.remarks import shipped
 
 ROOT = Path(__file__).parents[3]
 SERVERS = "check inter 10s fastinter 2s downinter 3s rise 3 fall 3"
@@ -26,6 +28,7 @@ parameters:
     client: {server: {identity: {service: {keystone: {type: identity, endpoints: [{public_path: /v2.0}]}}}}}
   cinder: {controller: {backend: {lvm: {engine: lvm}}}}
   rabbitmq: {server: {host: {/monitoring: {user: monitor}}}}
+  upgrader: {service: {rabbitmq: {host: {/monitoring: {user: monitor}}}}}
   nova:
     controller:
       cache: {members: [{host: production, port: 11211}]}
@@ -129,9 +132,9 @@ def value(rendered: Mapping[str, Rendered], name: str, *path: str | int) -> Any:
     return found
 
 
-@pytest.mark.parametrize("role", upgrader_required.UPGRADE_NODE)
+@pytest.mark.parametrize("role", required.UPGRADE_NODE)
 def test_upgrade_node_has_every_key_that_its_roles_need(role: str, rendered: Mapping[str, Rendered]) -> None:
-    assert upgrader_required.missing(rendered["openstack.upgrade.single"].pillar, role) == []
+    assert required.missing(rendered["openstack.upgrade.single"].pillar, role) == []
 
 
 SERVICES = {
@@ -165,9 +168,7 @@ def test_one_switch_selects_upgrade_or_production_databases(
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_account_of_a_service_is_granted_on_its_clones_only(service: str, rendered: Mapping[str, Rendered]) -> None:
-    held = value(
-        rendered, f"mysql.client.database_upgrade.{service}", *["mysql", "client", "server", "upgrade", "database"]
-    )
+    held = value(rendered, f"mysql.client.database_upgrade.{service}", *["upgrader", "databases", "clones"])
     expected = {"nova": ["nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0"]}
     assert sorted(held) == expected.get(service, [f"{service}_upgrade"])
     for clone in held.values():
@@ -239,7 +240,7 @@ def test_identity_is_v3_only_in_a_model_that_has_v2(rendered: Mapping[str, Rende
 def test_nothing_of_production_is_merged_into_the_upgrade_node(rendered: Mapping[str, Rendered]) -> None:
     over = "over-openstack.upgrade.single"
     assert value(rendered, over, "cinder", "controller", "backend") == {}
-    assert list(value(rendered, over, "rabbitmq", "server", "host")) == ["/openstack"]
+    assert list(value(rendered, over, "upgrader", "service", "rabbitmq", "host")) == ["/openstack"]
 
 
 def test_upgrade_node_keeps_its_own_queue_and_cache_over_productions(rendered: Mapping[str, Rendered]) -> None:
@@ -263,3 +264,17 @@ def test_new_image_changes_nothing_else_of_a_vm(kind: str, vms: list[str], rende
     path = ["salt", "control", "cluster", "internal", "node"]
     nodes = value(rendered, f"salt.control.cluster.openstack_{kind}_xenial", *path)
     assert nodes == {vm: {"image": "salt_control_xenial_image"} for vm in vms}
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_database_nodes_can_be_a_list_of_any_length(tmp_path: Path, number: int) -> None:
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "classes").mkdir()
+    (tmp_path / "classes" / "ocata").symlink_to(RECLASS_CLASSES)
+    nodes = [f"dbs0{one}.lab.local" for one in range(1, number + 1)]
+    values = {**parameters("upgrader.cloud_listed"), "upgrader_database_nodes": nodes}
+    text = json.dumps({"classes": ["ocata.upgrader.cloud_listed"], "parameters": {"_param": values}})
+    inventory = Inventory(Place(tmp_path / "nodes", tmp_path / "classes"), {tmp_path / "nodes" / "cfg01.yml": text})
+    found = inventory.render("cfg01")
+    assert found.sound and found.pillar is not None
+    assert nodes_by_role(found.pillar["upgrader"]["nodes"], "cfg01")["dbs"] == tuple(nodes)

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import upgrader_required
 from salt.exceptions import CommandExecutionError
+from upgrader_node.service import required
 
 FORMULAS = Path(__file__).parents[3] / "formulas"
 
@@ -18,6 +18,7 @@ def load(kind: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"{kind}_upgrader_model", FORMULAS / kind / "upgrader_model.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
+    module.__dict__["__pillar__"] = {}
     spec.loader.exec_module(module)
     return module
 
@@ -25,20 +26,35 @@ def load(kind: str) -> ModuleType:
 @pytest.mark.parametrize("empty", [None, "", [], {}])
 def test_empty_value_is_a_missing_one(empty: Any) -> None:
     pillar = {"memcached": {"server": {"bind": {"address": empty, "port": 11211, "protocol": "tcp"}}}}
-    assert upgrader_required.missing(pillar, "memcached:server") == [
-        ("memcached:server:bind:address", "address of this node")
-    ]
+    assert required.missing(pillar, "memcached:server") == [("memcached:server:bind:address", "address of this node")]
 
 
 @pytest.mark.parametrize("value", [False, 0])
 def test_false_and_zero_are_values(value: Any) -> None:
-    assert upgrader_required.missing({"haproxy": {"proxy": {"listen": value}}}, "haproxy:proxy") == []
+    assert required.missing({"haproxy": {"proxy": {"listen": value}}}, "haproxy:proxy") == []
 
 
 def test_pillar_of_another_shape_lacks_all_keys_instead_of_raising() -> None:
-    assert len(upgrader_required.missing({"heat": "text"}, "heat:server")) == len(
-        upgrader_required.REQUIRED["heat:server"]
-    )
+    assert len(required.missing({"heat": "text"}, "heat:server")) == len(required.REQUIRED["heat:server"])
+
+
+@pytest.mark.parametrize(
+    ("role", "held", "lacking"),
+    [
+        ("nova:controller", {"bind": {"private_address": "10.0.0.1"}}, "bind:address"),
+        ("cinder:controller", {"osapi": {"host": "10.0.0.1"}}, "bind:address"),
+        ("neutron:server", {"message_queue": {"members": [{"host": "10.0.0.1"}]}}, "message_queue:host"),
+    ],
+)
+def test_one_of_the_names_that_models_use_is_enough(role: str, held: dict[str, Any], lacking: str) -> None:
+    name, _, kind = role.partition(":")
+    assert f"{role}:{lacking}" in dict(required.missing({}, role))
+    assert f"{role}:{lacking}" not in dict(required.missing({name: {kind: held}}, role))
+
+
+@pytest.mark.parametrize("role", [role for role in required.REQUIRED if role != "horizon:server"])
+def test_a_cache_is_not_asked_for_where_the_service_works_without(role: str) -> None:
+    assert f"{role}:cache:members" not in dict(required.missing({}, role))
 
 
 def state(pillar: dict[str, Any], role: str) -> dict[str, Any]:

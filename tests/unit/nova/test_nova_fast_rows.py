@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-import upgrader_nova_bulk as bulk
-import upgrader_nova_records as records
-import upgrader_nova_worker as worker
-from upgrader_manage import Outcome
+from upgrader_node.nova import bulk, door, records, worker
+from upgrader_node.service.manage import Outcome
 
 DONE = {"specs": 7, "keypairs": 9, "left": {}, "memory": 90 * 1024, "died": 0}
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -61,9 +59,9 @@ def test_a_cast_has_its_own_uuid_project_and_zone_escaped() -> None:
 
 def test_statements_stay_below_their_size_and_lose_no_row() -> None:
     rows = ["x" * size for size in (5, 5, 5, 40, 1, 9)]
-    packets = list(records.packets(rows, len, 10))
+    packets = list(door.packets(rows, len, 10))
     assert [len(packet) for packet in packets] == [2, 1, 1, 2] and [row for packet in packets for row in packet] == rows
-    assert list(records.packets([], len, 10)) == []
+    assert list(door.packets([], len, 10)) == []
 
 
 def test_shares_of_all_processes_are_all_chunks_once() -> None:
@@ -73,6 +71,6 @@ def test_shares_of_all_processes_are_all_chunks_once() -> None:
 
 
 def test_what_is_kept_of_kinds_never_grows_without_bound() -> None:
-    kept = dict.fromkeys(range(records.KINDS_KEPT))
-    records.room(kept)
+    kept = dict.fromkeys(range(door.KINDS_KEPT))
+    door.room(kept)
     assert kept == {}

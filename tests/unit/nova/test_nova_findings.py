@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import upgrader_nova_findings as findings
+from upgrader_node.nova import findings
+from upgrader_node.schema import findings as schema_findings
 
+CELLS = ["cell0", "cell1"]
 Counts = dict[str, dict[str, dict[str, Any]]]
 EXPECTED: Counts = {
     "nova": {
@@ -68,6 +70,34 @@ def test_moved_rows_must_have_left_and_arrived() -> None:
     assert subjects(changed("nova_upgrade_api", "aggregate_hosts", total=4)) == ["nova_upgrade_api.aggregate_hosts"]
 
 
+def with_strays(left: int, moved: int) -> list[tuple[str, str]]:
+    """Three access rows were live, one of them of a deleted flavor."""
+    expected, after = copy.deepcopy(EXPECTED), copy.deepcopy(AFTER)
+    expected["nova"]["instance_type_projects"] = {"total": 4, "live": 3}
+    after["nova_upgrade"]["instance_type_projects"] = {"total": 4, "live": left}
+    after["nova_upgrade_api"]["flavor_projects"] = {"total": moved, "live": None}
+    found = findings.compare_counts("nova_upgrade", expected, after, 1, {"instance_type_projects": 1})
+    return [(item["severity"], item["subject"]) for item in found]
+
+
+def test_live_rows_of_deleted_parents_stay_and_are_a_note() -> None:
+    note = ("info", "nova_upgrade.instance_type_projects")
+    assert with_strays(left=1, moved=2) == [note]
+    assert with_strays(left=2, moved=1) == [
+        ("blocker", "nova_upgrade.instance_type_projects"),
+        ("blocker", "nova_upgrade_api.flavor_projects"),
+        note,
+    ]
+    assert with_strays(left=0, moved=2) == [("blocker", "nova_upgrade.instance_type_projects"), note]
+
+
+def test_hosts_of_deleted_aggregates_do_not_move() -> None:
+    found = findings.compare_counts(
+        "nova_upgrade", EXPECTED, changed("nova_upgrade_api", "aggregate_hosts", total=4), 1, {"aggregate_hosts": 1}
+    )
+    assert [item["severity"] for item in found] == ["info"]
+
+
 def test_only_our_own_services_may_be_new() -> None:
     assert subjects(AFTER, own=0) == ["nova_upgrade.services"]
     assert subjects(changed("nova_upgrade", "services", total=6)) == ["nova_upgrade.services"]
@@ -84,9 +114,11 @@ def test_counts_of_another_source_are_a_finding_not_a_pass() -> None:
 
 
 def test_cells_hosts_instances_and_rows_are_all_named_at_once() -> None:
-    found = findings.check_cells(["cell1", "cell1"], {"unmapped": 3, "without cell": 1, "markers": 1}, ["cmp001"])
+    found = findings.check_cells(
+        ["cell1", "cell1"], {"unmapped": 3, "without cell": 1, "markers": 1}, ["cmp001"], CELLS
+    )
     assert [item["subject"] for item in found] == ["cells", "compute hosts", "instances", "instances", "instances"]
-    assert findings.check_cells(["cell0", "cell1"], {"unmapped": 0, "without cell": 0, "markers": 0}, []) == []
+    assert findings.check_cells(["cell0", "cell1"], {"unmapped": 0, "without cell": 0, "markers": 0}, [], CELLS) == []
     assert [item["subject"] for item in findings.check_rows({"flavors": 2, "keypairs": 0}, 1)] == [
         "flavors",
         "request specs",
@@ -95,6 +127,6 @@ def test_cells_hosts_instances_and_rows_are_all_named_at_once() -> None:
 
 
 def test_the_summary_shows_the_first_few_and_the_number() -> None:
-    many = [findings.finding(f"table{number}", "differs", "look") for number in range(8)]
-    text = findings.summary(many)
+    many = [schema_findings.finding(f"table{number}", "differs", "look") for number in range(8)]
+    text = schema_findings.summary(many)
     assert text.startswith("8 finding(s): table0 differs (look)") and text.endswith("and 3 more")

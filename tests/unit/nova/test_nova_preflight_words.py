@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from upgrader_conf import StepError
-from upgrader_manage import Outcome
-from upgrader_nova_documents import spec_without_group_uuid, unreadable_flavor, unreadable_spec, with_group
-from upgrader_nova_preflight import summary
-from upgrader_nova_questions import BLOCKER, QUESTIONS
-from upgrader_nova_status import Check, checks, findings, parse
+from upgrader_node.errors import StepError
+from upgrader_node.nova.documents import spec_without_group_uuid, unreadable_flavor, unreadable_spec, with_group
+from upgrader_node.nova.nova_status import Check, checks, findings, parse
+from upgrader_node.preflight.ask import summary
+from upgrader_node.preflight.catalog import ASKED
+from upgrader_node.preflight.question import BLOCKER
+from upgrader_node.service.manage import Outcome
 
 TABLE = """\
 +-------------------------------------------------------------------+
@@ -68,9 +69,10 @@ def test_group_without_uuid_is_the_bugs_mark_and_no_group_is_not() -> None:
     assert json.loads(with_group(broken, None))["nova_object.data"]["instance_group"] is None
 
 
-def test_questions_have_distinct_ids_and_say_what_to_do() -> None:
-    assert len({question.id for question in QUESTIONS}) == len(QUESTIONS)
-    assert all(question.fails and question.remedy and question.sql.startswith("SELECT") for question in QUESTIONS)
+def test_questions_have_distinct_ids_and_say_what_to_do_and_how_it_is_known() -> None:
+    assert len({(question.service, question.id) for question in ASKED}) == len(ASKED)
+    assert all(question.fails and question.remedy and question.source for question in ASKED)
+    assert all(question.sql.startswith("SELECT") for question in ASKED)
 
 
 def test_summary_counts_by_severity() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
-import upgrader_conf
-import upgrader_database as database
-import upgrader_nova_target as target
-from upgrader_conf import StepError
-from upgrader_nova_target import read_target
+from upgrader_node.database import sql as database
+from upgrader_node.errors import StepError
+from upgrader_node.nova import databases
+from upgrader_node.schema.target import Target, read_target
+from upgrader_node.service import oslo_conf
+
+from upgrader.cloud.release import release_path
 
 PASSWORD = "p@s/s%w:d#$?"
 CONTROLLER = {
@@ -36,17 +39,19 @@ connection : mysql+pymysql://nova:{QUOTED}@dbs01.lab.local/nova_upgrade_api
 """
 
 
-def read(conf: str = CONF, controller: object = CONTROLLER, **more: bool) -> target.Target:
-    return read_target(conf, "/etc/nova/nova.conf", controller, "upg01", **more)  # type: ignore[arg-type]
+def read(conf: str = CONF, controller: object = CONTROLLER, **more: bool) -> Target:
+    nova = release_path("mitaka", "ocata").service("nova")
+    return read_target(conf, "/etc/nova/nova.conf", nova, controller, needs_queue=True, **more)  # type: ignore[arg-type]
 
 
 def test_names_come_from_the_pillar_alone() -> None:
     found = read()
     assert found.schemas == ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
-    assert found.main_url.password == PASSWORD and found.cell0_url.text().endswith(
+    assert found.urls["main"].password == PASSWORD and databases.cell0_url(found).text().endswith(
         f":{QUOTED}@dbs01.lab.local:3306/nova_upgrade_cell0"
     )
-    assert found.transport.virtual_host == "/openstack" and found.host == "upg01"
+    assert databases.transport(found).virtual_host == "/openstack"
+    assert databases.own_hosts(found) == (socket.gethostname(), "0.0.0.0", "0.0.0.0")
 
 
 def test_no_representation_shows_a_password() -> None:
@@ -54,8 +59,8 @@ def test_no_representation_shows_a_password() -> None:
     for text in (
         repr(found),
         str(found),
-        repr(found.main_url),
-        found.main_url.shown(),
+        repr(found.urls["main"]),
+        found.urls["main"].shown(),
         repr(found.transport),
         f"{found.transport}",
     ):
@@ -97,7 +102,7 @@ def test_a_missing_pillar_key_is_named(key: str) -> None:
 
 
 def test_conf_parsing_follows_oslo() -> None:
-    parsed = upgrader_conf.parse_conf(CONF + "quoted = 'a b'\nmoney = a$$b\nagain = 1\nagain = 2\n; c\n")
+    parsed = oslo_conf.parse_conf(CONF + "quoted = 'a b'\nmoney = a$$b\nagain = 1\nagain = 2\n; c\n")
     assert parsed["DEFAULT"]["multi"] == "one\ntwo"
     section = parsed["api_database"]
     assert (section["quoted"], section["money"], section["again"]) == ("a b", "a$b", "2")
@@ -135,8 +140,8 @@ def test_only_plain_names_become_identifiers(name: str) -> None:
 
 
 def test_two_spellings_of_one_queue_are_one_place() -> None:
-    one, other = (upgrader_conf.parse_transport(f"rabbit://a:b@{rest}") for rest in ("h:5672/", "h//"))
+    one, other = (oslo_conf.parse_transport(f"rabbit://a:b@{rest}") for rest in ("h:5672/", "h//"))
     assert one.place() == other.place()
-    assert upgrader_conf.parse_transport("rabbit://a:b@h/x").place() != other.place()
-    many = upgrader_conf.parse_transport("rabbit://a:b@h1:5672,a:b@h2:5673/v")
+    assert oslo_conf.parse_transport("rabbit://a:b@h/x").place() != other.place()
+    many = oslo_conf.parse_transport("rabbit://a:b@h1:5672,a:b@h2:5673/v")
     assert many.hosts == (("h1", 5672), ("h2", 5673))

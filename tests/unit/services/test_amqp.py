@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-import upgrader_amqp
-from upgrader_amqp import QueueRefuses
+from upgrader_node.service import amqp
+from upgrader_node.service.amqp import QueueRefuses
 
 PASSWORD = "s3cret"
 
@@ -109,7 +109,7 @@ def hangs_up(heard: Heard) -> None:
 
 
 def login(port: int, virtual_host: str = "/openstack", timeout: float = 5) -> None:
-    upgrader_amqp.login("127.0.0.1", port, "openstack", PASSWORD, virtual_host, timeout)
+    amqp.login("127.0.0.1", port, "openstack", PASSWORD, virtual_host, timeout)
 
 
 def test_a_login_says_what_the_specification_wants() -> None:
@@ -185,20 +185,20 @@ def test_nobody_is_waited_for_as_long_as_patience_lasts(monkeypatch: pytest.Monk
         waited.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(upgrader_amqp.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(upgrader_amqp.time, "sleep", sleep)
+    monkeypatch.setattr(amqp.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(amqp.time, "sleep", sleep)
     with pytest.raises(QueueRefuses, match="does not answer"):
-        upgrader_amqp.wait_for_login("127.0.0.1", closed_port(), "a", PASSWORD, "/", 2)
+        amqp.wait_for_login("127.0.0.1", closed_port(), "a", PASSWORD, "/", 2)
     assert sum(waited) == 2
 
 
 def test_a_queue_that_comes_up_is_found_and_a_refused_account_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(upgrader_amqp.time, "sleep", slept.append)
+    monkeypatch.setattr(amqp.time, "sleep", slept.append)
     with queue(lambda heard: heard.wire.close(), says(START, TUNE, OPEN_OK)) as (port, _):
-        upgrader_amqp.wait_for_login("127.0.0.1", port, "openstack", PASSWORD, "/openstack", 30)
+        amqp.wait_for_login("127.0.0.1", port, "openstack", PASSWORD, "/openstack", 30)
     assert len(slept) == 1
     started = time.monotonic()
     with queue(hangs_up) as (port, _), pytest.raises(QueueRefuses):
-        upgrader_amqp.wait_for_login("127.0.0.1", port, "openstack", PASSWORD, "/openstack", 30)
+        amqp.wait_for_login("127.0.0.1", port, "openstack", PASSWORD, "/openstack", 30)
     assert len(slept) == 1 and time.monotonic() - started < 2

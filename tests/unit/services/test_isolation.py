@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
-import upgrader_conf
-import upgrader_isolation
+from typing import Any
 
-OWN = upgrader_isolation.own_names("upg01.mcp.local", "upg01", ["10.0.0.90", "fd00::90"])
+import pytest
+from upgrader_node.copy import isolation
+from upgrader_node.errors import StepError
+from upgrader_node.host import names
+from upgrader_node.service import oslo_conf
+
+OWN = names.named("upg01.mcp.local", "upg01", ["10.0.0.90", "fd00::90"])
 DATABASES = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
 
 
 def strangers(text: str) -> list[str]:
-    places = upgrader_isolation.places(upgrader_conf.parse_conf(text))
-    return upgrader_isolation.strangers(places, OWN, "dbs.mcp.local", DATABASES)
+    places = isolation.places(oslo_conf.parse_conf(text))
+    return isolation.strangers(places, OWN, "dbs.mcp.local", DATABASES)
 
 
 def test_own_names_are_the_id_the_host_name_both_short_and_the_addresses() -> None:
@@ -103,3 +107,22 @@ def test_the_database_servers_name_is_allowed_for_databases_alone() -> None:
     assert strangers("[glance]\napi_servers = http://dbs.mcp.local:9292\n") == [
         "[glance]/api_servers names dbs.mcp.local"
     ]
+
+
+def test_only_pillar_makes_a_controller_productions() -> None:
+    assert isolation.is_production("glance", "glance", True) is True
+    assert isolation.is_production("glance", "glance_upgrade", None) is False
+
+
+@pytest.mark.parametrize(
+    ("database", "said", "words"),
+    [
+        ("glance", None, "no clone: name glance_upgrade for a rehearsal; on a controller of production set pillar"),
+        ("glance", "yes", "set pillar upgrader:production to true"),
+        ("", None, "no clone"),
+        ("glance_upgrade", True, "which is a clone: take the key away"),
+    ],
+)
+def test_neither_copy_nor_production_is_refused_with_what_to_correct(database: str, said: Any, words: str) -> None:
+    with pytest.raises(StepError, match=words):
+        isolation.is_production("glance", database, said)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_openrc
 import yaml
+from upgrader_node.errors import StepError
+from upgrader_node.verify import openrc
 
 USUAL = "export OS_AUTH_URL=http://ctl:5000/v3\nexport OS_USERNAME=admin\nexport OS_PASSWORD={}\nexport OS_PROJECT_NAME=admin\n"
 
@@ -15,7 +16,7 @@ USUAL = "export OS_AUTH_URL=http://ctl:5000/v3\nexport OS_USERNAME=admin\nexport
 def account(tmp_path: Path, text: str) -> dict[str, Any]:
     path = tmp_path / "keystonercv3"
     path.write_text(text)
-    return upgrader_openrc.from_file(str(path))
+    return openrc.from_file(str(path))
 
 
 @pytest.mark.parametrize(
@@ -40,12 +41,12 @@ def test_an_empty_value_is_missing(tmp_path: Path, written: str) -> None:
     text = USUAL.format(written)
     if written == "# none":
         text = text.replace("=# none", "= # none")
-    with pytest.raises(upgrader_openrc.Unusable, match="keystonercv3 gives no password"):
+    with pytest.raises(StepError, match="keystonercv3 gives no password"):
         account(tmp_path, text)
 
 
 def test_an_open_quote_is_told_without_the_value(tmp_path: Path) -> None:
-    with pytest.raises(upgrader_openrc.Unusable) as caught:
+    with pytest.raises(StepError) as caught:
         account(tmp_path, USUAL.format("'s3cret"))
     assert "OS_PASSWORD has a quote that does not end" in str(caught.value) and "s3cret" not in str(caught.value)
 
@@ -79,16 +80,16 @@ def test_old_names_domains_and_comments(tmp_path: Path) -> None:
 
 
 def test_all_missing_keys_are_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(upgrader_openrc.Unusable, match="gives no auth_url, username, password, project_name"):
+    with pytest.raises(StepError, match="gives no auth_url, username, password, project_name"):
         account(tmp_path, "")
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
-    with pytest.raises(upgrader_openrc.Unusable, match="cannot be read"):
-        upgrader_openrc.from_file(str(tmp_path / "none"))
+    with pytest.raises(StepError, match="cannot be read"):
+        openrc.from_file(str(tmp_path / "none"))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(upgrader_openrc.Unusable, match="cannot be read"):
-        upgrader_openrc.from_file(str(tmp_path / "binary"))
+    with pytest.raises(StepError, match="cannot be read"):
+        openrc.from_file(str(tmp_path / "binary"))
 
 
 CLOUD = {"auth": {"auth_url": "http://ctl:5000", "username": "admin", "password": 12345, "project_name": "admin"}}
@@ -97,7 +98,7 @@ CLOUD = {"auth": {"auth_url": "http://ctl:5000", "username": "admin", "password"
 def clouds(tmp_path: Path, held: Any, name: str = "mcp") -> dict[str, Any]:
     path = tmp_path / "clouds.yaml"
     path.write_text(held if isinstance(held, str) else yaml.safe_dump(held))
-    return upgrader_openrc.from_clouds(name, yaml, [str(tmp_path / "none.yaml"), str(path)])
+    return openrc.from_clouds(name, yaml, [str(tmp_path / "none.yaml"), str(path)])
 
 
 def test_a_cloud_of_the_first_file_that_is_there(tmp_path: Path) -> None:
@@ -122,17 +123,17 @@ def test_a_cloud_of_the_first_file_that_is_there(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_with_a_clouds_file_is_told(tmp_path: Path, held: Any, words: str) -> None:
-    with pytest.raises(upgrader_openrc.Unusable) as caught:
+    with pytest.raises(StepError) as caught:
         clouds(tmp_path, held)
     assert words in str(caught.value) and "clouds.yaml" in str(caught.value)
 
 
 def test_a_broken_file_is_told_by_its_line_and_not_by_its_password(tmp_path: Path) -> None:
-    with pytest.raises(upgrader_openrc.Unusable) as caught:
+    with pytest.raises(StepError) as caught:
         clouds(tmp_path, "clouds:\n  mcp:\n    auth: {password: s3cret: x}\n")
     assert "line 3" in str(caught.value) and "s3cret" not in str(caught.value)
 
 
 def test_no_clouds_file_at_all_names_the_other_way(tmp_path: Path) -> None:
-    with pytest.raises(upgrader_openrc.Unusable, match="give --openrc"):
-        upgrader_openrc.from_clouds("mcp", yaml, [str(tmp_path / "none")])
+    with pytest.raises(StepError, match="give --openrc"):
+        openrc.from_clouds("mcp", yaml, [str(tmp_path / "none")])

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_conf
-import upgrader_options
-import upgrader_options_notes
+from upgrader_node.options import judgement, notes
+from upgrader_node.service import oslo_conf
 
-OPTIONS = Path(__file__).parents[3] / "formulas" / "openstack" / "files" / "options"
+OPTIONS = Path(__file__).parents[3] / "formulas" / "upgrader" / "openstack" / "files" / "options"
 MITAKA = Path(__file__).parents[2] / "data" / "mitaka_conf"
 FILES = {"glance": ("glance-api.conf",), "neutron": ("neutron.conf", "plugins/ml2/ml2_conf.ini")}
 
@@ -22,14 +21,14 @@ def known(service: str) -> Any:
 
 def judged(service: str, **texts: str) -> dict[str, dict[str, str]]:
     """``[group]/option`` to its row; texts by file name without its ending."""
-    files = {f"/etc/{service}/{name}.conf": upgrader_conf.parse_conf(text) for name, text in texts.items()}
-    return {upgrader_options.named(row): row for row in upgrader_options.judge(service, files, known(service))}
+    files = {f"/etc/{service}/{name}.conf": oslo_conf.parse_conf(text) for name, text in texts.items()}
+    return {judgement.named(row): row for row in judgement.judge(service, files, known(service))}
 
 
 def mitaka(service: str) -> list[dict[str, str]]:
     names = FILES.get(service, (f"{service}.conf",))
-    files = {f"/etc/{service}/{name}": upgrader_conf.parse_conf((MITAKA / name).read_text()) for name in names}
-    return upgrader_options.judge(service, files, known(service))
+    files = {f"/etc/{service}/{name}": oslo_conf.parse_conf((MITAKA / name).read_text()) for name in names}
+    return judgement.judge(service, files, known(service))
 
 
 @pytest.mark.parametrize(
@@ -100,10 +99,10 @@ def test_option_of_another_file_of_the_service_counts_as_set() -> None:
 
 
 def test_default_of_an_agent_is_told_only_where_its_file_is() -> None:
-    files = {"/etc/neutron/neutron.conf": upgrader_conf.parse_conf("")}
-    assert not [r for r in upgrader_options.judge("neutron", files, known("neutron")) if r["group"] == "ovs"]
-    files["/etc/neutron/plugins/ml2/openvswitch_agent.ini"] = upgrader_conf.parse_conf("")
-    told = [r for r in upgrader_options.judge("neutron", files, known("neutron")) if r["group"] == "ovs"]
+    files = {"/etc/neutron/neutron.conf": oslo_conf.parse_conf("")}
+    assert not [r for r in judgement.judge("neutron", files, known("neutron")) if r["group"] == "ovs"]
+    files["/etc/neutron/plugins/ml2/openvswitch_agent.ini"] = oslo_conf.parse_conf("")
+    told = [r for r in judgement.judge("neutron", files, known("neutron")) if r["group"] == "ovs"]
     assert {row["option"] for row in told} == {"of_interface", "ovsdb_interface"}
     assert {row["file"] for row in told} == {"/etc/neutron/plugins/ml2/openvswitch_agent.ini"}
 
@@ -116,35 +115,35 @@ def test_old_name_counts_as_set() -> None:
 
 def test_pki_is_a_blocker_that_says_why() -> None:
     rows = list(judged("keystone", main="[token]\nprovider=keystone.token.providers.pki.Provider").values())
-    [blocker] = [f for f in upgrader_options.findings(rows, {"keystone": "k"}) if f["severity"] == "blocker"]
+    [blocker] = [f for f in judgement.findings(rows, {"keystone": "k"}) if f["severity"] == "blocker"]
     assert "does not start" in blocker["what"] and "fernet" in blocker["remedy"]
 
 
-@pytest.mark.parametrize("service", upgrader_options.FILES)
+@pytest.mark.parametrize("service", judgement.FILES)
 def test_whole_mitaka_file_gives_one_warning_and_no_secret(service: str) -> None:
     rows = mitaka(service)
-    found = upgrader_options.findings(rows, {service: "x"})
+    found = judgement.findings(rows, {service: "x"})
     assert [finding["severity"] for finding in found] == ["warning"]
     assert "S3CRET" not in json.dumps([rows, found])
-    assert {row["kind"] for row in rows} <= set(upgrader_options.KINDS)
+    assert {row["kind"] for row in rows} <= set(judgement.KINDS)
 
 
 def test_release_that_was_asked_is_named() -> None:
-    assert upgrader_options.release(known("keystone")) == "keystone 12.0.2 (Pike)"
+    assert judgement.release(known("keystone")) == "keystone 12.0.2 (Pike)"
     assert "keystone 12.0.2 (Pike)" in judged("keystone", main="no_such=1")["[DEFAULT]/no_such"]["what"]
 
 
-@pytest.mark.parametrize("note", upgrader_options_notes.CHANGED, ids=lambda note: f"{note.service}-{note.option}")
-def test_default_in_a_note_is_the_installed_packages(note: upgrader_options_notes.Changed) -> None:
+@pytest.mark.parametrize("note", notes.CHANGED, ids=lambda note: f"{note.service}-{note.option}")
+def test_default_in_a_note_is_the_installed_packages(note: notes.Changed) -> None:
     assert known(note.service)["groups"][note.group][note.option]["default"] == note.now != note.was
 
 
-@pytest.mark.parametrize("note", upgrader_options_notes.NEEDED, ids=lambda note: note.option)
-def test_needed_option_is_known_and_has_no_default(note: upgrader_options_notes.Needed) -> None:
+@pytest.mark.parametrize("note", notes.NEEDED, ids=lambda note: note.option)
+def test_needed_option_is_known_and_has_no_default(note: notes.Needed) -> None:
     assert "default" not in known(note.service)["groups"][note.group][note.option]
 
 
-@pytest.mark.parametrize("at", upgrader_options_notes.REMOVED, ids="-".join)
+@pytest.mark.parametrize("at", notes.REMOVED, ids="-".join)
 def test_removed_option_is_known_no_more_under_any_name(at: tuple[str, str, str]) -> None:
     service, group, option = at
     groups = known(service)["groups"]

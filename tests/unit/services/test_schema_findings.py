@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import upgrader_schema_findings as findings
+from upgrader_node.schema import findings
+
+from upgrader.cloud.release import release_path
+
+
+def rules_of(service: str) -> Any:
+    return release_path("mitaka", "ocata").service(service).tables
 
 
 def counts(**tables: int) -> dict[str, dict[str, Any]]:
@@ -14,7 +20,9 @@ def counts(**tables: int) -> dict[str, dict[str, Any]]:
 
 def subjects(service: str, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     copy = f"{service}_upgrade"
-    return [item["subject"] for item in findings.compare_counts(service, copy, {service: before}, {copy: after})]
+    return [
+        item["subject"] for item in findings.compare_counts(rules_of(service), copy, {service: before}, {copy: after})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +53,12 @@ def test_tables_against_the_snapshot(service: str, before: Any, after: Any, foun
 
 
 def test_a_snapshot_without_the_source_is_a_finding_of_its_own() -> None:
-    (only,) = findings.compare_counts("heat", "heat_upgrade", {"nova": {}}, {})
+    (only,) = findings.compare_counts(rules_of("heat"), "heat_upgrade", {"nova": {}}, {})
     assert only["subject"] == "heat" and "nova" in only["what"]
 
 
 def test_a_range_is_said_as_one() -> None:
     (only,) = findings.compare_counts(
-        "keystone", "keystone_upgrade", {"keystone": counts(token=3)}, {"keystone_upgrade": counts(token=4)}
+        rules_of("keystone"), "keystone_upgrade", {"keystone": counts(token=3)}, {"keystone_upgrade": counts(token=4)}
     )
     assert "has 4 rows, the snapshot says 0 to 3" in only["what"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import upgrader_schema_resume as resume
+from upgrader_node.schema import resume
 
 HEADER = '{"phase": "expand"}'
 VERSION = "UPDATE migrate_version SET version=2"

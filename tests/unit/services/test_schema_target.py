@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import upgrader_schema_target as target
-from upgrader_conf import StepError
+from upgrader_node.errors import StepError
+from upgrader_node.schema import target
+from upgrader_node.schema.services import neutron
+
+from upgrader.cloud.release import release_path
 
 PASSWORD, QUOTED = "p@s/s%w", "p%40s%2Fs%25w"
 ROLE = {
@@ -20,12 +23,18 @@ connection = mysql+pymysql://heat:{QUOTED}@dbs01/heat_upgrade?charset=utf8
 
 
 def read(conf: str = CONF, role: object = ROLE, **more: bool) -> target.Target:
-    return target.read_target(conf, "/etc/heat/heat.conf", "heat", role, **more)  # type: ignore[arg-type]
+    return target.read_target(
+        conf, "/etc/heat/heat.conf", release_path("mitaka", "ocata").service("heat"), role, **more
+    )  # type: ignore[arg-type]
 
 
 def test_the_target_is_what_both_name_and_shows_no_password() -> None:
     found = read()
-    assert (found.database, found.url.password, set(found.secrets)) == ("heat_upgrade", PASSWORD, {PASSWORD, "x@y"})
+    assert (found.name("main"), found.urls["main"].password, set(found.secrets)) == (
+        "heat_upgrade",
+        PASSWORD,
+        {PASSWORD, "x@y"},
+    )
     assert PASSWORD not in repr(found) and QUOTED not in repr(found)
     assert found.option("DEFAULT", "report_interval", "60") == "60"
 
@@ -35,7 +44,7 @@ def test_the_target_is_what_both_name_and_shows_no_password() -> None:
     [
         ("/heat_upgrade", "/heat", "names database 'heat' but the pillar's heat:server:database:name"),
         ("@dbs01/", "@dbs02/", "goes to dbs02:3306"),
-        ("[database]", "[other]", "make an SQLite file; apply state heat"),
+        ("[database]", "[other]", "make an SQLite file; apply state upgrader.heat.configured"),
         ("upg01:5672", "msg01:5672", "production's messages"),
     ],
 )
@@ -46,7 +55,7 @@ def test_anything_else_is_refused_without_the_password(old: str, new: str, words
 
 
 def test_a_service_without_queue_is_no_concern_of_its_schema() -> None:
-    assert read(CONF.replace("transport_url", "other")).database == "heat_upgrade"
+    assert read(CONF.replace("transport_url", "other")).name("main") == "heat_upgrade"
 
 
 def test_production_is_refused_unless_allowed() -> None:
@@ -54,15 +63,9 @@ def test_production_is_refused_unless_allowed() -> None:
     conf = CONF.replace("/heat_upgrade", "/heat")
     with pytest.raises(StepError, match="not a copy"):
         read(conf, role)
-    assert read(conf, role, allow_production=True).database == "heat"
+    assert read(conf, role, allow_production=True).name("main") == "heat"
 
 
 def test_only_contrail_owns_neutrons_records() -> None:
-    assert "contrail" in target.plugin_owns_schema("neutron", {"plugin": "contrail"})
-    assert target.plugin_owns_schema("neutron", {"plugin": "ml2"}) == ""
-    assert target.plugin_owns_schema("heat", {"plugin": "contrail"}) == ""
-
-
-def test_unknown_services_are_refused() -> None:
-    with pytest.raises(StepError, match="known: cinder, glance"):
-        target.place("swift")
+    assert "contrail" in neutron.SERVICE.owned({"plugin": "contrail"})
+    assert neutron.SERVICE.owned({"plugin": "ml2"}) == ""

@@ -6,16 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
-import upgrader_database as database
-import upgrader_manage
-import upgrader_schema_cinder as cinder
-import upgrader_schema_keystone as keystone
-import upgrader_schema_resume as resume
-import upgrader_schema_target as target
-import upgrader_schema_tool as tool
-from upgrader_conf import StepError
-from upgrader_manage import TIMED_OUT, Outcome
-from upgrader_schema_session import judged
+from upgrader_node.database import sql as database
+from upgrader_node.errors import StepError
+from upgrader_node.schema import installed, resume
+from upgrader_node.schema.services import cinder, glance, keystone
+from upgrader_node.schema.session import judged
+from upgrader_node.service import manage
+from upgrader_node.service.manage import TIMED_OUT, Outcome
+
+from upgrader.cloud.release import release_path
 
 KEY = b"c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I="
 WHO = ("keystone", os.getuid(), os.getgid())
@@ -65,13 +64,15 @@ def test_what_keystone_could_not_use_or_should_not_is_said(keys: Path) -> None:
     ],
 )
 def test_rows_of_services_before_ocata_are_known_by_their_rpc_version(binary: str, rpc: str, stale: bool) -> None:
-    assert cinder.is_stale(binary, rpc) is stale
+    assert (
+        cinder.is_stale(release_path("mitaka", "ocata").service("cinder").phase("services").args, binary, rpc) is stale
+    )
 
 
 def test_an_exception_in_a_log_is_told_without_the_logs_prefix() -> None:
     log = "2026-11-23 07:57:54.466 766 ERROR glance "
     said = f"{log}Traceback (most recent call last):\n{log}  File x\n{log}ValueError: no\n{log}\n"
-    assert upgrader_manage.last_words(Outcome("x", 1, "", said, 1.0)) == "ValueError: no"
+    assert manage.last_words(Outcome("x", 1, "", said, 1.0)) == "ValueError: no"
 
 
 @pytest.mark.parametrize(
@@ -120,15 +121,15 @@ def test_the_last_migration_is_read_from_the_files(tmp_path: Path) -> None:
     (tmp_path / "versions").mkdir()
     for name in ("071_mitaka.py", "086_drop.py", "086_drop.pyc", "099_x.sql", "__init__.py"):
         (tmp_path / "versions" / name).touch()
-    assert tool.latest_number(str(tmp_path)) == 86
+    assert installed.latest_number(str(tmp_path)) == 86
     with pytest.raises(StepError, match="cannot be read"):
-        tool.latest_number(str(tmp_path / "none"))
+        installed.latest_number(str(tmp_path / "none"))
     (tmp_path / "none" / "versions").mkdir(parents=True)
     with pytest.raises(StepError, match="has no migrations"):
-        tool.latest_number(str(tmp_path / "none"))
+        installed.latest_number(str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("program", [resume.PROGRAM, target.GLANCE_MANAGE, resume.PROGRAM + target.GLANCE_MANAGE])
+@pytest.mark.parametrize("program", [resume.PROGRAM, glance.GLANCE_MANAGE, resume.PROGRAM + glance.GLANCE_MANAGE])
 def test_programs_for_the_tools_python_can_be_read_by_it(program: str) -> None:
     """They run in Python 2.7 as in 3: nothing in them is of one alone, and none hides a name of the other."""
     compile(program, "program", "exec")
@@ -139,11 +140,11 @@ def test_programs_for_the_tools_python_can_be_read_by_it(program: str) -> None:
 
 def test_no_such_user_is_said() -> None:
     with pytest.raises(ValueError, match="no system user nobody-of-that-name"):
-        upgrader_manage.account("nobody-of-that-name")
+        manage.account("nobody-of-that-name")
 
 
 def test_a_tool_runs_as_its_user_and_with_its_home() -> None:
     if os.getuid():
         pytest.skip("only root can become another user")
-    outcome = upgrader_manage.run(["/usr/bin/id", "-un"], 10, user=upgrader_manage.account("nobody"))
+    outcome = manage.run(["/usr/bin/id", "-un"], 10, user=manage.account("nobody"))
     assert outcome.stdout.strip() == "nobody"

@@ -5,32 +5,43 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import upgrader_verify_compare
-import upgrader_verify_resources
-from upgrader_verify_resources import PREFIX, RESOURCES, Resource
+from upgrader_node.verify import compare, resources
+from upgrader_node.verify.resources import PREFIX, RESOURCES, Resource
 
 BY_NAME = {resource.name: resource for resource in RESOURCES}
 OWN = ("upg01", "10.0.0.90")
 BEFORE = {"v1": {"name": "a", "size": 1}, "v2": {"name": "b", "size": 2}}
 
 
+def told(name: str, before: Any, listed: list[tuple[str, dict[str, Any]]], severity: str) -> list[str]:
+    found = compare.findings(BY_NAME[name], before, listed, OWN)
+    assert all(one["remedy"] for one in found)
+    return [one["what"] for one in found if one["severity"] == severity]
+
+
 def words(name: str, before: Any, listed: list[tuple[str, dict[str, Any]]]) -> list[str]:
-    found = upgrader_verify_compare.findings(BY_NAME[name], before, listed, OWN)
-    assert all(one["severity"] == "blocker" and one["remedy"] for one in found)
-    return [one["what"] for one in found]
+    """What stops the stage."""
+    return told(name, before, listed, "blocker")
 
 
 def test_the_same_list_in_another_order_is_no_difference() -> None:
     assert words("volumes", BEFORE, [("v2", dict(BEFORE["v2"])), ("v1", dict(BEFORE["v1"]))]) == []
 
 
-def test_missing_added_and_changed_are_each_named() -> None:
-    found = words("volumes", BEFORE, [("v2", {"name": "b", "size": 3}), ("v3", {"name": "c", "size": 1})])
-    assert found == [
-        "volumes: 1 of 2 missing: v1",
-        "volumes: 1 that the source does not have: v3",
-        "volumes: 1 changed: v2 size is 3, was 2",
-    ]
+def test_missing_and_changed_are_each_named() -> None:
+    found = words("volumes", BEFORE, [("v2", {"name": "b", "size": 3})])
+    assert found == ["volumes: 1 of 2 missing: v1", "volumes: 1 changed: v2 size is 3, was 2"]
+
+
+def test_what_nobody_loses_is_a_note() -> None:
+    """An object more, and nothing spelled as an empty text: said, and no word of a copy that is not fit."""
+    listed = [("v1", {"name": "a", "size": 1}), ("v2", {"name": None, "size": 2}), ("v3", {"name": "c", "size": 1})]
+    before = {**BEFORE, "v2": {"name": "", "size": 2}}
+    assert words("volumes", before, listed) == []
+    assert told("volumes", before, listed, "warning") == ["volumes: 1 that the source does not have: v3"]
+    assert told("volumes", before, listed, "info") == ["volumes: 1 spelled otherwise: v2 name is None, was ''"]
+    assert not [one for one in compare.findings(BY_NAME["volumes"], before, listed, OWN) if "not fit" in one["remedy"]]
+    assert words("volumes", before, [("v1", {"name": "", "size": 1}), listed[1]]), "a name that is gone is no spelling"
 
 
 def test_a_lost_field_is_a_change() -> None:
@@ -49,7 +60,8 @@ def test_a_long_list_is_cut_with_its_number() -> None:
 
 
 def test_an_empty_baseline_is_one() -> None:
-    assert words("volumes", {}, [("v1", {"name": ""})]) == ["volumes: 1 that the source does not have: v1"]
+    found = told("volumes", {}, [("v1", {"name": ""})], "warning")
+    assert found == ["volumes: 1 that the source does not have: v1"]
 
 
 @pytest.mark.parametrize(
@@ -62,20 +74,23 @@ def test_an_empty_baseline_is_one() -> None:
     ],
 )
 def test_what_an_upgraded_cloud_rightly_has_more_is_expected(name: str, fields: dict[str, Any]) -> None:
-    assert words(name, {}, [("x", fields)]) == []
+    assert compare.findings(BY_NAME[name], {}, [("x", fields)], OWN) == []
 
 
 @pytest.mark.parametrize(
-    ("name", "fields"),
+    ("name", "fields", "severity"),
     [
-        ("catalogue services", {"type": "metering", "enabled": True}),
-        ("compute services", {"binary": "nova-conductor", "host": "ctl01"}),
-        ("flavors", {"name": "upgrader"}),
-        ("volumes", {"name": None}),
+        ("catalogue services", {"type": "metering", "enabled": True}, "blocker"),
+        ("compute services", {"binary": "nova-conductor", "host": "ctl01"}, "blocker"),
+        ("flavors", {"name": "upgrader"}, "warning"),
+        ("volumes", {"name": None}, "warning"),
     ],
 )
-def test_anything_else_that_is_new_is_not(name: str, fields: dict[str, Any]) -> None:
-    assert len(words(name, {}, [("x", fields)])) == 1
+def test_anything_else_that_is_new_is_told_and_a_strangers_service_stops(
+    name: str, fields: dict[str, Any], severity: str
+) -> None:
+    """Of all that may be new, only a service that registered from elsewhere says that somebody works on the copy."""
+    assert [one["severity"] for one in compare.findings(BY_NAME[name], {}, [("x", fields)], OWN)] == [severity]
 
 
 def test_one_engine_of_this_node_must_be_up_whatever_the_baseline() -> None:
@@ -93,7 +108,7 @@ def entry(kind: str, url: str, interfaces: tuple[str, ...] = ("public", "interna
 
 
 def catalogue(entries: list[dict[str, Any]], kinds: list[str], own: tuple[str, ...] = OWN) -> list[str]:
-    return [one["what"] for one in upgrader_verify_compare.catalogue(entries, kinds, own)]
+    return [one["what"] for one in compare.catalogue(entries, kinds, own)]
 
 
 def test_a_catalogue_that_leads_here_with_all_interfaces_is_right() -> None:
@@ -128,6 +143,7 @@ def test_a_cloud_behind_its_own_addresses_may_lead_anywhere() -> None:
     assert catalogue([entry("image", "https://cloud.example:9292")], ["image"], ()) == []
 
 
+FLAVOR = '{"old": null, "cur": {"nova_object.data": {"id": 3, "flavorid": "1"}}, "new": null}'
 SAMPLES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "catalogue services": ({"id": "s", "type": "image"}, ("s", "image", 1)),
     "images": (
@@ -147,7 +163,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "servers": (
         {"id": "u", "name": "n", "tenant_id": "p", "user_id": "x", "OS-EXT-STS:vm_state": "active", "OS-EXT-SRV-ATTR:host": "cmp01",
          "key_name": None, "image": "", "flavor": {"id": "1"}},
-        ("u", "n", "p", "x", "active", "cmp01", None, "", "1"),
+        ("u", "n", "p", "x", "active", "cmp01", None, None, FLAVOR),
     ),
     "networks": (
         {"id": "n", "name": "net", "status": "ACTIVE", "tenant_id": "p", "admin_state_up": True, "subnets": ["a", "b"]},
@@ -156,7 +172,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "volumes": (
         {"id": "v", "name": None, "size": 3, "status": "in-use", "os-vol-tenant-attr:tenant_id": "p", "user_id": "x", "bootable": "true",
          "volume_type": None, "attachments": [{}]},
-        ("v", None, 3, "in-use", "p", "x", 1, None, 1),
+        ("v", None, 3, "in-use", "p", "x", 1, None, 1, None, None, "attached"),
     ),
 }  # fmt: skip
 
@@ -164,8 +180,8 @@ SAMPLES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
 @pytest.mark.parametrize("resource", [one for one in RESOURCES if one.statement], ids=lambda one: one.name)
 def test_rows_of_the_source_and_items_of_the_api_give_the_same_record(resource: Resource) -> None:
     item, row = SAMPLES[resource.name]
-    assert len(row) == 1 + len(resource.fields)
-    assert upgrader_verify_resources.from_rows(resource, [row]) == dict([resource.record(item)])
+    assert len(row) == 1 + len(resource.fields) + len(resource.more)
+    assert resources.taken(resource, [row]) == resources.Taken(dict([resource.record(item)]), {})
 
 
 def test_a_server_of_an_image_names_it() -> None:

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-import upgrader_verify_session as session
-from upgrader_verify_resources import PREFIX, RESOURCES
+from upgrader_node.verify import client, objects, questions
+from upgrader_node.verify.resources import PREFIX, RESOURCES
 
 BY_NAME = {resource.name: resource for resource in RESOURCES}
 
@@ -34,7 +34,7 @@ class Reply:
         return self._body
 
 
-class Table(session.Cloud):
+class Table(client.Client):
     """Objects of one collection; ``answers`` come before it, one for each call."""
 
     def __init__(self, *answers: Any) -> None:
@@ -75,8 +75,8 @@ class Table(session.Cloud):
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr(session.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(session.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(client.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return now
 
 
@@ -104,7 +104,7 @@ def test_links_of_nova_and_cinder_lead_on_too_and_an_empty_page_ends() -> None:
 
 def test_pages_that_lead_back_are_an_error() -> None:
     page = {"images": [1], "next": "/v2/images?marker=one"}
-    with pytest.raises(session.CallFailed, match="lead back"):
+    with pytest.raises(client.CallFailed, match="lead back"):
         Table(page, page, page).pages(BY_NAME["images"])
 
 
@@ -123,51 +123,63 @@ def test_pages_that_lead_back_are_an_error() -> None:
     ],
 )
 def test_the_services_own_words_are_told(reply: Reply, words: str) -> None:
-    assert session._words(reply) == words
+    assert client._words(reply) == words
 
 
 def test_a_token_is_waited_for_and_a_wrong_password_is_not(clock: list[float]) -> None:
-    session.wait_for(Table(Refused("refused"), Refused("refused"), "token"), 10)
-    assert clock[0] == 2 * session.POLL
-    with pytest.raises(session.CallFailed, match="does not accept user me"):
-        session.wait_for(Table(Unauthorized("401")), 10)
-    with pytest.raises(session.CallFailed, match="gives no token within 1 s: refused"):
-        session.wait_for(Table(*[Refused("refused")] * 9), 1)
+    client.wait_for(Table(Refused("refused"), Refused("refused"), "token"), 10)
+    assert clock[0] == 2 * client.POLL
+    with pytest.raises(client.CallFailed, match="does not accept user me"):
+        client.wait_for(Table(Unauthorized("401")), 10)
+    with pytest.raises(client.CallFailed, match="gives no token within 1 s: refused"):
+        client.wait_for(Table(*[Refused("refused")] * 9), 1)
 
 
 def test_an_engine_that_has_not_reported_yet_is_asked_again() -> None:
     heat, up = BY_NAME["orchestration services"], {"id": "e", "status": "up", "hostname": "h", "binary": "heat-engine"}
     late = Table({}, {"services": [{**up, "status": "down"}]}, {"services": [up]})
-    assert session.listed(late, heat, {}, ("h",), 5)["findings"] == []
+    assert questions.listed(late, heat, {}, ("h",), 5)["findings"] == []
     never = Table(*[{"services": []}] * 9)
-    found = session.listed(never, heat, {}, ("h",), 1)
+    found = questions.listed(never, heat, {}, ("h",), 1)
     assert "no heat engine of this node is up (0 listed)" in found["findings"][0]["what"]
 
 
-def test_a_hanging_first_request_is_repeated_before_the_question_that_counts() -> None:
+def test_a_service_that_has_not_started_is_asked_again_before_the_question_that_counts() -> None:
     networks = BY_NAME["networks"]
-    cloud = Table(
-        session.CallFailed("Request timed out"), session.CallFailed("HTTP 503 of GET /"), {}, {"networks": []}
-    )
-    answer = session.listed(cloud, networks, {"networks": {}}, (), 60)
+    refused = client.CallFailed("Unable to establish connection to http://upg01:9696")
+    cloud = Table(refused, client.CallFailed("HTTP 503 of GET /"), {}, {"networks": []})
+    answer = questions.listed(cloud, networks, {"networks": {}}, (), 60)
     assert answer["findings"] == [] and (answer["found"], answer["expected"]) == (0, 0) and len(cloud.asked) == 4
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(session.CallFailed("HTTP 500 of GET /x: boom"), "networks: HTTP 500 of GET /x: boom"),
+    [(client.CallFailed("HTTP 500 of GET /x: boom"), "networks: HTTP 500 of GET /x: boom"),
      ({"other": []}, "networks: an answer without 'networks'"),
      ({"networks": [{"id": "n"}]}, "networks: an answer without 'name'")],
 )  # fmt: skip
 def test_a_failed_call_is_one_finding_with_the_services_name(answer: Any, words: str) -> None:
-    (finding,) = session.listed(Table(answer), BY_NAME["networks"], {}, (), 0)["findings"]
+    (finding,) = questions.listed(Table(answer), BY_NAME["networks"], {}, (), 0)["findings"]
     assert finding["what"] == words and "journal of the neutron services" in finding["remedy"]
 
 
+def test_a_service_that_fails_once_is_asked_again_and_that_it_did_is_told(clock: list[float]) -> None:
+    failed, refused = (
+        client.CallFailed("HTTP 500 of GET /x: boom", 500),
+        client.CallFailed("HTTP 403 of GET /x: no", 403),
+    )
+    ask = {"small": {}, "lists": {"networks": []}}
+    (told,) = questions.listed(Table(ask["small"], failed, ask["lists"]), BY_NAME["networks"], {}, (), 60)["findings"]
+    assert told["severity"] == "warning" and told["what"].endswith("/x: boom (once; asked again it answered)")
+    for twice in ((failed, failed), (refused, ask["lists"])):
+        (told,) = questions.listed(Table(ask["small"], *twice), BY_NAME["networks"], {}, (), 60)["findings"]
+        assert told["severity"] == "blocker" and told["what"] == f"networks: {twice[0]}"
+
+
 def made(cloud: Table) -> dict[str, Any]:
-    network = next(one for one in session.OBJECTS if one[0] == "network")
+    network = next(one for one in objects.OBJECTS if one[0] == "network")
     before = json.dumps(network)
-    answer = session.made_and_deleted(cloud, *network)
+    answer = objects.made_and_deleted(cloud, network)
     assert json.dumps(network) == before
     return answer
 
@@ -188,6 +200,23 @@ def test_only_what_carries_our_prefix_is_swept() -> None:
     assert made(cloud)["found"] == 1 and set(cloud.held) == {"b", "c"}
 
 
+def test_what_goes_beside_the_swept_is_told_with_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Table()
+    cloud.held = {
+        one: {"id": one, "name": name} for one, name in (("a", PREFIX + "1"), ("b", "theirs"), ("c", "other"))
+    }
+    plain = cloud.call
+
+    def both(method: str, kind: str, path: str, timeout: float, body: Any = None, **more: Any) -> Any:
+        if method == "DELETE":
+            cloud.held.pop("b", None)
+        return plain(method, kind, path, timeout, body, **more)
+
+    monkeypatch.setattr(cloud, "call", both)
+    (finding,) = made(cloud)["findings"]
+    assert "1 of an earlier check were deleted (a), and 1 more are gone that nobody named: b" in finding["what"]
+
+
 def test_an_object_that_is_read_back_otherwise_is_deleted_and_told() -> None:
     cloud = Table({"networks": []}, {"network": {"id": "x"}}, {"network": {"name": "other"}})
     cloud.held = {"x": {}}
@@ -202,12 +231,12 @@ def test_an_object_that_stays_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_cannot_be_made_is_told() -> None:
-    cloud = Table({"networks": []}, session.CallFailed("HTTP 403 of POST /v2.0/networks: no"))
+    cloud = Table({"networks": []}, client.CallFailed("HTTP 403 of POST /v2.0/networks: no"))
     (finding,) = made(cloud)["findings"]
     assert finding["what"] == "network cannot be made, read and deleted: HTTP 403 of POST /v2.0/networks: no"
 
 
 def test_domains_go_by_name_only_where_no_id_is_given() -> None:
-    assert session._domain({}, "user_domain") == {"user_domain_id": "default"}
-    assert session._domain({"user_domain_id": "x"}, "user_domain") == {"user_domain_id": "x"}
-    assert session._domain({"user_domain_name": "Ops"}, "user_domain") == {"user_domain_name": "Ops"}
+    assert client._domain({}, "user_domain") == {"user_domain_id": "default"}
+    assert client._domain({"user_domain_id": "x"}, "user_domain") == {"user_domain_id": "x"}
+    assert client._domain({"user_domain_name": "Ops"}, "user_domain") == {"user_domain_name": "Ops"}

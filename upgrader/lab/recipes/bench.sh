@@ -1,7 +1,7 @@
 # Layer "bench": every supported Salt beside each other, with pytest, for the functional tests.
 apt-get -q update
 apt-get -q -y --no-install-recommends install python3-dev
-/opt/salt/bin/pip install -q pytest
+/opt/salt/bin/pip install -q pytest hypothesis
 for series in 3006 3007; do
     python3 -m venv "/opt/salt-$series"
     "/opt/salt-$series/bin/pip" install -q --upgrade pip wheel

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts one node. Runs in the lab's network namespace and in a mount namespace of its own: the overlay is mounted here
 # alone, so it ends with the node and the host never sees it.
-#   node.sh NAME FOLDER LOWERDIRS CGROUP BRIDGE MACHINE_ID [NSPAWN_OPTION...]
+#   node.sh NAME FOLDER LOWERDIRS CGROUP BRIDGE MACHINE_ID [NSPAWN_OPTION...] --boot|INIT
 # CGROUP is created below every writable hierarchy that systemd manages: two nodes must never share one.
 set -eu
 name=$1 folder=$2 lower=$3 cgroup=$4 bridge=$5 machine_id=$6
@@ -20,4 +20,4 @@ mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 exec systemd-nspawn --quiet --directory="$folder/root" --machine="$name" --hostname="$name" --uuid="$machine_id" \
     --register=no --keep-unit --network-bridge="$bridge" --resolv-conf=off --timezone=off --link-journal=no \
-    --settings=no --console=read-only "$@" --boot
+    --settings=no --console=read-only "$@"

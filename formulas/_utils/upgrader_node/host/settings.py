@@ -1,0 +1,72 @@
+"""Every pillar key of our own that code on a node reads, in one place: its name for sentences, its default, its value.
+
+What a service of OpenStack has in pillar is not here: those keys are the site's, and the code of each service reads them.
+"""
+
+import typing
+
+from upgrader_node.errors import StepError
+from upgrader_node.host.pillar import value
+
+Pillar = typing.Mapping[str, typing.Any]
+Account = typing.Mapping[str, typing.Any]
+
+CLIENT = "upgrader:backup:client"
+CLIENT_ACCOUNT = CLIENT + ":database"
+CLIENT_TARGET = CLIENT + ":target:host"
+CLIENT_STATE = "upgrader.backup.client"
+STORE = "upgrader:backup:server:backup_dir"
+KEEP = "upgrader:backup:server:full_backups_to_keep"
+ADMIN = "upgrader:databases:admin"
+CLONE_USERS = "upgrader:databases:clones:{}:users"
+PRODUCTION = "upgrader:production"
+DATABASE_NODES = "upgrader:nodes:database"
+PYTHON = "upgrader:verify:python"
+
+DEFAULT_STORE = "/srv/backup/upgrader"
+DEFAULT_KEEP = 5  # as salt-formula-xtrabackup's server has it
+DEFAULT_PYTHON = "/opt/clients/bin/python"
+
+
+def client(pillar: Pillar) -> Account:
+    """This database node: its server's account and socket, and where the backup store is."""
+    return value(pillar, CLIENT, {}) or {}
+
+
+def store(pillar: Pillar) -> str:
+    """The folder of the backup store on the backup node."""
+    return str(value(pillar, STORE, DEFAULT_STORE))
+
+
+def production(pillar: Pillar) -> typing.Any:
+    """True on a controller of production; what else stands there says nothing. See ``copy.isolation.is_production``."""
+    return value(pillar, PRODUCTION)
+
+
+def keep(pillar: Pillar) -> int:
+    """How many backups stay at least."""
+    return int(value(pillar, KEEP, DEFAULT_KEEP))
+
+
+def admin(pillar: Pillar) -> Account:
+    """The account, on the backup node, that may create databases and grant: host, port, user, password."""
+    return value(pillar, ADMIN, {}) or {}
+
+
+def clone_users(pillar: Pillar, name: str) -> typing.List[Account]:
+    """The accounts that may use one clone, each with name and password. Raises StepError where the model has none."""
+    key = CLONE_USERS.format(name)
+    users = value(pillar, key, []) or []
+    if not users or not all(user.get("name") and user.get("password") for user in users):
+        raise StepError("pillar key {} must list the accounts of the clone, each with name and password".format(key))
+    return list(users)
+
+
+def python(pillar: Pillar) -> str:
+    """The interpreter that has the client library for the verification."""
+    return str(value(pillar, PYTHON, DEFAULT_PYTHON))
+
+
+def galera_role(pillar: Pillar) -> Account:
+    """What the site's model says of this member: ``galera:master`` or ``galera:slave``, in the form of salt-formula-galera."""
+    return value(pillar, "galera:master") or value(pillar, "galera:slave") or {}

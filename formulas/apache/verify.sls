@@ -1,4 +1,0 @@
-# Apache serves where its pillar says. Changes nothing.
-apache_verified:
-  upgrader_serving.verified:
-    - name: apache

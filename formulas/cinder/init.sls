@@ -1,5 +1,0 @@
-# Cinder, installed, configured and running.
-include:
-  - cinder.installed
-  - cinder.configured
-  - cinder.running

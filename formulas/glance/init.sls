@@ -1,5 +1,0 @@
-# Glance, installed, configured and running.
-include:
-  - glance.installed
-  - glance.configured
-  - glance.running

@@ -1,5 +1,0 @@
-# Heat, installed, configured and running.
-include:
-  - heat.installed
-  - heat.configured
-  - heat.running

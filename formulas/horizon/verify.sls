@@ -1,4 +1,0 @@
-# Horizon serves where its pillar says. Changes nothing.
-horizon_verified:
-  upgrader_serving.verified:
-    - name: horizon

@@ -1,5 +1,0 @@
-# Keystone, installed, configured and running.
-include:
-  - keystone.installed
-  - keystone.configured
-  - keystone.running

@@ -1,4 +1,0 @@
-# Memcached serves where its pillar says. Changes nothing.
-memcached_verified:
-  upgrader_serving.verified:
-    - name: memcached

@@ -1,5 +1,0 @@
-# Neutron, installed, configured and running.
-include:
-  - neutron.installed
-  - neutron.configured
-  - neutron.running

@@ -1,5 +1,0 @@
-# Nova, installed, configured and running.
-include:
-  - nova.installed
-  - nova.configured
-  - nova.running

@@ -1,4 +1,0 @@
-# Rabbitmq serves where its pillar says. Changes nothing.
-rabbitmq_verified:
-  upgrader_serving.verified:
-    - name: rabbitmq

@@ -1,0 +1,3 @@
+# Apache serves where its pillar says. Changes nothing.
+{%- from 'upgrader/service.jinja' import serving %}
+{{ serving('apache') }}

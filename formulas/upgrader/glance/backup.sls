@@ -1,0 +1,3 @@
+# Keeps glance's configuration as it is now, under pillar upgrader:keep:id; databases are upgrader.backup's.
+{%- from 'upgrader/service.jinja' import kept with context %}
+{{ kept('glance', ['/etc/glance']) }}

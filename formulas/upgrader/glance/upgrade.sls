@@ -1,0 +1,4 @@
+# Glance's databases through the phases of the release path. A phase that is done is passed over.
+{%- from 'upgrader/service.jinja' import upgraded %}
+{%- from 'upgrader/glance/map.jinja' import glance with context %}
+{{ upgraded(glance) }}

@@ -1,0 +1,3 @@
+# Haproxy does not run on this node.
+{%- from 'upgrader/service.jinja' import stopped %}
+{{ stopped('haproxy', ['haproxy']) }}

@@ -1,0 +1,3 @@
+# Keeps heat's configuration as it is now, under pillar upgrader:keep:id; databases are upgrader.backup's.
+{%- from 'upgrader/service.jinja' import kept with context %}
+{{ kept('heat', ['/etc/heat']) }}

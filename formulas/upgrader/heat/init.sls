@@ -1,0 +1,4 @@
+# Heat, installed, configured and running.
+{%- from 'upgrader/service.jinja' import whole %}
+{%- from 'upgrader/heat/map.jinja' import heat with context %}
+{{ whole(heat) }}

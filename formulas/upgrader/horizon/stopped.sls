@@ -1,0 +1,3 @@
+# Horizon does not run on this node.
+{%- from 'upgrader/service.jinja' import stopped %}
+{{ stopped('horizon', ['apache2']) }}

@@ -1,0 +1,3 @@
+# Keepalived does not run on this node.
+{%- from 'upgrader/service.jinja' import stopped %}
+{{ stopped('keepalived', ['keepalived']) }}

@@ -1,0 +1,3 @@
+# Memcached does not run on this node.
+{%- from 'upgrader/service.jinja' import stopped %}
+{{ stopped('memcached', ['memcached']) }}

@@ -1,0 +1,3 @@
+# Memcached serves where its pillar says. Changes nothing.
+{%- from 'upgrader/service.jinja' import serving %}
+{{ serving('memcached') }}

@@ -1,0 +1,4 @@
+# Nova's databases through the phases of the release path. A phase that is done is passed over.
+{%- from 'upgrader/service.jinja' import upgraded %}
+{%- from 'upgrader/nova/map.jinja' import nova with context %}
+{{ upgraded(nova) }}

@@ -1,0 +1,3 @@
+# Keeps rabbitmq's configuration as it is now, under pillar upgrader:keep:id.
+{%- from 'upgrader/service.jinja' import kept with context %}
+{{ kept('rabbitmq', ['/etc/rabbitmq']) }}

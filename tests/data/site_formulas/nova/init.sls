@@ -1,0 +1,4 @@
+# Made up for a test: a site's formula with MCP's folder and entry points.
+include:
+  - nova.controller
+  - nova.compute

@@ -1,0 +1,98 @@
+"""Prints docs/preflight.md, made from the questions themselves: ``python tools/preflight_page.py > docs/preflight.md``. A test compares."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "formulas" / "_utils"))
+
+from upgrader_node.preflight import ask, catalog
+from upgrader_node.preflight.question import EVERY_SERVICE, SERVER, Names, Question
+from upgrader_node.probe import kinds
+from upgrader_node.probe.kind import Kind
+
+HEAD = """\
+# What preflight asks
+
+`upgrader preflight` and the gate of the same name ask the live databases of all services at once. Nothing is written (the
+session itself refuses a write) and nothing is locked. A blocker stops a stage before anything is touched. Each finding has its
+rows and, where one can be given, statements to paste into the database's client *at the source*; each of these is executed in
+`tests/functional/test_preflight_services.py`, where the finding is gone after it. `upgrader preflight -o json` lists up to
+1,000 rows of each finding and as many statements.
+
+In the statements below, names in curly brackets stand for the databases: `{db}`, and nova's `{main}` and `{api}`; `{id}` is the
+row's. "one for each row" means that the finding itself holds the statements, with the rows' names in them.
+
+This page is made from the questions by `tools/preflight_page.py`.
+"""
+PROBED = """
+## What the services' own code is asked
+
+Some rows only a service's own code can judge. The rehearsal runs that code, read only, over all of them on the filled clones,
+in a step of its own for each service (`probe-nova`, `probe-cinder`, `probe-heat`), before the first phase. `upgrader preflight
+--deep` has the same code judge the live rows: the backup node reads them page by page as the admin account, in a session that
+refuses every write and locks nothing, and the upgrade node, which has the code and no account there, judges each page. Where
+the upgrade node has not the code, it ends with exit code 3 and one sentence.
+
+A page that is carried stays in Salt's job cache for a day, as all of Salt's calls do. No column that is read for it holds a
+password: of cinder's rows only states are read. Heat's texts may hold passwords of stacks, so they do not leave the backup node:
+with `--deep` they are judged there by their grammar (JSON, and pickles that are walked, not loaded).
+
+Rows marked as deleted are not asked about. A row is named with the class and the message of what the code raises over it.
+Equal rows are judged once; a row's own uuid and project do not make it another one.
+"""
+TAIL = """
+## What is not asked
+
+Whether keystone's credentials can be encrypted, and what a stack's template still means to a later heat, shows in the
+rehearsal's phases and verification alone. Of heat's encrypted properties only the form is judged, not whether they can be
+decrypted.
+"""
+TITLES = {EVERY_SERVICE: "every database", SERVER: "the whole server"}
+
+
+def text() -> str:
+    """The page, in Markdown."""
+    questions = (ask.VERSION, *catalog.ASKED, *catalog.BUILT)
+    services: list[str] = []
+    for question in questions:
+        if question.service not in services:
+            services.append(question.service)
+    parts = [HEAD]
+    for service in sorted(services, key=lambda name: (name in TITLES, name)):
+        parts.append("\n## {0}\n".format(TITLES.get(service, service)))
+        parts += [_paragraph(question) for question in questions if question.service == service]
+    parts.append(PROBED)
+    parts += [_probed(kind) for service in sorted(kinds.KINDS) for kind in kinds.of_service(service)]
+    return "".join(parts) + TAIL
+
+
+def _probed(kind: Kind) -> str:
+    lines = [
+        "\n### {0}: {1} ({2})\n\n".format(kind.service, kind.id, kind.severity),
+        "{0}, {1}.\n\n".format(kind.subject, kind.what),
+        "* why: {0}\n* remedy: {1}\n* source: {2}\n".format(kind.fails, kind.remedy, kind.source),
+    ]
+    return "".join([*lines, "* statement: `{0}`\n".format(kind.mend.replace("{key}", "{id}"))] if kind.mend else lines)
+
+
+def _paragraph(question: Question) -> str:
+    lines = [
+        "\n### {0} ({1})\n\n".format(question.id, question.severity),
+        "{0}: {1}.\n\n".format(question.subject[0].upper() + question.subject[1:], question.what),
+        "* why: {0}\n* remedy: {1}\n* source: {2}\n".format(question.fails, question.remedy, question.source),
+    ]
+    lines += ["* statement: `{0}`\n".format(_readable(mend)) for mend in question.mends]
+    if "AS mend" in question.sql:
+        lines.append("* statement: one for each row\n")
+    return "".join(lines)
+
+
+def _readable(mend: str) -> str:
+    words = {name: "{" + name + "}" for name in ("id", *Names("nova", ("a", "b")).words(), "db", "db_name")}
+    return mend.format(**words).replace("%%", "%")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

@@ -1,0 +1,53 @@
+"""What the operator is asked before a stage begins that asks: to type what is meant, exactly."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from upgrader.errors import Refused, UsageError
+from upgrader.plan.stages import stage_row
+from upgrader.plan.step import Plan
+from upgrader.report.wording import short
+
+WORD = 12
+"""So many digits of a plan's digest are typed where no backup is named."""
+
+
+def confirm(plan: Plan, yes: bool) -> None:
+    """As often as the table of stages says; a stage that asks nothing just goes on. ``yes`` is for scripts."""
+    for _ in range(0 if yes else stage_row(plan.part, plan.stages[0].name).asks):
+        _ask(plan)
+
+
+def _ask(plan: Plan) -> None:
+    """A restore throws away what was written since the backup: somebody has to mean exactly this one."""
+    receipt = _receipt(plan)
+    what, word = ("the id of the backup", receipt) if receipt else ("the first digits of the plan", plan.digest[:WORD])
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{plan.part} {plan.stages[0].name} has to be confirmed, and there is no terminal to do that on: give --yes"
+        )
+    click.echo(_warning(plan, receipt), err=True)
+    typed = click.prompt(f"Type {what} to go on", default="", show_default=False, err=True).strip()
+    if typed != word:
+        raise Refused("not confirmed; nothing was done")
+
+
+def _warning(plan: Plan, receipt: str) -> str:
+    stopped = sorted(
+        {node for step in plan.steps() if step.call.function.endswith(".stop") for node in step.call.nodes}
+    )
+    if not receipt:
+        return f"Plan {plan.digest[:WORD]}: {plan.stages[0].title}."
+    return (
+        f"This stops the database servers of {', '.join(map(short, stopped))} and puts them back to backup {receipt}. What was "
+        f"written since is no longer served (the present data directories are kept, renamed)."
+    )
+
+
+def _receipt(plan: Plan) -> str:
+    """The backup that the plan was given, if any."""
+    given = (step.call.args.get("receipt") for step in plan.steps())
+    return next((receipt for receipt in given if isinstance(receipt, str)), "")

@@ -1,0 +1,104 @@
+"""Making, showing, keeping and reading plans. What was shown under a digest is byte for byte what ``apply`` runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upgrader.cli.settings import Settings, facts_now, read_pillars
+from upgrader.cloud.cloud import Cloud, cloud_from_pillar
+from upgrader.content import FORMULAS
+from upgrader.errors import Refused, UsageError
+from upgrader.journal.plans import write_private
+from upgrader.plan.catalogue import catalogue_of
+from upgrader.plan.check import Ground, check_plan
+from upgrader.plan.facts import changes
+from upgrader.plan.stages import make_plan
+from upgrader.plan.step import Facts, Options, Plan, plan_from_json
+from upgrader.report import document, text
+from upgrader.transport.base import Transport
+
+
+class Now:
+    """The cloud and the facts of this moment: read once, then asked for plans and about plans."""
+
+    def __init__(self, transport: Transport) -> None:
+        pillars = read_pillars(transport)
+        self.cloud: Cloud = cloud_from_pillar(pillars, transport.master_id())
+        self.facts: Facts = facts_now(pillars)
+        self._ground = Ground(transport.kinds, catalogue_of(FORMULAS), self.cloud.all_nodes)
+
+    def plan(self, part: str, stage: str, options: Options) -> Plan:
+        """A new plan, checked."""
+        plan = make_plan(self.cloud, part, stage, self.facts, options)
+        check_plan(plan, self._ground)
+        return plan
+
+    def require(self, plan: Plan) -> None:
+        """Refuse a plan of another cloud, or one that was made from what is no longer so."""
+        if plan.cloud != self.cloud.name:
+            raise Refused(
+                f"the plan is for cloud {plan.cloud}, and this Salt master's is {self.cloud.name}: make a plan here"
+            )
+        changed = changes(plan.facts, self.facts)
+        if changed:
+            raise Refused(
+                f"since plan {plan.digest[:12]} was made, {'; '.join(changed)}: put it back, or make a new plan with "
+                f"'upgrader plan', look at what is different in it, and apply that"
+            )
+        check_plan(plan, self._ground)
+
+
+def show(settings: Settings, part: str, stage: str, output: str, options: Options, out: Path | None) -> None:
+    """Print the plan and keep it, in the state folder and where ``out`` says; no node is asked anything."""
+    plan = Now(settings.transport()).plan(part, stage, options)
+    written = document.render(document.plan_document(plan))
+    settings.shelf.keep(plan.cloud, plan.digest, written)
+    if out is not None:
+        _write(out, written)
+    if output == "json":
+        click.echo(written)
+    else:
+        click.echo(text.plan_text(plan) if out is None else f"plan {plan.digest} is in {out}")
+
+
+def named(settings: Settings, name: str) -> Plan:
+    """The plan in a file, or one that was kept under this digest."""
+    path = Path(name)
+    if not path.is_file():
+        return plan_of_document(settings.shelf.find(name), f"kept plan {name}")
+    try:
+        return plan_of_document(path.read_text(encoding="utf-8"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"plan {name} cannot be read ({error}); make a new one with 'upgrader plan --out FILE'"
+        ) from error
+
+
+def plan_of_document(written: str, where: str) -> Plan:
+    """The plan that ``show`` wrote. Raises UsageError when a byte of it is another one."""
+    again = "make a new one with 'upgrader plan --out FILE'"
+    try:
+        held: Mapping[str, Any] = json.loads(written)
+        digest, body = held["digest"], json.dumps(held["plan"], sort_keys=True, separators=(",", ":"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{where} is no plan ({type(error).__name__}): {again}") from error
+    plan = plan_from_json(body)
+    if plan.digest != digest or plan.to_json() != body:
+        raise UsageError(
+            f"{where} was edited: it does not have the digest {str(digest)[:12]} that it was shown under; {again}"
+        )
+    return plan
+
+
+def _write(path: Path, written: str) -> None:
+    try:
+        write_private(path, written + "\n")
+    except OSError as error:
+        raise UsageError(
+            f"the plan cannot be written to {path}: {error.strerror}; name another file with --out"
+        ) from error

