@@ -133,7 +133,10 @@ def cut_connection(rehearsal: Rehearsal, node: Node) -> None:
 
 @pytest.mark.parametrize(
     ("break_it", "sentence"),
-    [(kill_tool, "backup not taken: mariadb-backup"), (cut_connection, "backup not taken: ssh ended with exit code")],
+    [
+        pytest.param(kill_tool, "backup not taken: mariadb-backup", marks=pytest.mark.soak),
+        (cut_connection, "backup not taken: ssh ended with exit code"),
+    ],
     ids=["tool killed", "connection cut"],
 )
 def test_backup_broken_in_the_middle_is_no_backup_and_resume_takes_it_anew(
@@ -232,7 +235,10 @@ def damage_by_one_bit(archive: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "sentence"),
-    [(damage_by_truncation, "bytes, its receipt says"), (damage_by_one_bit, "it was changed since")],
+    [
+        pytest.param(damage_by_truncation, "bytes, its receipt says", marks=pytest.mark.soak),
+        (damage_by_one_bit, "it was changed since"),
+    ],
     ids=["truncated", "one bit"],
 )
 def test_archive_that_was_damaged_in_the_store_is_never_proven(
@@ -289,6 +295,7 @@ def test_cluster_that_is_not_whole_is_a_gate(rehearsal: Rehearsal) -> None:
     assert "sees 2 members, the model has 3" in last
 
 
+@pytest.mark.soak
 def test_node_that_dies_while_it_is_filled_leaves_no_half_clone_behind(rehearsal: Rehearsal) -> None:
     with rehearsal.started(*STAGE, "--restart") as process:
         assert rehearsal.wait_for_event("clone-load", "step-submitted", process)

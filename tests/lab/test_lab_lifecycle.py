@@ -157,6 +157,14 @@ def test_down_cleans_up_what_no_file_tells_of(life: Lab) -> None:
     assert_nothing_left(life)
 
 
+def test_down_after_a_power_loss_that_emptied_every_record(life: Lab) -> None:
+    life.up(instances=10)
+    for path in (life.folder / "lab.json", *life.folder.glob("**/process.json")):
+        path.write_text("")
+    assert life.down() is True
+    assert_nothing_left(life)
+
+
 def test_up_after_the_start_itself_was_killed(life: Lab) -> None:
     script = f"from upgrader.lab import Lab; Lab({NAME!r}).up(instances=5000)"
     started = subprocess.Popen([sys.executable, "-c", script], cwd=content.PACKAGE.parent)

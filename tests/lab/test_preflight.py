@@ -122,12 +122,14 @@ def test_silent_backup_node_is_named(rehearsal: Rehearsal) -> None:
     assert "cfg01.lab.local does not answer" in ran.stderr
 
 
-def test_server_group_repair_is_opt_in_and_keeps_the_members(
-    rehearsal: Rehearsal, grouped_member_without_spec: str
-) -> None:
+def test_server_group_repair_is_opt_in(rehearsal: Rehearsal, grouped_member_without_spec: str) -> None:
     refused = rehearsal.run(*STAGE, "--restart")
     assert refused.returncode == 3
     assert "--repair-server-groups" in refused.stderr
+
+
+@pytest.mark.soak
+def test_server_group_repair_keeps_the_members(rehearsal: Rehearsal, grouped_member_without_spec: str) -> None:
     assert rehearsal.gets_past("verify-nova", *STAGE, "--restart", "--repair-server-groups")
     specs = f"SELECT COUNT(*) FROM nova_upgrade_api.request_specs WHERE instance_uuid = '{grouped_member_without_spec}'"
     members = f"SELECT COUNT(*) FROM nova_upgrade_api.instance_group_member WHERE instance_uuid = '{grouped_member_without_spec}'"

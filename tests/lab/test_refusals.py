@@ -170,6 +170,7 @@ def test_clone_name_that_somebody_else_uses(rehearsal: Rehearsal) -> None:
             cursor.execute("DROP DATABASE nova_upgrade_cell0")
 
 
+@pytest.mark.soak
 def test_missing_nova_conf(rehearsal: Rehearsal) -> None:
     assert rehearsal.kill_at(FRESH, "nova-db-newton", "step-started")
     conf = rehearsal.upg.root / "etc/nova/nova.conf"

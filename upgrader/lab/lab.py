@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from upgrader.lab.contents.dumps import Dump, find_dumps
 from upgrader.lab.contents.passwords import load_or_make
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, chain, lab_recipes, up_to
-from upgrader.lab.machine import cgroups
+from upgrader.lab.machine import cgroups, record
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
 from upgrader.lab.narrator import Narrator
@@ -65,11 +64,10 @@ class Lab:
     def options(self) -> Options | None:
         """What the lab was started with, or None when there is none."""
         try:
-            return Options(**json.loads((self.folder / "lab.json").read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
+            held = record.read(self.folder / "lab.json")
         except PermissionError:
             raise LabRefused(f"Only root may look into the lab {self.name}; run the command with sudo.") from None
+        return None if held is None else Options(**held)
 
     @property
     def topology(self) -> Topology:
@@ -180,6 +178,11 @@ class Lab:
             yield
 
     def _start(self, wanted: Options, dumps: Sequence[Dump], mirror: str) -> None:
+        if self.options is None and any(self.folder.glob("nodes/*")):
+            raise LabRefused(
+                f"The lab {self.name} has disks in {self.folder} and no record of what they are; "
+                "`upgrader lab down` discards them."
+            )
         topology = TOPOLOGIES[wanted.topology]
         layers = up_to(chain(lab_recipes()), topology.top_layer)
         room = preflight.NODE_MEGABYTES + sum(dump.megabytes for dump in dumps) if self.options is None else 0
@@ -232,9 +235,7 @@ class Lab:
         return something
 
     def _record(self, options: Options) -> None:
-        fresh = self.folder / "lab.json.new"
-        fresh.write_text(json.dumps(asdict(options)) + "\n", encoding="utf-8")
-        fresh.replace(self.folder / "lab.json")
+        record.write(self.folder / "lab.json", asdict(options))
 
 
 def _describe(node: Node) -> dict[str, Any]:

@@ -117,6 +117,35 @@ def test_a_lab_whose_processes_are_gone_is_partial(tmp_path: Path) -> None:
     assert [one["running"] for one in status["nodes"]] == [False] * 7
 
 
+@pytest.mark.parametrize("torn", ["", "{", "[]", '"x"'])
+def test_a_record_that_a_power_loss_tore_counts_as_none(torn: str, tmp_path: Path) -> None:
+    node = tmp_path / "test" / "nodes" / "cfg01"
+    node.mkdir(parents=True)
+    (node / "process.json").write_text(torn)
+    (tmp_path / "test" / "lab.json").write_text(json.dumps({"topology": "nova", "loaded": True}))
+    assert Lab("test", tmp_path, tmp_path).node("cfg01").supervisor is None
+    (tmp_path / "test" / "lab.json").write_text(torn)
+    assert Lab("test", tmp_path, tmp_path).status()["state"] == "down"
+
+
+def test_disks_without_a_record_of_what_they_are_are_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    disk = tmp_path / "test" / "nodes" / "cfg01"
+    disk.mkdir(parents=True)
+    with pytest.raises(LabRefused, match="no record of what they are; `upgrader lab down`"):
+        Lab("test", tmp_path, tmp_path).up()
+    assert disk.is_dir()
+
+
+def test_torn_passwords_are_told_and_not_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "passwords.json"
+    path.write_text("")
+    with pytest.raises(LabError, match="lab down"):
+        load_or_make(path)
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "thirteenchars"])
 def test_a_name_that_is_no_safe_folder_name_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(LabRefused, match="letters and digits"):

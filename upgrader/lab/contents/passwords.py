@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import string
 from dataclasses import asdict, dataclass, fields
@@ -12,6 +11,7 @@ from pathlib import Path
 from upgrader.errors import LabError
 from upgrader.lab.contents.salt_keys import ssh_key_pair
 from upgrader.lab.contents.services import SERVICES
+from upgrader.lab.machine import record
 from upgrader.lab.mitaka import identity, stacks
 
 LETTERS = string.ascii_letters + string.digits
@@ -114,16 +114,13 @@ def load_or_make(path: Path) -> Passwords:
     if path.is_file():
         return _read(path)
     made = make_passwords()
-    fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(asdict(made), file)
-    fresh.replace(path)
+    record.write(path, asdict(made))
     return made
 
 
 def _read(path: Path) -> Passwords:
     """No refusal: that would stop the lab and discard its disks, and the operator may still want what is on them."""
-    held = json.loads(path.read_text(encoding="utf-8"))
+    held = record.read(path) or {}
     if set(held) != {field.name for field in fields(Passwords)}:
         raise LabError(
             f"This lab was made by another version of the tool: {path} does not hold what this one needs; "

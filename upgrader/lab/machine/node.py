@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from upgrader.errors import LabError
 from upgrader.lab.image.recipe import SCRIPTS
+from upgrader.lab.machine import record
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.process import Identity, boot_id, children, identify, is_init_of_a_namespace, wait_until
 from upgrader.lab.topology import BRIDGE, NodePlan
@@ -48,11 +48,10 @@ class Node:
     @property
     def supervisor(self) -> Identity | None:
         """The nspawn process, or None when it does not run."""
-        try:
-            record = json.loads((self.folder / "process.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        held = record.read(self.folder / "process.json")
+        if held is None:
             return None
-        identity = Identity(**record)
+        identity = Identity(**held)
         return identity if identity.alive else None
 
     def _leader(self) -> int | None:
@@ -116,8 +115,7 @@ class Node:
         identity = identify(started.pid)
         if identity is None:
             raise LabError(f"Node {self.name} did not start: {self.last_console_lines()}")
-        record = self.folder / "process.json"
-        record.write_text(json.dumps(asdict(identity)) + "\n", encoding="utf-8")
+        record.write(self.folder / "process.json", asdict(identity))
         wait_until(
             lambda: self.running or started.poll() is not None,
             START_SECONDS,
