@@ -234,15 +234,53 @@ def test_accounts_of_the_clones_open_nothing_else(rehearsal: Rehearsal, undistur
     assert granted == {name: {f"`{name}`.*"} for name in OTHERS}
 
 
+KNOCK = "import socket; socket.create_connection(('ctl01', 5672), 5)"
+
+
+def egress_refused(rehearsal: Rehearsal) -> str:
+    """What the upgrade node's own module says of the newest run's rules."""
+    words = ["salt", "--out=txt", "upg01*", "upgrader_egress.refused", f"run={rehearsal.run_id()}"]
+    return rehearsal.cfg.run(words, check=False).stdout
+
+
 def test_production_sees_no_packet(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:
     """Counted on production's nodes by their own packet filter: the database is all that the upgrade node may ask."""
     counted = {name: rehearsal.packets(name) for name in ("ctl01", "vip01")}
     assert {name: found["production"] for name, found in counted.items()} == {"ctl01": 0, "vip01": 0}
     assert counted["vip01"]["database"] > 1000
-    # The counter counts: one knock at production's queue is seen.
-    knock = "import socket; socket.create_connection(('ctl01', 5672), 5)"
-    rehearsal.upg.run(["python3", "-c", knock])
-    assert rehearsal.packets("ctl01")["production"] > 0
+    # The counter counts: one knock at production's queue is seen, once the kernel of the upgrade node lets it out.
+    rehearsal.upg.run(["nft", "delete", "table", "inet", "upgrader_egress"])
+    try:
+        rehearsal.upg.run(["python3", "-c", KNOCK])
+        assert rehearsal.packets("ctl01")["production"] > 0
+        assert "the egress rules of this run do not stand any more" in egress_refused(rehearsal)
+    finally:
+        rehearsal.upg.run(["nft", "-f", "/etc/upgrader/egress.nft"])
+
+
+def test_knock_at_productions_queue_is_refused_by_the_kernel_and_named(
+    rehearsal: Rehearsal, undisturbed: dict[str, object]
+) -> None:
+    steps = {step["id"]: step for step in json.loads(undisturbed["ran"].stdout)["steps"]}  # type: ignore[attr-defined]
+    assert steps["verify-egress"]["state"] == "done"
+    before = rehearsal.packets("ctl01")["production"]
+    assert "nothing tried to reach a service of production" in egress_refused(rehearsal)
+    try:
+        assert "ConnectionRefusedError" in rehearsal.upg.run(["python3", "-c", KNOCK], check=False).stderr
+        assert rehearsal.packets("ctl01")["production"] == before
+        said = egress_refused(rehearsal)
+        assert "10.20.0.11 port 5672 (tcp), message queue (" in said
+        assert "let it name this node" in said
+    finally:
+        rehearsal.upg.run(["nft", "-f", "/etc/upgrader/egress.nft"])
+
+
+def test_rules_of_the_upgrade_node_come_back_at_boot(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:
+    rehearsal.upg.run(["nft", "delete", "table", "inet", "upgrader_egress"])
+    assert rehearsal.upg.run(["systemctl", "is-enabled", "upgrader-egress"]).stdout.strip() == "enabled"
+    rehearsal.upg.run(["systemctl", "restart", "upgrader-egress"])
+    assert "ConnectionRefusedError" in rehearsal.upg.run(["python3", "-c", KNOCK], check=False).stderr
+    rehearsal.upg.run(["nft", "-f", "/etc/upgrader/egress.nft"])
 
 
 def test_no_name_server_is_asked_that_does_not_answer(rehearsal: Rehearsal, undisturbed: dict[str, object]) -> None:

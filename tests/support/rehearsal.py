@@ -83,6 +83,10 @@ class Rehearsal:
         content = self.journals()[-1].read_text() if self.journals() else ""
         return [json.loads(line) for line in content.split("\n")[:-1]]
 
+    def run_id(self) -> str:
+        """Id of the newest run."""
+        return self.journals()[-1].stem
+
     @contextlib.contextmanager
     def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """The command in the background; whatever is left of it is killed at the end."""

@@ -20,13 +20,16 @@ def rehearsal(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
         clone.names_gate(cloud),
         *backup.backup_gates(cloud, triggers=True),
         _upgrade_node_gate(cloud),
+        copy.egress_gate(cloud),
         *backup.backup_steps(cloud, tuple(clone.sources(cloud).values())),
         copy.stopped(cloud),
+        copy.closed(cloud),
         *clone.clone_steps(cloud, needs=("backup-prove", "upgrade-node-stopped")),
-        *copy.prepared(cloud, needs=("clone-verify",)),
+        *copy.prepared(cloud, needs=("clone-verify", "upgrade-node-closed")),
         *copy.schemas(cloud, options, needs=("baseline",)),
         *copy.started(cloud),
         *copy.verified(cloud),
+        copy.nothing_left(cloud),
         backup.scratch_removal(cloud, backup.OF_THIS_RUN, needs=("verify-cloud", "verify-nova-status")),
     )
 

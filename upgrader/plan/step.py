@@ -16,7 +16,7 @@ READABLE = (1, 2)
 KINDS = ("module", "state", "runner", "orchestration")
 MINUTE = 60
 GATE, WORK, VERIFY = "gate", "work", "verify"
-LIVE, COPY, NODE = "live", "copy", "node"
+LIVE, COPY, NODE, ANEW = "live", "copy", "node", "anew"
 """Where the fault is mended when a step fails: ``Step.mends``."""
 
 
@@ -66,8 +66,9 @@ class Step:
 
     ``mends`` says where the fault is when the step fails. ``live``: the live cloud, which is asked again when the run goes
     on. ``copy``: the rows that came with the backup; only a mended source and a new copy help. ``node``: the machine that it
-    runs on. A gate asks the live cloud and everything else runs on a node, where nothing else is said. ``no_undo`` says why
-    there is no ``undo``, or why none is needed.
+    runs on. ``anew``: that machine too, and what was seen there stays seen, so that only a new run can pass. Where nothing is
+    said, a gate asks the live cloud and everything else runs on a node. ``no_undo`` says why there is no ``undo``, or why
+    none is needed.
     """
 
     id: str

@@ -8,7 +8,7 @@ from dataclasses import fields
 from upgrader.journal.progress import STOPPED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING
 from upgrader.journal.way import failing, not_reached
-from upgrader.plan.step import COPY, GATE, LIVE, Options, Step
+from upgrader.plan.step import ANEW, COPY, GATE, LIVE, Options, Step
 
 RESUME = "upgrader resume"
 
@@ -35,6 +35,8 @@ def remedy(run: RunProgress) -> str:
     places = {step.mends for step in failed}
     if COPY in places:
         return _of_copy(run, places - {COPY})
+    if ANEW in places:
+        return f"mend it {_where(places)}, then '{again(run)}': what this run has seen stays seen"
     return _of_gates(run, stopped) + (f"mend it {_where(places)}, then '{RESUME}'" if failed else _of_doubt(run))
 
 

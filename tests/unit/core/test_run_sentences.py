@@ -14,7 +14,7 @@ from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.engine.results import reason_of
 from upgrader.errors import Interrupted
 from upgrader.journal.journal import Journal
-from upgrader.plan.step import COPY, GATE, Call, Spread, Step
+from upgrader.plan.step import ANEW, COPY, GATE, Call, Spread, Step
 from upgrader.report.console import ConsoleObserver
 from upgrader.report.document import run_document
 from upgrader.report.text import run_sentence, run_text
@@ -50,6 +50,13 @@ def test_fault_of_a_node_is_mended_there_and_the_run_goes_on(tmp_path: Path) -> 
     sentence = run_sentence(ended(tmp_path, "disk").progress())
     assert sentence.endswith("1 step was not reached; mend it there, then 'upgrader resume'")
     assert "--restart" not in sentence
+
+
+def test_fault_that_stays_counted_is_mended_there_and_begun_anew(tmp_path: Path) -> None:
+    sentence = run_sentence(ended(tmp_path, "seen", steps=(step("disk"), step("seen", mends=ANEW))).progress())
+    assert sentence.endswith(
+        "mend it there, then 'upgrader control-plane --stage s --restart': what this run has seen stays seen"
+    )
 
 
 def test_both_kinds_of_fault_at_once_are_told_and_one_command_comes_next(tmp_path: Path) -> None:

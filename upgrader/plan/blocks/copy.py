@@ -5,15 +5,45 @@ from __future__ import annotations
 from upgrader.cloud.cloud import UPGRADE, Cloud
 from upgrader.plan.blocks import probe
 from upgrader.plan.blocks import schemas as service_schemas
-from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, READY, apply, on_copy, verification, work
+from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, READY, apply, gate, on_copy, verification, work
 from upgrader.plan.references import RUN_ID, reply_of
-from upgrader.plan.step import COPY, MINUTE, Call, Options, Step
+from upgrader.plan.step import ANEW, COPY, MINUTE, Call, Options, Step
 
 
 def stopped(cloud: Cloud) -> Step:
     """Nothing of an earlier copy may work on clones that are made anew."""
     call = _apply_all(cloud, "stopped")
     return work("upgrade-node-stopped", "no service of the copy runs", call, COPY_IS_MADE_ANEW, READY)
+
+
+def egress_gate(cloud: Cloud) -> Step:
+    """The rules can be made, before anything is done that they are needed for."""
+    call = Call("module", "upgrader_egress.check", cloud.role(UPGRADE)[:1])
+    return gate("egress-rules", "the upgrade node can be closed towards production", call)
+
+
+def closed(cloud: Cloud) -> Step:
+    """Before the first package is installed: whatever is started later, the kernel lets it reach the clones and little else."""
+    call = Call("module", "upgrader_egress.stand", cloud.role(UPGRADE)[:1], {"run": RUN_ID})
+    return work(
+        "upgrade-node-closed",
+        "the kernel of the upgrade node lets out what the copy needs and nothing else",
+        call,
+        "the rules stay as long as the node holds a copy; upgrader_egress.lift takes them away",
+        needs=("upgrade-node-stopped",),
+    )
+
+
+def nothing_left(cloud: Cloud) -> Step:
+    """Also after another step failed: a service that waits for production says so here first."""
+    return verification(
+        "verify-egress",
+        "verify: nothing on the upgrade node tried to reach production",
+        Call("module", "upgrader_egress.refused", cloud.role(UPGRADE)[:1], {"run": RUN_ID}),
+        needs=("upgrade-node-closed",),
+        always=True,
+        mends=ANEW,
+    )
 
 
 def prepared(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:

@@ -22,6 +22,7 @@ CLONE_USERS = "upgrader:databases:clones:{}:users"
 PRODUCTION = "upgrader:production"
 DATABASE_NODES = "upgrader:nodes:database"
 PYTHON = "upgrader:verify:python"
+EGRESS_ALLOW = "upgrader:egress:allow"
 
 DEFAULT_STORE = "/srv/backup/upgrader"
 DEFAULT_KEEP = 5  # as salt-formula-xtrabackup's server has it
