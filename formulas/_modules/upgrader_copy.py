@@ -39,6 +39,31 @@ def isolated(service):
         return proof.isolated(pymysql, __pillar__, service, names.own(__opts__["id"], __grains__))
 
 
+def all_isolated(services):
+    """
+    ``isolated`` for each of these services, and for nova its cells too.
+
+    Raises CommandExecutionError with every place of every service that leads away.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_copy.all_isolated services='[keystone, nova]'
+    """
+    wrong = []
+    for service in services:
+        try:
+            isolated(service)
+            if service == "nova":
+                __salt__["upgrader_nova.assert_isolated"]()
+        except CommandExecutionError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise CommandExecutionError("; ".join(wrong))
+    return {"comment": "{} services lead to this node and the clones only".format(len(services))}
+
+
 def may_start(service):
     """
     Whether a service may start here: a copy that is ``isolated``, or a controller of production that pillar

@@ -10,6 +10,7 @@ from typing import Any
 from upgrader_node.release.path import ReleasePath, ServicePath
 from upgrader_node.service import required as service_required
 
+from upgrader.cloud.deployment import DEFAULT, Deployment, deployment
 from upgrader.cloud.release import RELEASES, release_path
 from upgrader.cloud.renamed import old_name
 from upgrader.cloud.roles import BACKUP, CONTROL, DATABASE, UPGRADE, nodes_by_role
@@ -51,12 +52,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Cloud:
-    """What pillar says exists and which release path it takes."""
+    """What pillar says exists, which release path it takes, and whose states bring a node up."""
 
     name: str
     path: ReleasePath
     nodes: Mapping[str, tuple[str, ...]]
     services: tuple[Service, ...]
+    deployment: Deployment
 
     def service(self, name: str) -> Service:
         """One service by name; KeyError when the cloud has none of it."""
@@ -141,7 +143,8 @@ def cloud_from_pillar(pillars: Mapping[str, Mapping[str, Any]], master: str, rel
     name = str(own.get("cloud") or "")
     if not name.replace("-", "").replace("_", "").isalnum():
         raise Refused(f"pillar key upgrader:cloud of {master} is {name!r}; give a name of letters, digits, - and _")
-    return Cloud(name, path, nodes, _services(pillars[nodes[UPGRADE][0]], path))
+    deploys = deployment(str(own.get("deployment") or DEFAULT))
+    return Cloud(name, path, nodes, _services(pillars[nodes[UPGRADE][0]], path), deploys)
 
 
 def _missing_keys(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upgrader.cloud.cloud import BACKUP, CONTROL, DATABASE, UPGRADE, Cloud, require_clones
-from upgrader.plan.blocks import backup, clone, copy, schemas
+from upgrader.plan.blocks import backup, clone, copy, deploy, schemas
 from upgrader.plan.blocks.gates import common_gates
 from upgrader.plan.blocks.preflight import preflight_gate
 from upgrader.plan.blocks.shapes import gate
@@ -21,6 +21,7 @@ def rehearsal(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
         *backup.backup_gates(cloud, triggers=True),
         _upgrade_node_gate(cloud),
         copy.egress_gate(cloud),
+        *deploy.gates(cloud),
         *backup.backup_steps(cloud, tuple(clone.sources(cloud).values())),
         copy.stopped(cloud),
         copy.closed(cloud),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upgrader.cloud.cloud import UPGRADE, Cloud
-from upgrader.plan.blocks import probe
+from upgrader.plan.blocks import deploy, probe
 from upgrader.plan.blocks import schemas as service_schemas
 from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, READY, apply, gate, on_copy, verification, work
 from upgrader.plan.references import RUN_ID, reply_of
@@ -55,26 +55,14 @@ def prepared(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
         {"run": RUN_ID, **service_schemas.release(cloud)},
         30 * MINUTE,
     )
+    rows = deploy.before_schemas(cloud, needs)
     return (
-        work(
-            "services-install",
-            "upgrade node has Ocata's code of every service",
-            _apply_all(cloud, "installed"),
-            COPY_IS_MADE_ANEW,
-            needs,
-        ),
-        work(
-            "services-configure",
-            "configuration of every service that names the clones and this node only",
-            _apply_all(cloud, "configured"),
-            COPY_IS_MADE_ANEW,
-            needs=("services-install",),
-        ),
+        *rows,
         on_copy(
             "baseline",
             "write down what the source holds, by id, while the clones still equal it",
             baseline,
-            needs=("services-configure",),
+            needs=(rows[-1].id,),
         ),
     )
 
@@ -96,15 +84,8 @@ def schemas(cloud: Cloud, options: Options, needs: tuple[str, ...]) -> tuple[Ste
 def started(cloud: Cloud) -> tuple[Step, ...]:
     """Catalogue, account, queue and cache of the copy's own, then the services."""
     upgrade = cloud.role(UPGRADE)[:1]
-    verified = tuple(f"verify-{service.name}" for service in cloud.services)
     return (
-        work(
-            "copy-catalogue",
-            "every endpoint of the copy leads to the upgrade node; Ocata's are added, identity is v3 only",
-            Call("module", "upgrader_copy.catalogue", upgrade),
-            COPY_IS_MADE_ANEW,
-            needs=("verify-keystone",),
-        ),
+        deploy.catalogue(cloud, "copy-catalogue", needs=("verify-keystone",)),
         work(
             "copy-account",
             "an account of the copy's own for its services: nobody's password is needed",
@@ -112,20 +93,7 @@ def started(cloud: Cloud) -> tuple[Step, ...]:
             COPY_IS_MADE_ANEW,
             needs=("copy-catalogue",),
         ),
-        work(
-            "queue-and-cache",
-            "message queue and cache of the upgrade node's own",
-            apply("upgrader.rabbitmq,upgrader.memcached", upgrade),
-            COPY_IS_MADE_ANEW,
-            needs=("copy-account",),
-        ),
-        work(
-            "services-start",
-            "start the controller, once it is proven to lead nowhere else",
-            _apply_all(cloud, "running"),
-            COPY_IS_MADE_ANEW,
-            needs=(*verified, "queue-and-cache"),
-        ),
+        *deploy.after_schemas(cloud, needs=("copy-account",)),
     )
 
 
@@ -137,14 +105,14 @@ def verified(cloud: Cloud) -> tuple[Step, ...]:
             "verify-cloud",
             "verify: eight lists by id against the source, catalogue, placement; make, read and delete six objects",
             Call("module", "upgrader_verify.calls", upgrade, {"run": RUN_ID}, 20 * MINUTE),
-            needs=("services-start",),
+            needs=(deploy.last(cloud),),
             mends=COPY,
         ),
         verification(
             "verify-nova-status",
             "verify: what Ocata's own nova-status says",
             Call("module", "upgrader_nova.status", upgrade, service_schemas.release(cloud), 10 * MINUTE),
-            needs=("services-start",),
+            needs=(deploy.last(cloud),),
             mends=COPY,
         ),
     )

@@ -23,10 +23,13 @@ PRODUCTION = "upgrader:production"
 DATABASE_NODES = "upgrader:nodes:database"
 PYTHON = "upgrader:verify:python"
 EGRESS_ALLOW = "upgrader:egress:allow"
+SITE_COMMAND = "upgrader:site:command"
+SITE_CONFIG = "upgrader:site:config_dir"
 
 DEFAULT_STORE = "/srv/backup/upgrader"
 DEFAULT_KEEP = 5  # as salt-formula-xtrabackup's server has it
 DEFAULT_PYTHON = "/opt/clients/bin/python"
+DEFAULT_SITE = ("/usr/bin/salt-call", "/etc/salt")
 
 
 def client(pillar: Pillar) -> Account:
@@ -66,6 +69,18 @@ def clone_users(pillar: Pillar, name: str) -> typing.List[Account]:
 def python(pillar: Pillar) -> str:
     """The interpreter that has the client library for the verification."""
     return str(value(pillar, PYTHON, DEFAULT_PYTHON))
+
+
+class Site(typing.NamedTuple):
+    """The site's own Salt on this node: its ``salt-call`` and its folder of configuration."""
+
+    command: str
+    config_dir: str
+
+
+def site(pillar: Pillar) -> Site:
+    """Where the site's own Salt is; by default where its packages put it."""
+    return Site(str(value(pillar, SITE_COMMAND, DEFAULT_SITE[0])), str(value(pillar, SITE_CONFIG, DEFAULT_SITE[1])))
 
 
 def galera_role(pillar: Pillar) -> Account:

@@ -1,0 +1,101 @@
+"""
+The site's own formulas, applied by the site's own Salt on this node, and judged: every state, and the services afterwards.
+
+Which Salt that is says pillar ``upgrader:site:command`` and ``:config_dir``; without them it is ``/usr/bin/salt-call`` with
+``/etc/salt``. Its exit code is not believed: a run is good when every state says so, no command inside broke off, and what
+it says to have started still runs some seconds later.
+"""
+
+import time
+
+from salt.exceptions import CommandExecutionError
+from upgrader_node.errors import told_as
+from upgrader_node.host import findings, settings
+from upgrader_node.site import run
+
+__virtualname__ = "upgrader_site"
+
+HOUR = 3600
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def check(mods):
+    """
+    Every one of these SLS is there and renders for this node, by the site's own Salt. Changes nothing.
+
+    :param mods: names of SLS, as the site's Salt knows them
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_site.check mods='[keystone.server, nova]'
+    """
+    site, wrong, number = settings.site(__pillar__), [], 0
+    for name in mods:
+        try:
+            with told_as(CommandExecutionError):
+                number += len(run.low(site, [name], 300))
+        except CommandExecutionError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise CommandExecutionError("; ".join(wrong))
+    return {"comment": "{} states of {} SLS".format(number, len(mods)), "states": number}
+
+
+def configured(mods, timeout=HOUR):
+    """
+    Packages and configuration of these SLS; no service is started and no command run, as they work on databases whose schemas are
+    not done yet.
+
+    Raises CommandExecutionError with every state that failed, and when a service started all the same.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_site.configured mods='[keystone.server, nova]'
+    """
+    with told_as(CommandExecutionError):
+        done, told = run.configured(settings.site(__pillar__), mods, _active, timeout)
+        return {"comment": _comment(done), "changed": bool(done.changed), "findings": told}
+
+
+def applied(mods, timeout=HOUR, settle=8):
+    """
+    These SLS, whole. ``settle`` seconds later every service that they say runs must still do so.
+
+    Raises CommandExecutionError with every state that failed and every service that did not last.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'upg01*' upgrader_site.applied mods='[keystone.server]'
+    """
+    with told_as(CommandExecutionError):
+        done = run.applied(settings.site(__pillar__), mods, timeout)
+    time.sleep(settle if done.services else 0)
+    dead = [one for one in done.services if not __salt__["service.status"](one)]
+    if dead:
+        raise CommandExecutionError(
+            "the site's {} says that it started {}, and {} s later {} not run: see its journal (journalctl -u {})".format(
+                ",".join(mods), findings.some(dead), settle, "it does" if len(dead) == 1 else "they do", dead[0]
+            )
+        )
+    return {"comment": _comment(done), "changed": bool(done.changed), "services": list(done.services)}
+
+
+def _comment(done):
+    return "{} states of the site's, {} changed something".format(done.states, done.changed)
+
+
+def _active():
+    """Names of the units that run now, without their suffix."""
+    told = __salt__["cmd.run_stdout"](
+        ["systemctl", "list-units", "--type=service", "--state=active", "--plain", "--no-legend"], python_shell=False
+    )
+    return {line.split()[0].rsplit(".", 1)[0] for line in told.splitlines() if line.strip()}

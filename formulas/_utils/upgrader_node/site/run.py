@@ -1,0 +1,116 @@
+"""Calls of the site's own ``salt-call`` on this node, and what they leave behind on it."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import typing
+
+from upgrader_node.errors import StepError
+from upgrader_node.host import findings, settings
+from upgrader_node.site import answer, selection
+
+DENIES = "/usr/sbin/policy-rc.d"
+DENIAL = "#!/bin/sh\n# Written by upgrader: packages start no service before the schemas are done.\nexit 101\n"
+Units = typing.Callable[[], typing.Set[str]]
+
+
+def salt_call(site: settings.Site, words: typing.Sequence[str], timeout: int) -> typing.Tuple[typing.Any, int]:
+    """The node's part of the answer, and the exit code. Raises StepError when there is no answer in time."""
+    command = [site.command, "--config-dir=" + site.config_dir, "--out=json", "--no-color", "--log-level=error"]
+    try:
+        child = subprocess.Popen(
+            [*command, "--retcode-passthrough", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            start_new_session=True,
+            env={
+                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG": "C.UTF-8",
+                "HOME": "/root",
+            },
+        )
+    except OSError as error:
+        raise StepError(
+            "{} cannot be run ({}): pillar {} names the salt-call of the site's own Salt".format(
+                site.command, error.strerror, settings.SITE_COMMAND
+            )
+        ) from None
+    try:
+        text, complaint = child.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise StepError("the site's salt-call did not end within {} s, and was ended".format(timeout)) from None
+    finally:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+    return answer.parsed(text, child.returncode, complaint), child.returncode
+
+
+def low(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> typing.List[answer.Chunk]:
+    """The states of these SLS as the site's Salt renders them for this node. Raises StepError for one that it does not."""
+    what = ",".join(mods)
+    found, _ = salt_call(site, ["state.show_low_sls", what], timeout)
+    return answer.listed(what, found)
+
+
+def configured(
+    site: settings.Site, mods: typing.Sequence[str], active: Units, timeout: int
+) -> typing.Tuple[answer.Applied, findings.Findings]:
+    """Apply packages and configuration of these SLS, and nothing else. ``active`` gives the names of the units that run.
+
+    Raises StepError when a state failed, and when something started that works on databases whose schemas are not done.
+    """
+    chosen = selection.configuration(low(site, mods, timeout))
+    before = active()
+    with _packages_start_nothing() as gone:
+        words = ["state.sls", ",".join(mods), "queue=True"]
+        words += ["exclude=" + json.dumps([{"id": one} for one in chosen.excluded])] if chosen.excluded else []
+        found, code = salt_call(site, words, timeout)
+        done = answer.applied(",".join(mods), found, code)
+    started = sorted(set(chosen.services) & (active() - before))
+    if started:
+        raise StepError(
+            "the site's {} started {} before the schemas are done{}: let it start nothing when packages are installed".format(
+                ",".join(mods), ", ".join(started), ", having taken {} away".format(DENIES) if gone else ""
+            )
+        )
+    return done, _told(chosen, gone)
+
+
+def _told(chosen: selection.Selection, gone: typing.Sequence[str]) -> findings.Findings:
+    told = []
+    if gone:
+        what = "was taken away by a state of the site; nothing had started by then"
+        told.append(findings.finding(DENIES, what, "let the formula leave it", findings.WARNING))
+    for one in chosen.mixed:
+        what = "holds a service or a command beside configuration, and was left out until the schemas are done"
+        told.append(findings.finding(one, what, "give each its own id in the formula", findings.WARNING))
+    return told
+
+
+@contextlib.contextmanager
+def _packages_start_nothing() -> typing.Iterator[typing.List[str]]:
+    """Debian's own way to say so, while the block runs. The list gets a word when somebody took it away meanwhile."""
+    gone = []  # type: typing.List[str]
+    ours = not os.path.exists(DENIES)
+    if ours:
+        with open(os.open(DENIES, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o755), "w", encoding="ascii") as opened:
+            opened.write(DENIAL)
+    try:
+        yield gone
+    finally:
+        if not os.path.exists(DENIES):
+            gone.append(DENIES)
+        elif ours:
+            os.unlink(DENIES)
+
+
+def applied(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> answer.Applied:
+    """Apply these SLS whole. Raises StepError with every state that failed."""
+    found, code = salt_call(site, ["state.sls", ",".join(mods), "queue=True"], timeout)
+    return answer.applied(",".join(mods), found, code)

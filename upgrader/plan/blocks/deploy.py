@@ -1,0 +1,96 @@
+"""The upgrade node brought up by the cloud's deployment: our own states, or the site's formulas through the site's own Salt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from upgrader.cloud.cloud import UPGRADE, Cloud
+from upgrader.cloud.deployment import Row
+from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, HOUR, apply, gate, work
+from upgrader.plan.step import MINUTE, Call, Step
+
+
+def gates(cloud: Cloud) -> tuple[Step, ...]:
+    """A site's formulas are all there and render, before anything is done."""
+    if not cloud.deployment.through_site:
+        return ()
+    rows = (*cloud.deployment.before_schemas, *cloud.deployment.after_schemas)
+    names = tuple(dict.fromkeys(name for row in rows for name in row.of(_names(cloud))))
+    call = Call("module", "upgrader_site.check", cloud.role(UPGRADE)[:1], {"mods": names}, 10 * MINUTE)
+    return (gate("site-formulas", "the site's own formulas render for the upgrade node", call),)
+
+
+def before_schemas(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Code and configuration; nothing is started, and nothing touches a schema."""
+    return _chain(cloud, cloud.deployment.before_schemas, "upgrader_site.configured", needs)
+
+
+def after_schemas(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Queue and cache, then the services. None starts before every schema is done and the copy is proven to lead nowhere else.
+
+    Our own states prove it themselves. A site's do not, so there it is a step; and what a site's formula writes into the
+    catalogue is rewritten right behind it.
+    """
+    verified = tuple(f"verify-{service}" for service in _names(cloud))
+    first, *others = _rows(cloud, cloud.deployment.after_schemas)
+    if not cloud.deployment.through_site:
+        stand = _chain(cloud, (first,), "", needs)
+        return (*stand, *_chain(cloud, others, "", (*verified, stand[-1].id)))
+    stand = _chain(cloud, (first,), "upgrader_site.applied", needs)
+    proven = _proven(cloud, (*verified, stand[-1].id))
+    steps: list[Step] = [*stand, proven]
+    for row in others:
+        steps += _chain(cloud, (row,), "upgrader_site.applied", (steps[-1].id,))
+        if row.writes_catalogue:
+            steps.append(catalogue(cloud, f"{row.id}-catalogue", needs=(steps[-1].id,)))
+    return tuple(steps)
+
+
+def last(cloud: Cloud) -> str:
+    """The id of the step after which the whole controller runs."""
+    return after_schemas(cloud, ())[-1].id
+
+
+def catalogue(cloud: Cloud, identity: str, needs: tuple[str, ...]) -> Step:
+    """The copy's catalogue, which leads to the upgrade node alone."""
+    return work(
+        identity,
+        "every endpoint of the copy leads to the upgrade node; Ocata's are added, identity is v3 only",
+        Call("module", "upgrader_copy.catalogue", cloud.role(UPGRADE)[:1]),
+        COPY_IS_MADE_ANEW,
+        needs=needs,
+    )
+
+
+def _proven(cloud: Cloud, needs: tuple[str, ...]) -> Step:
+    return work(
+        "copy-proven",
+        "what the site's formulas configured leads to this node and the clones only",
+        Call("module", "upgrader_copy.all_isolated", cloud.role(UPGRADE)[:1], {"services": _names(cloud)}),
+        COPY_IS_MADE_ANEW,
+        needs,
+    )
+
+
+def _names(cloud: Cloud) -> tuple[str, ...]:
+    return tuple(service.name for service in cloud.services)
+
+
+def _rows(cloud: Cloud, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.of(_names(cloud))]
+
+
+def _chain(cloud: Cloud, rows: Sequence[Row], function: str, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """One step for each row, each after the one before it. The site's own rows are applied by ``function``."""
+    steps: list[Step] = []
+    for row in _rows(cloud, rows):
+        call = _call(cloud, row, function)
+        steps.append(work(row.id, row.title, call, COPY_IS_MADE_ANEW, (steps[-1].id,) if steps else needs))
+    return tuple(steps)
+
+
+def _call(cloud: Cloud, row: Row, function: str) -> Call:
+    names, nodes = row.of(_names(cloud)), cloud.role(UPGRADE)[:1]
+    if not cloud.deployment.through_site:
+        return apply(",".join(names), nodes)
+    return Call("module", function, nodes, {"mods": names, "timeout": HOUR}, HOUR + 5 * MINUTE)
