@@ -108,12 +108,16 @@ class Rehearsal:
 
     @contextlib.contextmanager
     def when(self, step: str, event: str, act: Callable[[], None]) -> Iterator[None]:
-        """Do something once the next run's journal says ``event`` of ``step``, while that run goes on."""
+        """Do something once the next run's journal says ``event`` of ``step``; the command stands still meanwhile."""
         self._remember()
 
         def watch() -> None:
             assert self.wait_for_event(step, event, None)
-            act()
+            self.cfg.run(["pkill", "-STOP", "-f", "upgrader control-plane"])
+            try:
+                act()
+            finally:
+                self.cfg.run(["pkill", "-CONT", "-f", "upgrader control-plane"])
 
         with ThreadPoolExecutor(1) as pool:
             watching = pool.submit(watch)

@@ -15,7 +15,7 @@ from upgrader_node.service import required
 from upgrader.cloud.release import sources
 from upgrader.content import RECLASS_CLASSES
 from upgrader.errors import Refused
-from upgrader.reclass import needs, remarks, targets, unread
+from upgrader.reclass import alone, needs, remarks, service_classes, targets, unread
 from upgrader.reclass.extent import extent
 from upgrader.reclass.include import with_classes
 from upgrader.reclass.inventory import Inventory, Rendered, Unresolved
@@ -84,7 +84,9 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     named = {**held, UPGRADE: held[UPGRADE] or planned.virtual}
     findings += _parameters(inventory, changed, before, after, named)
     findings += _keys(after, (*held[UPGRADE], *planned.virtual))
-    findings += _dangers({**before, **after}, held)
+    findings += _dangers({**before, **after}, named)
+    site = service_classes.chosen(inventory, before, held)
+    notes = (*notes, *service_classes.notes(site), *alone.notes({**before, **after}, held, named[UPGRADE]))
     notes = (*notes, *remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
     edits = {path: (inventory.text(path) if path.exists() else None, text) for path, text in texts.items()}
     return Survey(held, tuple(findings), notes, edits, prefix, unsound, lost)
@@ -279,3 +281,13 @@ def _dangers(rendered: Mapping[str, Rendered], held: Mapping[str, tuple[str, ...
         what = f"{key} names {host}, a queue of production"
         remedy = "name the upgrade node's own RabbitMQ: on production's it would take production's messages"
         yield Finding("danger", (node,), what, remedy, "", key)
+    production = alone.of_production(rendered, held)
+    for node in held[UPGRADE]:
+        pillar = (rendered[node].pillar if node in rendered else None) or {}
+        for key, what in alone.taking_part(pillar):
+            remedy = "take the class away that brings it: the upgrade node holds a copy and takes part in nothing"
+            yield Finding("danger", (node,), f"{key} {what}", remedy, "", key)
+        for key, place, whose in alone.leading_away(pillar, production):
+            if "message_queue" not in key:
+                remedy = "set it to the upgrade node's own in the node's class, behind the site's classes"
+                yield Finding("danger", (node,), f"{key} names {place}, {whose}", remedy, "", key)

@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 from upgrader_node.host import pillar as host_pillar
 
-from upgrader.content import RECLASS_CLASSES
-from upgrader.reclass import needs, remarks
+from upgrader.reclass import needs, remarks, service_classes
 from upgrader.reclass.inventory import Inventory, Rendered
 from upgrader.reclass.needs import SINGLE, STORAGE, UPGRADE, Need
 
@@ -22,7 +21,8 @@ GENERATED = (
     "include class {name} there"
 )
 INCLUDED = "something overrides it, or the copy of the classes is of another version: copy or link it anew"
-MADE = """# The upgrade node: a whole Ocata controller on the clones, with a queue and a cache of its own.
+MADE = """# The upgrade node: the site's own services as its controllers have them, then what makes of them a whole Ocata controller on the
+# clones, with a queue and a cache of its own.
 classes:
 {includes}
 """
@@ -112,11 +112,9 @@ def of_site(inventory: Inventory, names: Sequence[str]) -> list[str]:
     """The classes that are the site's to edit: ``cluster.*`` where the model has such, else all but this tool's own."""
     if any(name.startswith(CLUSTER) for name in inventory.classes):
         return [name for name in names if name.startswith(CLUSTER) and name in inventory.classes]
-    return [name for name in names if name in inventory.classes and not _ours(inventory.classes[name])]
-
-
-def _ours(path: Path) -> bool:
-    return path.resolve().is_relative_to(RECLASS_CLASSES.resolve())
+    return [
+        name for name in names if name in inventory.classes and not service_classes.is_ours(inventory.classes[name])
+    ]
 
 
 def _names(inventory: Inventory, found: Rendered, name: str) -> bool:
@@ -187,7 +185,8 @@ def _make_upgrade_node(
     """The file of upg01; where state reclass writes node files, the class that the generated file will name."""
     master = held[needs.MASTER][0] if held[needs.MASTER] else ""
     pillar = (before[master].pillar if master else None) or {}
-    includes = [*_common(inventory, before, held), prefix + SINGLE]
+    site = service_classes.chosen(inventory, before, held).classes
+    includes = [*_common(inventory, before, held), *site, prefix + SINGLE]
     text = MADE.format(includes="\n".join(f"- {name}" for name in includes))
     listed = host_pillar.value(pillar, "upgrader:nodes:upgrade", [])
     domain = master.partition(".")[2] or "local"

@@ -100,7 +100,9 @@ def test_each_missing_thing_names_its_file_and_its_class(found: Survey, root: Pa
 def test_upgrade_node_gets_a_class_that_includes_everything(found: Survey, root: Path) -> None:
     path = root / CLUSTER / "openstack/upgrade.yml"
     assert [one.file for one in of(found, "file")] == [str(path)]
-    assert found.edits[path][1].endswith("classes:\n- cluster.mcp.openstack\n- ocata.openstack.upgrade.single\n")
+    assert found.edits[path][1].endswith(
+        "classes:\n- cluster.mcp.openstack\n- system.nova.control.cluster\n- ocata.openstack.upgrade.single\n"
+    )
 
 
 def test_every_parameter_that_nobody_defines_is_told_before_it_breaks_a_pillar(found: Survey) -> None:
