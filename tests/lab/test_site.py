@@ -1,0 +1,213 @@
+"""The lab as an operator's site has it: a Salt of 2017 with packages and formulas of its own, beside ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from upgrader.lab import Lab
+from upgrader.lab.contents import databases
+from upgrader.lab.contents.passwords import load_or_make
+from upgrader.lab.machine.process import wait_until
+from upgrader.lab.narrator import Narrator
+
+NAME = "cisite"
+MINIONS = {f"{name}.lab.local" for name in ("cfg01", "dbs01", "dbs02", "dbs03", "upg01")}
+UPG01 = "upg01.lab.local"
+ENTRY_POINTS = [
+    *("rabbitmq", "memcached", "apache", "keystone.server", "keystone.client", "glance"),
+    *("nova", "nova.controller", "cinder", "neutron", "heat", "horizon"),
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Lab]:
+    the = Lab(NAME, narrator=Narrator())
+    the.down()
+    the.up(instances=10, profile="mcp")
+    yield the
+    the.down()
+
+
+def ask(site: Lab, target: str, *words: str, command: str = "site-salt") -> Any:
+    """What `salt` prints, whatever its exit code."""
+    done = site.node("cfg01").run(
+        [command, "--out=json", "--static", "--timeout=30", target, *words], check=False, timeout=600
+    )
+    return json.loads(done.stdout)
+
+
+def apply(site: Lab, sls: str, **pillar: Any) -> Any:
+    """What the site's Salt returns for upg01; ``pillar`` goes on top of the model's."""
+    return ask(site, UPG01, "state.sls", sls, f"pillar={json.dumps(pillar)}", "queue=True")[UPG01]
+
+
+def results(answer: Any) -> dict[str, bool]:
+    """Each state's id with its result; the older Salt puts a `retcode` among the states."""
+    return {chunk["__id__"]: chunk["result"] for chunk in answer.values() if isinstance(chunk, dict)}
+
+
+def faulty(site: Lab, sls: str, fault: str, **more: Any) -> Any:
+    return apply(site, sls, site={"faults": {sls.split(".")[0]: fault}, **more})
+
+
+def active(site: Lab, unit: str) -> str:
+    return site.node("upg01").run(["systemctl", "is-active", unit], check=False).stdout.strip()
+
+
+def test_both_salts_answer_with_their_own_versions(site: Lab) -> None:
+    theirs = ask(site, "*", "test.version")
+    ours = ask(site, "*", "test.version", command="salt")
+    assert set(theirs) == set(ours) == MINIONS
+    assert set(theirs.values()) == {"2017.7.8"}
+    assert all(int(version.split(".")[0]) >= 3006 for version in ours.values())
+
+
+def test_our_modules_stay_when_the_sites_salt_syncs_its_own(site: Lab) -> None:
+    ask(site, "*", "saltutil.sync_all", command="salt")
+    before = ask(site, UPG01, "sys.list_functions", "upgrader_nova", command="salt")
+    assert before[UPG01]
+    assert set(ask(site, "*", "saltutil.sync_all")) == MINIONS
+    ask(site, UPG01, "saltutil.refresh_modules", command="salt")
+    assert ask(site, UPG01, "sys.list_functions", "upgrader_nova", command="salt") == before
+    assert ask(site, UPG01, "sys.list_functions", "upgrader_nova")[UPG01] == []
+
+
+def test_both_salts_read_the_same_model(site: Lab) -> None:
+    for key in ("nova:controller:database", "keystone:server:admin_password", "__reclass__:classes"):
+        theirs, ours = (ask(site, UPG01, "pillar.get", key, command=name)[UPG01] for name in ("site-salt", "salt"))
+        if ours != "**********":  # what a newer Salt masks in its output
+            assert theirs == ours
+    assert ask(site, UPG01, "pillar.get", "nova:controller:database:name")[UPG01] == "nova_upgrade"
+
+
+def test_packages_have_ubuntus_names_and_run_the_labs_code(site: Lab) -> None:
+    installed = ask(site, UPG01, "pkg.install", "nova-scheduler", "refresh=True")[UPG01]
+    assert installed["nova-common"] == {"old": "", "new": "2:15.1.5-0ubuntu1~cloud0"}
+    assert ask(site, UPG01, "pkg.version", "nova-scheduler")[UPG01] == "2:15.1.5-0ubuntu1~cloud0"
+    assert site.node("upg01").run(["nova-manage", "--version"]).stderr.strip().endswith("15.1.5")
+    # As on Ubuntu: what is installed is started, on whatever configuration the package brings.
+    assert site.node("upg01").run(["systemctl", "is-enabled", "nova-scheduler"]).stdout.strip() == "enabled"
+    ask(site, UPG01, "pkg.purge", "nova-scheduler")
+
+
+@pytest.mark.parametrize("sls", ENTRY_POINTS)
+def test_every_entry_point_renders(site: Lab, sls: str) -> None:
+    shown = ask(site, UPG01, "state.show_sls", sls)[UPG01]
+    assert isinstance(shown, dict), shown
+    assert shown
+
+
+def test_configuration_of_the_site_reads_keys_that_ours_drops(site: Lab) -> None:
+    shown = ask(site, UPG01, "slsutil.renderer", "path=salt://nova/files/nova.conf", "default_renderer=jinja")[UPG01]
+    assert "cpu_allocation_ratio = 8.0" in shown
+    assert "metadata_proxy_shared_secret" in shown
+
+
+def test_queue_and_cache_run_after_their_states(site: Lab) -> None:
+    answer = apply(site, "rabbitmq,memcached")
+    assert [name for name, result in results(answer).items() if result is False] == []
+    users = site.node("upg01").run(["rabbitmqctl", "-q", "list_permissions", "-p", "/openstack"]).stdout
+    assert "openstack" in users
+    assert (active(site, "rabbitmq-server"), active(site, "memcached")) == ("active", "active")
+
+
+@pytest.fixture(scope="module")
+def keystone(site: Lab) -> dict[str, Any]:
+    """keystone.server on an empty database of its own; its pillar."""
+    password = load_or_make(site.folder / "passwords.json").keystone
+    connection = databases.connect(site.node("dbs01"))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE keystone_site CHARACTER SET utf8")
+        cursor.execute("CREATE USER keystone_site@'%%' IDENTIFIED BY %s", (password,))
+        cursor.execute("GRANT ALL ON keystone_site.* TO keystone_site@'%'")
+    connection.close()
+    database = {"name": "keystone_site", "user": "keystone_site", "password": password}
+    return {"keystone": {"server": {"database": database}}}
+
+
+def test_keystone_of_the_site_serves_and_its_schema_was_synced_unasked(site: Lab, keystone: dict[str, Any]) -> None:
+    answer = apply(site, "keystone.server", **keystone)
+    broken = {chunk["__id__"]: chunk["comment"] for chunk in answer.values() if chunk["result"] is False}
+    assert broken == {}
+    listed = site.node("upg01").run(
+        ["bash", "-c", ". /root/keystonercv3; openstack --os-identity-api-version 3 user list -f value -c Name"]
+    )
+    assert listed.stdout.split() == ["upgrader"]
+    # A second run changes things again: its sync and its keys ask nothing first.
+    again = apply(site, "keystone.server", **keystone)
+    assert any(chunk["changes"] for chunk in again.values() if chunk["__id__"] == "keystone_syncdb")
+
+
+def test_site_fills_its_keystone(site: Lab, keystone: dict[str, Any]) -> None:
+    answer = apply(site, "keystone.client", **keystone)
+    broken = {chunk["__id__"]: chunk["comment"] for chunk in answer.values() if chunk["result"] is False}
+    assert broken == {}
+
+
+def test_fault_fails_is_a_failed_state(site: Lab) -> None:
+    assert results(faulty(site, "memcached", "fails"))["memcached_fault_fails"] is False
+
+
+@pytest.mark.parametrize(("fault", "words"), [("missing", "memcached.not_there"), ("unrendered", "not_there")])
+def test_fault_in_the_sls_is_a_list_of_sentences(site: Lab, fault: str, words: str) -> None:
+    answer = faulty(site, "memcached", fault)
+    assert isinstance(answer, list)
+    assert words in "".join(answer)
+
+
+def test_fault_slow_takes_its_seconds(site: Lab) -> None:
+    answer = faulty(site, "memcached", "slow", slow_seconds=7)
+    (slow,) = (chunk for chunk in answer.values() if chunk["__id__"] == "memcached_fault_slow")
+    assert slow["duration"] > 7000
+
+
+def test_fault_dies_is_a_service_that_salt_calls_running_and_that_is_gone_soon(site: Lab) -> None:
+    answer = faulty(site, "memcached", "dies")
+    assert set(results(answer).values()) == {True}
+    wait_until(lambda: active(site, "memcached") == "failed", 15, "memcached to die", lambda: active(site, "memcached"))
+    site.node("upg01").run(["rm", "-r", "/etc/systemd/system/memcached.service.d"])
+    site.node("upg01").run(["systemctl", "daemon-reload"])
+
+
+def test_fault_opens_takes_away_what_forbids_packages_to_start_services(site: Lab) -> None:
+    policy = site.node("upg01").root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    faulty(site, "memcached", "opens")
+    assert not policy.exists()
+
+
+def test_fault_syncs_runs_before_the_configuration_alone_is_written(site: Lab, keystone: dict[str, Any]) -> None:
+    pillar = {**keystone, "site": {"faults": {"keystone": "syncs"}}}
+    answer = ask(site, UPG01, "state.sls_id", "keystone_conf", "keystone.server", f"pillar={json.dumps(pillar)}")[UPG01]
+    assert "keystone_fault_syncs" in results(answer)
+    assert "keystone_syncdb" not in results(answer)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("production_queue", "@ctl01.lab.local:5672"), ("production_identity", "auth_url = http://ctl01.lab.local:35357")],
+)
+def test_fault_production_names_productions_controller(site: Lab, fault: str, words: str) -> None:
+    def configuration(name: str) -> str:
+        pillar = json.dumps({"site": {"faults": {"nova": name}}})
+        words = ["path=salt://nova/files/nova.conf", "default_renderer=jinja"]
+        return str(ask(site, UPG01, "slsutil.renderer", *words, f"pillar={pillar}")[UPG01])
+
+    assert words in configuration(fault)
+    assert words not in configuration("")
+
+
+def test_faults_can_be_switched_on_in_a_file_that_our_salt_does_not_read(site: Lab) -> None:
+    path = site.node("cfg01").root / "srv/site/pillar/faults.sls"
+    path.write_text(json.dumps({"site": {"faults": {"memcached": "fails"}}}))
+    try:
+        assert ask(site, UPG01, "saltutil.refresh_pillar")[UPG01] is True
+        assert results(apply(site, "memcached"))["memcached_fault_fails"] is False
+        assert ask(site, UPG01, "pillar.get", "site", command="salt")[UPG01] in ("", {})
+    finally:
+        path.write_text("{}")
+        ask(site, UPG01, "saltutil.refresh_pillar")
