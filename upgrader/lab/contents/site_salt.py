@@ -17,6 +17,8 @@ ROOT = "/opt/site"
 PROGRAMS = "/opt/salt-2017.7/bin"
 ETC = f"{ROOT}/etc/salt"
 PILLAR = "/srv/site/pillar"
+# What a test switches on: the site's master alone reads it.
+FAULTS = f"{PILLAR}/faults.sls"
 PUBLISH_PORT, RETURN_PORT = 4515, 4516
 COMMANDS = ("salt", "salt-key", "salt-run", "salt-call")
 # What the nodes of a Mitaka cloud say of themselves after their rebuild; the lab's are Debian.
@@ -52,7 +54,7 @@ def site_salt_files(
         files |= _unit("master", ())
         files[f"{below}/master"] = NodeFile(_json(_master(plan)))
         files[f"{PILLAR.lstrip('/')}/top.sls"] = NodeFile(_json({"base": {"*": ["faults"]}}))
-        files[f"{PILLAR.lstrip('/')}/faults.sls"] = NodeFile(_json({}))
+        files[FAULTS.lstrip("/")] = NodeFile(_json({}))
         for node in topology.site_minions:
             files[f"{below}/pki/master/minions/{node.minion_id}"] = NodeFile(keys[node.name].public)
     return files
