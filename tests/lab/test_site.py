@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,18 +45,28 @@ def ask(site: Lab, target: str, *words: str, command: str = "site-salt") -> Any:
     return json.loads(done.stdout)
 
 
-def apply(site: Lab, sls: str, **pillar: Any) -> Any:
+def apply(site: Lab, sls: str, pillar: Mapping[str, Any] | None = None) -> Any:
     """What the site's Salt returns for upg01; ``pillar`` goes on top of the model's."""
-    return ask(site, UPG01, "state.sls", sls, f"pillar={json.dumps(pillar)}", "queue=True")[UPG01]
+    return ask(site, UPG01, "state.sls", sls, f"pillar={json.dumps(pillar or {})}", "queue=True")[UPG01]
+
+
+def states(answer: Any) -> list[dict[str, Any]]:
+    """The states in the order they ran in. The older Salt puts a `retcode` among them, and no id into one whose requisite failed."""
+    assert isinstance(answer, dict), answer
+    found = [{"__id__": key.split("_|-")[1], **one} for key, one in answer.items() if isinstance(one, dict)]
+    return sorted(found, key=lambda one: one["__run_num__"])
 
 
 def results(answer: Any) -> dict[str, bool]:
-    """Each state's id with its result; the older Salt puts a `retcode` among the states."""
-    return {chunk["__id__"]: chunk["result"] for chunk in answer.values() if isinstance(chunk, dict)}
+    return {state["__id__"]: state["result"] for state in states(answer)}
+
+
+def broken(answer: Any) -> list[str]:
+    return [f"{state['__id__']}: {state['comment']}" for state in states(answer) if state["result"] is False]
 
 
 def faulty(site: Lab, sls: str, fault: str, **more: Any) -> Any:
-    return apply(site, sls, site={"faults": {sls.split(".")[0]: fault}, **more})
+    return apply(site, sls, {"site": {"faults": {sls.split(".")[0]: fault}, **more}})
 
 
 def active(site: Lab, unit: str) -> str:
@@ -148,7 +158,7 @@ def test_configuration_of_the_site_alone_starts_nothing_and_has_keys_that_ours_d
 
 def test_queue_and_cache_run_after_their_states(site: Lab) -> None:
     answer = apply(site, "rabbitmq,memcached")
-    assert [name for name, result in results(answer).items() if result is False] == []
+    assert broken(answer) == []
     users = site.node("upg01").run(["rabbitmqctl", "-q", "list_permissions", "-p", "/openstack"]).stdout
     assert "openstack" in users
     assert (active(site, "rabbitmq-server"), active(site, "memcached")) == ("active", "active")
@@ -160,8 +170,8 @@ def keystone(site: Lab) -> dict[str, Any]:
     password = load_or_make(site.folder / "passwords.json").keystone
     connection = databases.connect(site.node("dbs01"))
     with connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE keystone_site CHARACTER SET utf8")
-        cursor.execute("CREATE USER keystone_site@'%%' IDENTIFIED BY %s", (password,))
+        cursor.execute("CREATE DATABASE IF NOT EXISTS keystone_site CHARACTER SET utf8")
+        cursor.execute("CREATE OR REPLACE USER keystone_site@'%%' IDENTIFIED BY %s", (password,))
         cursor.execute("GRANT ALL ON keystone_site.* TO keystone_site@'%'")
     connection.close()
     database = {"name": "keystone_site", "user": "keystone_site", "password": password}
@@ -169,22 +179,20 @@ def keystone(site: Lab) -> dict[str, Any]:
 
 
 def test_keystone_of_the_site_serves_and_its_schema_was_synced_unasked(site: Lab, keystone: dict[str, Any]) -> None:
-    answer = apply(site, "keystone.server", **keystone)
-    broken = {chunk["__id__"]: chunk["comment"] for chunk in answer.values() if chunk["result"] is False}
-    assert broken == {}
+    answer = apply(site, "keystone.server", keystone)
+    assert broken(answer) == []
     listed = site.node("upg01").run(
         ["bash", "-c", ". /root/keystonercv3; openstack --os-identity-api-version 3 user list -f value -c Name"]
     )
     assert listed.stdout.split() == ["upgrader"]
     # A second run changes things again: its sync and its keys ask nothing first.
-    again = apply(site, "keystone.server", **keystone)
-    assert any(chunk["changes"] for chunk in again.values() if chunk["__id__"] == "keystone_syncdb")
+    again = apply(site, "keystone.server", keystone)
+    assert any(state["changes"] for state in states(again) if state["__id__"] == "keystone_syncdb")
 
 
 def test_site_fills_its_keystone(site: Lab, keystone: dict[str, Any]) -> None:
-    answer = apply(site, "keystone.client", **keystone)
-    broken = {chunk["__id__"]: chunk["comment"] for chunk in answer.values() if chunk["result"] is False}
-    assert broken == {}
+    answer = apply(site, "keystone.client", keystone)
+    assert broken(answer) == []
 
 
 def test_fault_fails_is_a_failed_state(site: Lab) -> None:
@@ -200,7 +208,7 @@ def test_fault_in_the_sls_is_a_list_of_sentences(site: Lab, fault: str, words: s
 
 def test_fault_slow_takes_its_seconds(site: Lab) -> None:
     answer = faulty(site, "memcached", "slow", slow_seconds=7)
-    (slow,) = (chunk for chunk in answer.values() if chunk["__id__"] == "memcached_fault_slow")
+    (slow,) = (state for state in states(answer) if state["__id__"] == "memcached_fault_slow")
     assert slow["duration"] > 7000
 
 

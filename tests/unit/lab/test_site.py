@@ -135,7 +135,7 @@ def test_every_package_that_a_formula_installs_is_there() -> None:
     names = {package.name for package in site_packages()} | {"apache2", "memcached", "rabbitmq-server"}
     installed: set[str] = set()
     for path in (SCRIPTS.parent / "site" / "formulas").rglob("*.sls"):
-        for listed in re.findall(r"pkg\.installed:\n +- names: (.*)", path.read_text()):
+        for listed in re.findall(r"pkg\.installed:\n +- pkgs: (.*)", path.read_text()):
             installed |= set(re.findall(r"[a-z][a-z0-9-]+", listed)) - {"daemons", "json"}
     assert {"nova-placement-api", "keystone", "openstack-dashboard", "heat-common"} <= installed
     assert installed - names == set()

@@ -2,7 +2,7 @@
 {%- if pillar['apache']['server'].enabled %}
 apache_packages:
   pkg.installed:
-    - names: [apache2, libapache2-mod-wsgi]
+    - pkgs: [apache2, libapache2-mod-wsgi]
 
 apache_conf:
   file.managed:

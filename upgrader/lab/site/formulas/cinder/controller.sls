@@ -3,7 +3,7 @@
 {%- if controller.enabled %}
 cinder_controller_packages:
   pkg.installed:
-    - names: [cinder-api, cinder-common, cinder-scheduler, cinder-volume, python-cinder, python-cinderclient, apache2, libapache2-mod-wsgi]
+    - pkgs: [cinder-api, cinder-common, cinder-scheduler, cinder-volume, python-cinder, python-cinderclient, apache2, libapache2-mod-wsgi]
 
 cinder_controller_conf:
   file.managed:

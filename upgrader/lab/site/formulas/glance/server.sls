@@ -3,7 +3,7 @@
 {%- if server.enabled %}
 glance_packages:
   pkg.installed:
-    - names: [glance, glance-api, glance-registry, glance-common, python-glance, python-glance-store, python-glanceclient]
+    - pkgs: [glance, glance-api, glance-registry, glance-common, python-glance, python-glance-store, python-glanceclient]
 
 {%- for name in ('glance-api', 'glance-registry') %}
 {{ name | replace('-', '_') }}_conf:

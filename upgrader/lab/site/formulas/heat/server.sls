@@ -4,7 +4,7 @@
 {%- if server.enabled %}
 heat_server_packages:
   pkg.installed:
-    - names: {{ (daemons + ['heat-api-cloudwatch', 'heat-common', 'python-heat', 'python-heatclient']) | json }}
+    - pkgs: {{ (daemons + ['heat-api-cloudwatch', 'heat-common', 'python-heat', 'python-heatclient']) | json }}
 
 heat_server_conf:
   file.managed:

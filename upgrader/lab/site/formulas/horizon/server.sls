@@ -3,7 +3,7 @@
 {%- if pillar['horizon']['server'].enabled %}
 horizon_packages:
   pkg.installed:
-    - names: [openstack-dashboard, apache2, libapache2-mod-wsgi]
+    - pkgs: [openstack-dashboard, apache2, libapache2-mod-wsgi]
 
 horizon_conf:
   file.managed:

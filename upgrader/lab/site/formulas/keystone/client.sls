@@ -58,4 +58,4 @@ keystone_endpoint_{{ service_name }}_{{ interface }}_{{ loop.index }}:
 {%- endfor %}
 keystone_client_packages:
   pkg.installed:
-    - names: [python-keystoneclient, python-openstackclient]
+    - pkgs: [python-keystoneclient, python-openstackclient]

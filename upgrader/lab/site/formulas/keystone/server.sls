@@ -5,7 +5,7 @@
 {%- if server.enabled %}
 keystone_packages:
   pkg.installed:
-    - names: [keystone, python-keystone, python-keystoneclient, python-memcache, apache2, libapache2-mod-wsgi]
+    - pkgs: [keystone, python-keystone, python-keystoneclient, python-memcache, apache2, libapache2-mod-wsgi]
 
 keystone_conf:
   file.managed:
@@ -66,6 +66,10 @@ keystone_bootstrap:
     - name: >-
         keystone-manage bootstrap --bootstrap-username {{ server.admin_name }}
         --bootstrap-project-name {{ server.admin_tenant }} --bootstrap-role-name admin
+        --bootstrap-service-name keystone --bootstrap-region-id {{ server.region }}
+        --bootstrap-public-url http://{{ server.bind.public_address }}:{{ server.bind.public_port }}/v3
+        --bootstrap-internal-url http://{{ server.bind.public_address }}:{{ server.bind.public_port }}/v3
+        --bootstrap-admin-url http://{{ server.bind.private_address }}:{{ server.bind.private_port }}/v3
     - env:
       - OS_BOOTSTRAP_PASSWORD: {{ server.admin_password }}
     - runas: keystone

@@ -2,7 +2,7 @@
 {%- if pillar['memcached']['server'].enabled %}
 memcached_packages:
   pkg.installed:
-    - names: [memcached, python-memcache]
+    - pkgs: [memcached, python-memcache]
 
 memcached_conf:
   file.managed:

@@ -4,7 +4,7 @@
 {%- if server.enabled %}
 neutron_server_packages:
   pkg.installed:
-    - names: [neutron-server, neutron-common, neutron-plugin-ml2, python-neutron, python-neutronclient, python-pycadf]
+    - pkgs: [neutron-server, neutron-common, neutron-plugin-ml2, python-neutron, python-neutronclient, python-pycadf]
 
 neutron_server_policy_rc:
   file.absent:

@@ -6,7 +6,7 @@
 {%- if controller.enabled %}
 nova_controller_packages:
   pkg.installed:
-    - names: {{ (daemons + ['nova-common', 'nova-consoleproxy', 'nova-doc', 'nova-placement-api', 'novnc', 'python-novaclient', 'python-memcache', 'python-pycadf']) | json }}
+    - pkgs: {{ (daemons + ['nova-common', 'nova-consoleproxy', 'nova-doc', 'nova-placement-api', 'novnc', 'python-novaclient', 'python-memcache', 'python-pycadf']) | json }}
 
 nova_controller_conf:
   file.managed:

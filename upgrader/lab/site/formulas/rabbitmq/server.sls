@@ -3,7 +3,7 @@
 {%- if server.enabled %}
 rabbitmq_packages:
   pkg.installed:
-    - names: [rabbitmq-server]
+    - pkgs: [rabbitmq-server]
 
 rabbitmq_conf:
   file.managed:
