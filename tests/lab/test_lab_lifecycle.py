@@ -183,7 +183,7 @@ def test_a_refreshed_lab_has_the_tool_as_it_is_now(running: Lab) -> None:
 
 
 def test_other_options_than_the_running_lab_has_are_refused(running: Lab) -> None:
-    with pytest.raises(LabRefused, match="runs with topology nova and 10 instances"):
+    with pytest.raises(LabRefused, match="runs with topology nova, profile builtin and 10 instances"):
         running.up(instances=20)
     assert running.status()["state"] == "up"
 

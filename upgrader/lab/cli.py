@@ -13,7 +13,7 @@ import click
 from upgrader.lab.lab import Lab
 from upgrader.lab.machine.attach import attach
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.topology import TOPOLOGIES
+from upgrader.lab.topology import PROFILES, TOPOLOGIES
 
 WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -35,15 +35,20 @@ def lab(context: click.Context, name: str, state: Path | None, cache: Path | Non
 )
 @click.option("--mirror", default="", metavar="URL", help="Debian mirror for building images [this machine's own].")
 @click.option("--topology", type=click.Choice(sorted(TOPOLOGIES)), help="Which nodes [nova].")
+@click.option(
+    "--profile", type=click.Choice(PROFILES), help="Whose states deploy the services: ours, or a site's [builtin]."
+)
 @click.pass_obj
-def up(the: Lab, instances: int | None, dumps: Path | None, mirror: str, topology: str | None) -> None:
+def up(
+    the: Lab, instances: int | None, dumps: Path | None, mirror: str, topology: str | None, profile: str | None
+) -> None:
     """Start the lab, or what of it does not run; build its images first if there are none.
 
     On a running lab the tool, its formulas and the model are copied again; the databases are left alone.
     """
     if instances and dumps:
         raise click.UsageError("--instances sizes the generated cloud, --dumps replaces it: give one of them.")
-    _show(the.up(instances=instances, dumps=dumps, topology=topology, mirror=mirror))
+    _show(the.up(instances=instances, dumps=dumps, topology=topology, profile=profile, mirror=mirror))
 
 
 @lab.command()

@@ -23,7 +23,7 @@ from upgrader.lab.machine import cgroups, record
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.topology import TOPOLOGIES, NodePlan, Topology
+from upgrader.lab.topology import BUILTIN, TOPOLOGIES, NodePlan, Topology, in_profile
 
 STATE_ROOT = Path("/var/lib/upgrader-lab")
 CACHE = Path("/var/cache/upgrader-lab")
@@ -32,12 +32,17 @@ INSTANCES = 1000
 
 @dataclass(frozen=True)
 class Options:
-    """What a lab was started with; `reset` starts it with the same again."""
+    """What a lab was started with; `reset` starts it with the same again. Labs of before profiles are builtin."""
 
     topology: str = "nova"
     instances: int = INSTANCES
     dumps: str = ""
     loaded: bool = False
+    profile: str = BUILTIN
+
+    @property
+    def nodes_of(self) -> Topology:
+        return in_profile(TOPOLOGIES[self.topology], self.profile)
 
 
 class Lab:
@@ -74,7 +79,7 @@ class Lab:
         options = self.options
         if options is None:
             raise LabRefused(f"There is no lab named {self.name}; `upgrader lab up` starts one.")
-        return TOPOLOGIES[options.topology]
+        return options.nodes_of
 
     def nodes(self) -> list[Node]:
         return [self._node(plan) for plan in self.topology.nodes]
@@ -103,6 +108,7 @@ class Lab:
             "state": "down" if options is None else ("up" if whole else "partial"),
             "namespace": self.network.namespace if self.network.exists() else None,
             "topology": options.topology if options else None,
+            "profile": options.profile if options else None,
             "instances": options.instances if options and not options.dumps else None,
             "dumps": (options.dumps or None) if options else None,
             "folder": str(self.folder),
@@ -115,6 +121,7 @@ class Lab:
         instances: int | None = None,
         dumps: str | Path | None = None,
         topology: str | None = None,
+        profile: str | None = None,
         mirror: str = "",
     ) -> dict[str, Any]:
         """Starts the lab, or what of a started one does not run. What is not named is as the lab has it, else the
@@ -123,6 +130,7 @@ class Lab:
             "instances": instances,
             "dumps": str(Path(dumps).resolve()) if dumps else None,
             "topology": topology,
+            "profile": profile,
         }
         asked = {name: value for name, value in asked.items() if value is not None}
         with self._alone("up"):
@@ -149,7 +157,11 @@ class Lab:
             raise LabRefused(f"There is no lab named {self.name} to reset; `upgrader lab up` starts one.")
         self.down()
         return self.up(
-            instances=options.instances, dumps=options.dumps or None, topology=options.topology, mirror=mirror
+            instances=options.instances,
+            dumps=options.dumps or None,
+            topology=options.topology,
+            profile=options.profile,
+            mirror=mirror,
         )
 
     def build(self, mirror: str = "", prune: bool = False) -> dict[str, list[str]]:
@@ -183,7 +195,7 @@ class Lab:
                 f"The lab {self.name} has disks in {self.folder} and no record of what they are; "
                 "`upgrader lab down` discards them."
             )
-        topology = TOPOLOGIES[wanted.topology]
+        topology = wanted.nodes_of
         layers = up_to(chain(lab_recipes()), topology.top_layer)
         room = preflight.NODE_MEGABYTES + sum(dump.megabytes for dump in dumps) if self.options is None else 0
         startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator, room)
@@ -199,10 +211,10 @@ class Lab:
 
     def _bring_up(self, wanted: Options, topology: Topology, layers: Sequence[Layer], dumps: Sequence[Dump]) -> None:
         nodes = {node.name: node for node in self.nodes()}
-        passwords = load_or_make(self.folder / "passwords.json")
+        passwords = load_or_make(self.folder / "passwords.json", plain=wanted.profile != BUILTIN)
         startup.prepare_disks(topology, nodes, passwords)
         if topology.master is not None:
-            startup.refresh(nodes[topology.master.name], passwords, self.narrator)
+            startup.refresh(nodes[topology.master.name], passwords, self.narrator, bool(topology.site_minions))
         startup.start_nodes(list(nodes.values()), layers, self.images, self.network, self.narrator)
         database = nodes[topology.database.name]
         with ThreadPoolExecutor(1) as beside:
@@ -252,4 +264,4 @@ def _describe(node: Node) -> dict[str, Any]:
 
 def _wording(options: Options) -> str:
     rows = f"the dumps of {options.dumps}" if options.dumps else f"{options.instances} instances"
-    return f"topology {options.topology} and {rows}"
+    return f"topology {options.topology}, profile {options.profile} and {rows}"

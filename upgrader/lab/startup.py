@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from upgrader import content
 from upgrader.lab import preflight
-from upgrader.lab.contents import databases
+from upgrader.lab.contents import databases, site_salt
 from upgrader.lab.contents.dumps import Dump
 from upgrader.lab.contents.node_files import node_files
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.contents.salt_keys import salt_key_pair
 from upgrader.lab.contents.services import SERVICE_OF, SERVICES
 from upgrader.lab.contents.shipped import ship, write_files
+from upgrader.lab.contents.site_salt import site_salt_files
 from upgrader.lab.image.build_settings import read_build_settings
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, up_to
@@ -25,10 +27,9 @@ from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
 from upgrader.lab.machine.process import wait_until
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.topology import Topology
+from upgrader.lab.topology import NodePlan, Topology
 
-BOOT_SECONDS = 60
-PUBLISH_PORT = 4505
+BOOT_SECONDS = 120
 ESTABLISHED = "01"
 
 
@@ -63,10 +64,12 @@ def prepare_disks(topology: Topology, nodes: Mapping[str, Node], passwords: Pass
     if all(node.prepared for node in nodes.values()):
         return
     keys = {plan.name: salt_key_pair() for plan in topology.minions}
+    keys_of_the_site = {plan.name: salt_key_pair() for plan in topology.site_minions}
     for plan in topology.nodes:
         node = nodes[plan.name]
         node.create_disk()
         write_files(node.disk, node_files(plan, topology, keys, passwords))
+        write_files(node.disk, site_salt_files(plan, topology, keys_of_the_site))
     for node in nodes.values():
         node.mark_prepared()
 
@@ -97,10 +100,10 @@ def _options(node: Node) -> list[str]:
     return [f"--bind-ro={content.PACKAGE.parent}:/src"]
 
 
-def refresh(node: Node, passwords: Passwords, narrator: Narrator) -> None:
+def refresh(node: Node, passwords: Passwords, narrator: Narrator, of_a_site: bool = False) -> None:
     """Puts the tool, the formulas and the model as they are now into the node that runs the tool."""
     with narrator.doing(f"Copying the tool, its formulas and the lab's model to {node.name}"):
-        ship(node.root if node.running else node.disk, passwords)
+        ship(node.root if node.running else node.disk, passwords, of_a_site)
 
 
 def load_databases(
@@ -179,31 +182,52 @@ def _populate(connection: object, instances: int, services: Sequence[str], narra
 
 
 def wait_for_salt(topology: Topology, nodes: Mapping[str, Node], narrator: Narrator) -> None:
-    """Returns when every minion has answered the master."""
+    """Returns when every minion has answered the master, and in a site those of the site's Salt theirs."""
     if topology.master is None:
         return
     master = nodes[topology.master.name]
-    expected = {plan.minion_id for plan in topology.minions}
-    with narrator.doing(f"Waiting for Salt on {', '.join(plan.name for plan in topology.minions)}"):
+    _wait_for_minions(OURS, master, topology.minions, narrator)
+    if topology.site_minions:
+        _wait_for_minions(THE_SITES, master, topology.site_minions, narrator)
+
+
+@dataclass(frozen=True)
+class _Door:
+    """One Salt: its name, the command that asks its minions, and where its master publishes."""
+
+    title: str
+    command: str
+    port: int
+
+
+OURS = _Door("Salt", "salt", 4505)
+THE_SITES = _Door("the site's Salt", "site-salt", site_salt.PUBLISH_PORT)
+
+
+def _wait_for_minions(door: _Door, master: Node, minions: Sequence[NodePlan], narrator: Narrator) -> None:
+    expected = {plan.minion_id for plan in minions}
+    with narrator.doing(f"Waiting for {door.title} on {', '.join(plan.name for plan in minions)}"):
         wait_until(
-            lambda: _connected(master) >= len(expected),
+            lambda: _connected(master, door) >= len(expected),
             BOOT_SECONDS,
-            f"{len(expected)} minions to connect to {master.name}",
-            lambda: f"{_connected(master)} connections",
+            f"{len(expected)} minions to connect to {door.title} on {master.name}",
+            lambda: f"{_connected(master, door)} connections",
         )
         seen: list[str] = ["no answer"]
-        wait_until(lambda: _answers(master, expected, seen), BOOT_SECONDS, "an answer of every minion", lambda: seen[0])
+        wait_until(
+            lambda: _answers(master, door, expected, seen), BOOT_SECONDS, "an answer of every minion", lambda: seen[0]
+        )
 
 
-def _connected(master: Node) -> int:
+def _connected(master: Node, door: _Door) -> int:
     """Minions that listen to the master's publisher: connected ones have authenticated."""
     lines = Path(f"/proc/{master.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     ports = [(int(words[1].rpartition(":")[2], 16), words[3]) for words in map(str.split, lines)]
-    return sum(1 for port, state in ports if port == PUBLISH_PORT and state == ESTABLISHED)
+    return sum(1 for port, state in ports if port == door.port and state == ESTABLISHED)
 
 
-def _answers(master: Node, expected: set[str], seen: list[str]) -> bool:
-    command = ["salt", "--static", "--out=json", "--timeout=5", "-L", ",".join(sorted(expected)), "test.ping"]
+def _answers(master: Node, door: _Door, expected: set[str], seen: list[str]) -> bool:
+    command = [door.command, "--static", "--out=json", "--timeout=5", "-L", ",".join(sorted(expected)), "test.ping"]
     done = master.run(command, check=False, timeout=BOOT_SECONDS)
     try:
         answered = {name for name, value in json.loads(done.stdout).items() if value is True}

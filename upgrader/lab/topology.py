@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from upgrader.errors import LabRefused
 
 DOMAIN = "lab.local"
 GATEWAY = "10.20.0.1"
@@ -58,6 +60,11 @@ class Topology:
         return tuple(node for node in self.nodes if node.runs("salt-minion"))
 
     @property
+    def site_minions(self) -> tuple[NodePlan, ...]:
+        """The minions of the site's own Salt; none where the site has none."""
+        return tuple(node for node in self.nodes if node.runs("site-salt-minion"))
+
+    @property
     def database(self) -> NodePlan:
         """The server that is filled; in a cluster, the node that founds it."""
         return next(node for node in self.nodes if node.runs("mariadb"))
@@ -70,7 +77,7 @@ class Topology:
     @property
     def top_layer(self) -> str:
         """The layer that holds every other layer this topology uses."""
-        order = ("debian", "salt", "mariadb", "ocata", "services", "bench", "servers", "sysvinit")
+        order = ("debian", "salt", "mariadb", "ocata", "services", "bench", "servers", "sysvinit", "site")
         # The Mitaka schemas are made in `ocata` and `services`, whoever loads them.
         return max(("services", *(node.layer for node in self.nodes)), key=order.index)
 
@@ -110,3 +117,23 @@ BENCH = Topology(
     ),
 )
 TOPOLOGIES = {topology.name: topology for topology in (NOVA, BENCH)}
+
+# What deploys the services: the tool's own states, or the site's formulas under a Salt of the site's own, as MCP has them.
+BUILTIN, MCP = "builtin", "mcp"
+PROFILES = (BUILTIN, MCP)
+
+
+def in_profile(topology: Topology, profile: str) -> Topology:
+    """The topology as a profile has it: in ``mcp`` every minion is one of the site's Salt as well, whose master is beside ours."""
+    if profile == BUILTIN:
+        return topology
+    if topology.master is None:
+        raise LabRefused(
+            f"The profile {profile} needs a Salt master and topology {topology.name} has none; take topology {NOVA.name}."
+        )
+    return replace(topology, nodes=tuple(_at_the_site(node) for node in topology.nodes))
+
+
+def _at_the_site(node: NodePlan) -> NodePlan:
+    units = tuple(f"site-{unit}" for unit in node.units if unit in ("salt-master.service", "salt-minion.service"))
+    return replace(node, layer="site", units=(*node.units, *units)) if units else node

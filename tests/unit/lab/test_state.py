@@ -256,3 +256,20 @@ def test_files_are_written_with_their_modes_and_replaced(tmp_path: Path) -> None
     assert (tmp_path / "etc/salt/pki/minion/minion.pem").stat().st_mode & 0o777 == 0o400
     assert (tmp_path / "etc/salt/pki").stat().st_mode & 0o777 == 0o700
     assert os.readlink(tmp_path / "etc/systemd/system/multi-user.target.wants/ssh.service").startswith("/lib/systemd")
+
+
+def test_a_lab_remembers_its_profile_and_refuses_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was started before there were profiles is builtin."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "test").mkdir()
+    held = tmp_path / "test" / "lab.json"
+    lab = Lab("test", tmp_path, tmp_path / "cache")
+    held.write_text(json.dumps({"topology": "nova", "instances": 10, "dumps": "", "loaded": True}))
+    assert lab.status()["profile"] == "builtin"
+    with pytest.raises(LabRefused, match="profile builtin and 10 instances, not with topology nova, profile mcp"):
+        lab.up(profile="mcp")
+    held.write_text(json.dumps({"topology": "nova", "instances": 10, "loaded": True, "profile": "mcp"}))
+    assert lab.status()["profile"] == "mcp"
+    assert lab.topology.site_minions
+    with pytest.raises(LabRefused, match="profile mcp and 10 instances, not with topology nova, profile builtin"):
+        lab.up(profile="builtin")

@@ -15,6 +15,7 @@ from upgrader.lab.topology import PREFIX, UPGRADE_ADDRESS, NodePlan, Topology
 WANTS = "etc/systemd/system/multi-user.target.wants"
 FORMULAS = "/srv/salt/formulas"
 RECLASS = "/srv/salt/reclass"
+FORMULAS_OF_THE_SITE = "/srv/site/formulas"
 CLUSTER = "openstack_config"
 
 
@@ -112,7 +113,7 @@ def _is_cluster(plan: NodePlan, unit: str) -> bool:
 
 
 def _unit_path(unit: str) -> str:
-    own = unit.startswith(("salt-", "lab-"))
+    own = unit.startswith(("salt-", "lab-", "site-"))
     return f"/etc/systemd/system/{unit}" if own else f"/lib/systemd/system/{unit}"
 
 

