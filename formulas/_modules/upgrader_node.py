@@ -5,8 +5,10 @@ import subprocess
 
 import yaml
 from salt.exceptions import CommandExecutionError
+from upgrader_node.errors import StepError
 from upgrader_node.host import pillar, sources
 from upgrader_node.release import delivery, reading
+from upgrader_node.service import manage
 
 __virtualname__ = "upgrader_node"
 
@@ -104,7 +106,7 @@ def nova_installed(code=None, release=None):
     controller = pillar.value(__pillar__, "nova:controller", {})
     if code is None:
         code = _release_path(__pillar__, __salt__, release).service("nova").code
-    return _check_nova(controller.get("engine", "pkg"), controller.get("venv", "/opt/ocata"), code)
+    return _check_nova(controller, code)
 
 
 def _release_path(pillar_, salt, release):
@@ -114,24 +116,19 @@ def _release_path(pillar_, salt, release):
         raise CommandExecutionError(str(error)) from None
 
 
-def _check_nova(engine, venv, code):
-    """Pure part of ``nova_installed``: which interpreter, which version, which remedy."""
-    folder = os.path.join(venv, "bin") if engine == "venv" else "/usr/bin"
-    python, manage = (
-        os.path.join(folder, "python" if engine == "venv" else "python2"),
-        os.path.join(folder, "nova-manage"),
-    )
-    if not os.path.exists(manage):
+def _check_nova(controller, code):
+    """Which interpreter runs nova-manage, which version it has, which remedy there is."""
+    try:
+        tool, python = manage.program({"venv": "/opt/ocata", **controller}, "nova-manage", "nova:controller")
+    except StepError as error:
         raise CommandExecutionError(
-            "no {}: install the new release's nova there, or set pillar nova:controller:engine and nova:controller:venv to where it is".format(
-                manage
-            )
-        )
+            "{}, or set pillar nova:controller:engine and nova:controller:venv to where it is".format(error)
+        ) from None
     question = [python, "-c", "import pkg_resources; print(pkg_resources.get_distribution('nova').version)"]
     answer = subprocess.run(question, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
     version = answer.stdout.decode("utf-8", "replace").strip()
     if answer.returncode != 0 or not version.startswith(code + "."):
         raise CommandExecutionError(
-            "{} is nova {!r}, and {}.x is needed: install the last one of these".format(manage, version, code)
+            "{} is nova {!r}, and {}.x is needed: install the last one of these".format(tool, version, code)
         )
     return {"comment": "nova {}".format(version), "version": version}

@@ -34,15 +34,9 @@ def check(mods):
 
         salt 'upg01*' upgrader_site.check mods='[keystone.server, nova]'
     """
-    site, wrong, number = settings.site(__pillar__), [], 0
-    for name in mods:
-        try:
-            with told_as(CommandExecutionError):
-                number += len(run.low(site, [name], 300))
-        except CommandExecutionError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise CommandExecutionError("; ".join(wrong))
+    site = settings.site(__pillar__)
+    with told_as(CommandExecutionError):
+        number = run.rendered(site, mods, 600)
     return {"comment": "{} states of {} SLS".format(number, len(mods)), "states": number}
 
 
@@ -59,9 +53,13 @@ def configured(mods, timeout=HOUR):
 
         salt 'upg01*' upgrader_site.configured mods='[keystone.server, nova]'
     """
-    with told_as(CommandExecutionError):
-        done, told = run.configured(settings.site(__pillar__), mods, _active, timeout)
-        return {"comment": _comment(done), "changed": bool(done.changed), "findings": told}
+    states = changed = 0
+    told = []
+    for name in mods:
+        with told_as(CommandExecutionError):
+            done, said = run.configured(settings.site(__pillar__), name, _active, timeout)
+        states, changed, told = states + done.states, changed + done.changed, told + said
+    return {"comment": _comment(states, changed), "changed": bool(changed), "findings": told}
 
 
 def applied(mods, timeout=HOUR, settle=8):
@@ -86,11 +84,12 @@ def applied(mods, timeout=HOUR, settle=8):
                 ",".join(mods), findings.some(dead), settle, "it does" if len(dead) == 1 else "they do", dead[0]
             )
         )
-    return {"comment": _comment(done), "changed": bool(done.changed), "services": list(done.services)}
+    comment = _comment(done.states, done.changed)
+    return {"comment": comment, "changed": bool(done.changed), "services": list(done.services)}
 
 
-def _comment(done):
-    return "{} states of the site's, {} changed something".format(done.states, done.changed)
+def _comment(states, changed):
+    return "{} states of the site's, {} changed something".format(states, changed)
 
 
 def _active():

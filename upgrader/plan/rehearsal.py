@@ -19,7 +19,7 @@ def rehearsal(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
         *_config_report(cloud),
         clone.names_gate(cloud),
         *backup.backup_gates(cloud, triggers=True),
-        _upgrade_node_gate(cloud),
+        *_upgrade_node_gate(cloud),
         copy.egress_gate(cloud),
         *deploy.gates(cloud),
         *backup.backup_steps(cloud, tuple(clone.sources(cloud).values())),
@@ -54,6 +54,6 @@ def _config_report(cloud: Cloud) -> tuple[Step, ...]:
     return (gate("config-report", title, call, spread=Spread()),) if cloud.controllers else ()
 
 
-def _upgrade_node_gate(cloud: Cloud) -> Step:
-    call = Call("module", "upgrader_node.nova_installed", cloud.role(UPGRADE)[:1], schemas.release(cloud))
-    return gate("upgrade-node", f"upgrade node has {cloud.path.target.capitalize()}'s nova", call)
+def _upgrade_node_gate(cloud: Cloud) -> tuple[Step, ...]:
+    """Where the site's packages are only installed on the way, the same is asked behind them."""
+    return () if cloud.deployment.through_site else (gate(*deploy.code_installed(cloud)),)

@@ -103,7 +103,8 @@ def notes(rendered: Mapping[str, Rendered], held: Held, upgrade: Iterable[str]) 
         if controller and pillar:
             lost = sorted(differences(controller, pillar))
             if lost:
-                yield f"{node} differs from the controllers in {len(lost)} key{'s' if len(lost) > 1 else ''} that this tool does not set: {some(lost, 8)}"
+                keys = f"{len(lost)} key{'s' if len(lost) > 1 else ''}"
+                yield f"{node} differs from the controllers in {keys} that this tool does not set: {some(lost, 8)}"
 
 
 def _set_by(ours: Mapping[str, Any], key: str) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from upgrader.cloud.cloud import UPGRADE, Cloud
 from upgrader.cloud.deployment import Row
-from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, HOUR, apply, gate, work
+from upgrader.plan.blocks import schemas
+from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, HOUR, apply, gate, verification, work
 from upgrader.plan.step import MINUTE, Call, Step
 
 
@@ -20,9 +21,18 @@ def gates(cloud: Cloud) -> tuple[Step, ...]:
     return (gate("site-formulas", "the site's own formulas render for the upgrade node", call),)
 
 
+def code_installed(cloud: Cloud) -> tuple[str, str, Call]:
+    """Id, title and call of the question whether the code is the one that the release path was made for."""
+    call = Call("module", "upgrader_node.nova_installed", cloud.role(UPGRADE)[:1], schemas.release(cloud))
+    return "upgrade-node", f"upgrade node has {cloud.path.target.capitalize()}'s nova", call
+
+
 def before_schemas(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
     """Code and configuration; nothing is started, and nothing touches a schema."""
-    return _chain(cloud, cloud.deployment.before_schemas, "upgrader_site.configured", needs)
+    steps = _chain(cloud, cloud.deployment.before_schemas, "upgrader_site.configured", needs)
+    if cloud.deployment.through_site:
+        steps = (*steps, verification(*code_installed(cloud), needs=(steps[-1].id,)))
+    return steps
 
 
 def after_schemas(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:

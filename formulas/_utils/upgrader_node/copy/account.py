@@ -1,13 +1,13 @@
 """The one account of the copy's keystone that its services use, made by ``keystone-manage bootstrap``."""
 
 import json
-import os
 import subprocess
 import typing
 
 from upgrader_node.copy.proof import FILES, clone
 from upgrader_node.database import sql
 from upgrader_node.errors import StepError, redact
+from upgrader_node.service import manage
 
 # Run by keystone's own Python: the password comes over stdin. Python's own list of words is not what the kernel shows of a
 # process; its environment is, of every child that it starts.
@@ -45,7 +45,7 @@ def bootstrap(driver: typing.Any, role: Role, account: Account, timeout: float) 
     """Have keystone-manage make the account; judged by its exit code and by the database. ``role`` is of a copy."""
     before = _is_held(driver, role, account.name)
     done = subprocess.run(
-        [_python(role), "-c", BOOTSTRAP],
+        [manage.program(role, "keystone-manage", "keystone:server")[1], "-c", BOOTSTRAP],
         input=json.dumps({"argv": _argv(role, account), "password": account.password}).encode("utf-8"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -62,10 +62,6 @@ def bootstrap(driver: typing.Any, role: Role, account: Account, timeout: float) 
         what = "keystone-manage bootstrap ended with exit code {} and account {} {}: {}"
         raise StepError(what.format(done.returncode, account.name, there, last))
     return {"comment": "account {} in project {}".format(account.name, account.project), "changed": not before}
-
-
-def _python(role: Role) -> str:
-    return os.path.join(role["venv"], "bin", "python") if role.get("engine") == "venv" else "/usr/bin/python2"
 
 
 def _argv(role: Role, account: Account) -> typing.List[str]:

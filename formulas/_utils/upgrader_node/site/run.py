@@ -58,25 +58,48 @@ def low(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> typing
     return answer.listed(what, found)
 
 
+def rendered(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> int:
+    """How many states these SLS have. All at once; one by one only when something is wrong, so that every bad one is named.
+
+    Raises StepError that names each SLS which the site's Salt does not render.
+    """
+    try:
+        return len(low(site, mods, timeout))
+    except StepError as error:
+        wrong = list(filter(None, (_complaint(site, name, timeout) for name in mods)))
+        raise StepError("; ".join(wrong) or str(error)) from None
+
+
+def _complaint(site: settings.Site, name: str, timeout: int) -> str:
+    try:
+        low(site, [name], timeout)
+    except StepError as error:
+        return str(error)
+    return ""
+
+
 def configured(
-    site: settings.Site, mods: typing.Sequence[str], active: Units, timeout: int
+    site: settings.Site, name: str, active: Units, timeout: int
 ) -> typing.Tuple[answer.Applied, findings.Findings]:
-    """Apply packages and configuration of these SLS, and nothing else. ``active`` gives the names of the units that run.
+    """Apply packages and configuration of one SLS, and nothing else. ``active`` gives the names of the units that run.
+
+    One at a time, because a formula may take away what keeps packages from starting services (MCP's neutron.server does),
+    and the next one's packages would start theirs.
 
     Raises StepError when a state failed, and when something started that works on databases whose schemas are not done.
     """
-    chosen = selection.configuration(low(site, mods, timeout))
+    chosen = selection.configuration(low(site, [name], timeout))
     before = active()
     with _packages_start_nothing() as gone:
-        words = ["state.sls", ",".join(mods), "queue=True"]
+        words = ["state.sls", name, "queue=True"]
         words += ["exclude=" + json.dumps([{"id": one} for one in chosen.excluded])] if chosen.excluded else []
         found, code = salt_call(site, words, timeout)
-        done = answer.applied(",".join(mods), found, code)
+        done = answer.applied(name, found, code)
     started = sorted(set(chosen.services) & (active() - before))
     if started:
         raise StepError(
             "the site's {} started {} before the schemas are done{}: let it start nothing when packages are installed".format(
-                ",".join(mods), ", ".join(started), ", having taken {} away".format(DENIES) if gone else ""
+                name, ", ".join(started), ", having taken {} away".format(DENIES) if gone else ""
             )
         )
     return done, _told(chosen, gone)
