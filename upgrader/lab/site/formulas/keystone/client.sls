@@ -25,8 +25,7 @@ keystone_user_{{ user_name }}:
   keystone.user_present:
     - name: {{ user_name }}
     - password: {{ user.password }}
-    - email: {{ user.get('email', 'root@localhost') }}
-    - tenant: {{ project_name }}
+    - email: {{ user.get('email', 'null') }}
     - roles:
         {{ project_name }}: [{{ 'admin' if user.get('is_admin') else '_member_' }}]
 {{- connection() }}

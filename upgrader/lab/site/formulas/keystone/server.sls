@@ -84,12 +84,13 @@ keystone_keystonercv3:
     - mode: 600
     - show_changes: false
 
+{#- Without an address and a project to write, nothing of the account changes: a change revokes its tokens of the same second, the one
+    that this state works with among them. #}
 keystone_admin_user:
   keystone.user_present:
     - name: {{ server.admin_name }}
     - password: {{ server.admin_password }}
-    - email: root@localhost
-    - tenant: {{ server.admin_tenant }}
+    - email: {{ server.get('admin_email', 'null') }}
     - roles:
         {{ server.admin_tenant }}: [admin]
     - connection_user: {{ server.admin_name }}
