@@ -56,9 +56,11 @@ IN_CODE = {
     "cinder:controller": ("enabled", "version", "policy"),
     "neutron:server": ("enabled", "version", "policy"),
     "heat:server": ("enabled", "version", "policy"),
-    "horizon:server": ("enabled", "version"),
+    "horizon:server": ("enabled", "version", "bind:port"),
     "memcached:server": ("enabled",),
     "rabbitmq:server": ("enabled",),
+    "upgrader:service:memcached": ("enabled",),
+    "upgrader:service:rabbitmq": ("enabled",),
     "haproxy:proxy": ("enabled",),
     "keepalived:cluster": ("enabled",),
 }
@@ -121,6 +123,9 @@ class Wish:
 
     def items(self) -> list[tuple[str, Any]]:
         return [("name", self._of("*"))]
+
+    def keys(self) -> list[str]:
+        return ["*"]
 
     def values(self) -> list[Any]:
         return [self._of("*")]

@@ -40,6 +40,7 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters["json"] = json.dumps
+    environment.tests["match"] = lambda text, pattern: bool(re.match(pattern, text))
     environment.globals["load_yaml"] = lambda path: copy.deepcopy(_held(FORMULAS / path))
     return environment
 
@@ -51,7 +52,7 @@ def render(path: str, pillar: Mapping[str, Any] = {}, **context: Any) -> str:
         return host_pillar.value(pillar, key, default)
 
     salt = {"pillar.get": get, "file.dirname": os.path.dirname, **model(pillar)}
-    template = _environment().get_template(path, globals={"salt": salt, "pillar": pillar})
+    template = _environment().get_template(path, globals={"salt": salt, "pillar": pillar, "grains": {"id": "upg01"}})
     return template.render(**context)
 
 

@@ -19,9 +19,7 @@ TEXT = "[DEFAULT]\nmy_ip = 10.0.0.9\nworkers = 1\n\n[api]\nauth_strategy = keyst
 COPY, PRODUCTION = "nova_upgrade", "nova"
 
 
-def pillar(
-    service: str = "nova", name: str = PRODUCTION, conf: Any = None, **role: Any
-) -> dict[str, Any]:
+def pillar(service: str = "nova", name: str = PRODUCTION, conf: Any = None, **role: Any) -> dict[str, Any]:
     first, kind = ROLE_OF[service].split(":")
     own = {"service": {service: {"conf": conf}}}
     return {first: {kind: {"database": {"name": name}, **role}}, "upgrader": own}
@@ -39,7 +37,12 @@ def test_pass_through_stands_above_the_template_and_the_tables() -> None:
     conf = {"DEFAULT": {"workers": 4, "cpu_allocation_ratio": 8.0}, "api": {"max_limit": 9}, "own": {"flag": True}}
     held = pillar(conf=conf, cpu_allocation_ratio=16.0, osapi_max_limit=5, dhcp_domain="cloud")
     said = parsed(held)
-    assert said["DEFAULT"] == {"my_ip": "10.0.0.9", "workers": "4", "cpu_allocation_ratio": "8.0", "dhcp_domain": "cloud"}
+    assert said["DEFAULT"] == {
+        "my_ip": "10.0.0.9",
+        "workers": "4",
+        "cpu_allocation_ratio": "8.0",
+        "dhcp_domain": "cloud",
+    }
     assert said["api"] == {"auth_strategy": "keystone", "max_limit": "9"} and said["own"] == {"flag": "true"}
     text = written.configuration(held, "nova", TEXT)
     assert text.count("workers") == text.count("[api]") == text.count("[DEFAULT]") == 1
@@ -184,13 +187,21 @@ def test_rules_of_access_are_a_file_of_their_own() -> None:
     assert json.loads(policy.text(pillar(), "nova")) == {}
 
 
-@pytest.mark.parametrize("rules", [{"compute:create": ""}, {"compute:create": None}, {"compute:create": ["a"]}, ["compute:create"]])
+@pytest.mark.parametrize(
+    "rules", [{"compute:create": ""}, {"compute:create": None}, {"compute:create": ["a"]}, ["compute:create"]]
+)
 def test_a_rule_that_would_let_everybody_in_by_mistake_is_refused(rules: Any) -> None:
     with pytest.raises(StepError, match="nova:controller:policy has"):
         written.judge(pillar(policy=rules), "nova")
 
 
-DIRECTORY = {"url": "ldap://10.0.0.5", "suffix": "dc=cloud", "bind_user": "cn=reader", "password": "p$ss", "tls": {"enabled": True}}
+DIRECTORY = {
+    "url": "ldap://10.0.0.5",
+    "suffix": "dc=cloud",
+    "bind_user": "cn=reader",
+    "password": "p$ss",
+    "tls": {"enabled": True},
+}
 
 
 def test_a_domain_of_a_directory_has_a_file_of_its_own() -> None:
@@ -212,7 +223,11 @@ def test_a_domain_whose_name_is_no_file_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("service", "role", "words"),
     [
-        ("keystone", {"tokens": {"engine": "pki"}}, "keystone:server:tokens:engine is pki, and these states write fernet"),
+        (
+            "keystone",
+            {"tokens": {"engine": "pki"}},
+            "keystone:server:tokens:engine is pki, and these states write fernet",
+        ),
         ("keystone", {"backend": "k2k"}, "keystone:server:backend is k2k"),
         ("glance", {"storage": {"engine": ["rbd", "s3"]}}, "glance:server:storage:engine is rbd, s3"),
         ("cinder", {"backend": {"sas": {"engine": "storwize"}}}, "cinder:controller:backend:sas:engine is storwize"),
@@ -247,9 +262,16 @@ def test_judgement_tells_missing_keys_before_those_that_nobody_reads() -> None:
 def test_judgement_says_what_a_copy_is_not_given_and_what_nobody_knows() -> None:
     assert judged(complete()) == "pillar has all keys that nova:controller needs, and all that it sets are read"
     held = complete(vncproxy_url="https://10.0.0.254", notification=True)
-    held["upgrader"] = {"service": {"nova": {"conf": {"gadgets": {"size": 1}, "DEFAULT": {"debug": True}, "vnc": {"novncproxy_base_url": "x"}}}}}
+    held["upgrader"] = {
+        "service": {
+            "nova": {"conf": {"gadgets": {"size": 1}, "DEFAULT": {"debug": True}, "vnc": {"novncproxy_base_url": "x"}}}
+        }
+    }
     said = judged(held)
-    assert "held back on a copy: nova:controller:notification, nova:controller:vncproxy_url, vnc/novncproxy_base_url" in said
+    assert (
+        "held back on a copy: nova:controller:notification, nova:controller:vncproxy_url, vnc/novncproxy_base_url"
+        in said
+    )
     assert said.endswith("passed on though nova registers no such option: gadgets/size")
 
 

@@ -36,6 +36,7 @@ OF = {
         "store_type_preference": "it names production's stores",
     },
     "nova": {
+        "host": "the services of the copy are those of this node",
         "metadata": "no instance runs here to ask",
         "vncproxy_url": "it names production's address, and there is no console to show",
     },
@@ -58,7 +59,7 @@ OF = {
 OPTIONS = {
     "keystone": ("identity/driver", "identity/domain*", "ldap/*"),
     "glance": ("DEFAULT/registry_*", "DEFAULT/*swift*", "glance_store/*", "store_type_location_strategy/*"),
-    "nova": ("DEFAULT/enabled_apis", "DEFAULT/metadata_*", "vnc/novncproxy_base_url"),
+    "nova": ("DEFAULT/enabled_apis", "DEFAULT/host", "DEFAULT/metadata_*", "vnc/novncproxy_base_url"),
     "cinder": ("DEFAULT/backup_*", "DEFAULT/enabled_backends"),
     "neutron": ("DEFAULT/external_dns_driver", "DEFAULT/notify_nova_*", "designate/*"),
     "heat": (

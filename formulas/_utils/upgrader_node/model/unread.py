@@ -31,7 +31,7 @@ def keys(pillar: typing.Any, role: str, known: typing.Sequence[str]) -> typing.L
         {
             ":".join(way)
             for way, value in leaves(held, [])
-            if not any(covers(path, way) for path in read)
+            if not any(covers(path, way) or (value in ([], {}) and _reaches(path, way)) for path in read)
             and not any(covers(row.key.split(":"), way) and _among(value, row.values) for row in allowed)
         }
     )
@@ -54,6 +54,11 @@ def leaves(value: typing.Any, way: Way) -> typing.Iterator[typing.Tuple[Way, typ
 def covers(path: typing.Sequence[str], way: typing.Sequence[str]) -> bool:
     """Whether a path is the way itself or stands above it."""
     return len(path) <= len(way) and all(part in (ANY, own) for part, own in zip(path, way))
+
+
+def _reaches(path: typing.Sequence[str], way: typing.Sequence[str]) -> bool:
+    """Whether something below the way is read: an empty list or mapping there says nothing that could be lost."""
+    return len(path) > len(way) and covers(path[: len(way)], way)
 
 
 def _among(value: typing.Any, values: typing.Tuple[typing.Any, ...]) -> bool:

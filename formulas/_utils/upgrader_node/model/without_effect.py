@@ -73,6 +73,7 @@ OF = {
     + _rows(MCP, "rabbit"),
     "nova:controller": _rows(PACKAGES, "nova_uid nova_gid")
     + _rows(FRONT, "bind:public_address bind:public_name bind:public_protocol")
+    + _rows("keystone is asked at identity:host and not looked up", "identity:endpoint_type")
     + _rows("the cells are made by the tool's own steps", "update_cells")
     + _rows("of xenserver only, since Newton", "block_device_creation_timeout")
     + _rows("which network there is, neutron says", "networking network:mtu")
@@ -105,18 +106,16 @@ OF = {
     + _rows(MCP, "tunnel_type public_networks backend:extension:dns:protocol backend:extension:dns:host")
     + _rows(MCP, "backend:extension:dns:port contrail:version"),
     "heat:server": _rows(FRONT, "bind:public_address bind:public_protocol")
+    + _rows("keystone is asked at identity:host and not looked up", "identity:endpoint_type")
     + _rows("the catalogue says it", "clients:protocol"),
     "haproxy:proxy": _rows(PACKAGES, "pkgs service")
     + _rows(LOGS, "logging")
+    + _rows("every listen is written as one", "listen:*:format", "listen")
     + _rows(MCP, "max_connections listen:*:service_name listen:*:check"),
-    "rabbitmq:server": _rows(
-        PACKAGES, "pkg service version config_file cookie_file default_file env_file limits_file plugins_runas_user"
-    )
+    "rabbitmq:server": _rows(PACKAGES, "pkg service version config_file cookie_file default_file env_file limits_file")
+    + _rows(PACKAGES, "plugins_runas_user")
     + _rows("one node of its own, so no cookie is shared", "secret_key")
-    + _rows(
-        "the queue is looked after over its own tool, so no administrator and no web page is needed",
-        "admin management plugins",
-    )
+    + _rows("its own tool looks after it, so no administrator and no web page is needed", "admin management plugins")
     + _rows("a node of its own mirrors nothing", "host:*:policies")
     + _rows("without TLS there is nothing to say", "ssl:enabled x509:enabled", *OFF)
     + _rows("the unit's own limit stands", "ulimit"),
@@ -125,7 +124,18 @@ OF = {
     + _rows("it is served over TCP", "bind:proto:tcp:enabled", True)
     + _rows("it is never served over UDP, which was used to amplify attacks", "bind:proto:udp:enabled", *OFF),
     "keepalived:cluster": _rows(PACKAGES, "pkgs collectd_pkgs config service"),
-    "horizon:server": _rows(PACKAGES, "pkgs package ssl_pkgs service config"),
+    "horizon:server": _rows(PACKAGES, "pkgs package ssl_pkgs service config")
+    + _rows(NAMED, "cache:engine", "memcached")
+    + _rows(NAMED, "identity:engine", "keystone")
+    + _rows("keystone is asked over the protocol that identity:protocol says", "identity:encryption")
+    + _rows("one keystone and one region unless regions says more", "identity:region")
+    + _rows("sessions are kept in the cache", "session:engine", "cache", "django.contrib.sessions.backends.cache")
+    + _rows(
+        "the web server is the distribution's",
+        "apache_config apache_log_dir apache_log_filename apache_log_format wsgi",
+    )
+    + _rows("nothing is developed on a controller", "development", *OFF)
+    + _rows(LOGS, "logging"),
 }  # type: typing.Dict[str, typing.List[Row]]
 # Under the tool's own key the same is said as under the site's.
 SAME = {"upgrader:service:memcached": "memcached:server", "upgrader:service:rabbitmq": "rabbitmq:server"}
