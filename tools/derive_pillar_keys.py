@@ -56,7 +56,7 @@ IN_CODE = {
     "cinder:controller": ("enabled", "version", "policy"),
     "neutron:server": ("enabled", "version", "policy"),
     "heat:server": ("enabled", "version", "policy"),
-    "horizon:server": ("enabled", "version", "bind:port"),
+    "horizon:server": ("enabled", "version", "bind:port", "cache:port"),
     "memcached:server": ("enabled",),
     "rabbitmq:server": ("enabled",),
     "upgrader:service:memcached": ("enabled",),

@@ -1,4 +1,4 @@
-"""Which keys of production's pillar no state of this tool reads: settings of which a rehearsal with these states proves nothing.
+"""Which keys of production's pillar no state of this tool reads: settings that a deployment with these states would lose.
 
 The states refuse such keys on the node (``upgrader_node.model.unread``, which this shares). What is read is derived from the
 templates (tools/derive_pillar_keys.py) and kept in ``formulas/upgrader/openstack/files/pillar_keys.json``.
@@ -42,6 +42,6 @@ def _unread(pillar: Any, role: str, known: Sequence[str]) -> list[str]:
 def notes(lost: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
     for role, names in lost.items():
         yield (
-            f"production sets {len(names)} key{'s' if len(names) > 1 else ''} of {role} that this tool's own states do not read, "
-            f"so a rehearsal with them proves nothing of these: {some(names)} (-o json lists all)"
+            f"production sets {len(names)} key{'s' if len(names) > 1 else ''} of {role} that this tool's own states do not read "
+            f"and, where they deploy, refuse: {some(names)} (-o json lists all)"
         )

@@ -43,7 +43,6 @@ def identity(service: str) -> Keys:
 ADDRESS = (("bind:address", "address of this node"),)
 PRIVATE_ADDRESS = (("bind:address|bind:private_address", "address of this node"),)
 OSAPI_ADDRESS = (("bind:address|osapi:host", "address of this node"),)
-CACHE = (("cache:members", "[{host: this node's own memcached, port: 11211}]"),)
 WORDS = {"ignored", "conf"}
 VIRTUAL_HOST = (("host", "/openstack: {enabled: true, user: openstack, password: its password, policies: []}"),)
 
@@ -88,7 +87,7 @@ REQUIRED = {
         ("stack_domain_admin:domain", "heat_user_domain"),
     ),
     "horizon:server": ADDRESS
-    + CACHE
+    + (("cache:members|cache:host", "[{host: this node's own memcached, port: 11211}]"),)
     + (("secret_key", "a long random text"), ("identity:host", "the upgrade node itself")),
     "memcached:server": ADDRESS,
     "rabbitmq:server": ADDRESS + VIRTUAL_HOST,
