@@ -13,7 +13,9 @@ from upgrader_node.errors import StepError
 from upgrader_node.model import unread, without_effect
 from upgrader_node.service import required
 
-from upgrader.reclass.unread import PILLAR_KEYS
+from upgrader.reclass import needs
+from upgrader.reclass.inventory import Rendered
+from upgrader.reclass.unread import PILLAR_KEYS, notes_of_upgrade_node, of_nodes
 
 REPOSITORY = Path(__file__).parents[3]
 KNOWN: dict[str, list[str]] = json.loads(PILLAR_KEYS.read_text())
@@ -118,3 +120,18 @@ def test_every_key_without_effect_has_its_reason_and_none_is_read() -> None:
             assert len(row.why) > 15, row
             way = row.key.split(":")
             assert not [path for path in KNOWN[role] if unread.covers(path.split(":"), way)], f"{role}:{row.key}"
+
+
+def test_what_the_states_will_refuse_on_the_upgrade_node_is_said_before_a_rehearsal() -> None:
+    rendered = {"upg01": Rendered("node", pillar={"nova": {"controller": {"gadget": 1, "dhcp_domain": "cloud"}}})}
+    [note] = notes_of_upgrade_node(rendered, {needs.UPGRADE: ("upg01",)})
+    assert note.startswith("the upgrade node sets 1 key of nova:controller that this tool's own states do not read")
+    assert "refuse: gadget (upgrader_model.unread on the node lists all)" in note
+
+
+def test_a_wrong_list_of_ignored_keys_counts_for_nothing_beforehand() -> None:
+    own = {"service": {"nova": {"ignored": "gadget"}}}
+    rendered = {"ctl01": Rendered("node", pillar={"nova": {"controller": {"gadget": 1}}, "upgrader": own})}
+    assert of_nodes(rendered, ["ctl01"]) == {"nova:controller": ("gadget",)}
+    own["service"]["nova"]["ignored"] = ["gadget"]  # type: ignore[assignment]
+    assert of_nodes(rendered, ["ctl01"]) == {}

@@ -80,7 +80,10 @@ def test_nothing_is_missed_once_all_is_written() -> None:
 
 
 def test_backend_section_is_judged_as_default_and_keeps_its_name() -> None:
-    rows = judged("cinder", main="enabled_backends=a,Ceph\n[Ceph]\nrbd_pool=v\nnetapp_eseries_host_type=x\nno_such=1\nbackend_host=h\n")
+    rows = judged(
+        "cinder",
+        main="enabled_backends=a,Ceph\n[Ceph]\nrbd_pool=v\nnetapp_eseries_host_type=x\nno_such=1\nbackend_host=h\n",
+    )
     assert rows["[Ceph]/no_such"]["kind"] == "removed"
     assert rows["[Ceph]/netapp_eseries_host_type"]["remedy"] == "write [Ceph]/netapp_host_type"
     assert not {"[Ceph]/rbd_pool", "[Ceph]/backend_host"} & set(rows)

@@ -55,7 +55,13 @@ OF = {
     },
 }  # type: typing.Dict[str, Keys]
 
-# The same of the pass-through: sections and options of the service's file, ``section/option``.
+# What a copy has in any case: pillar that says just this is not held back, and nobody is told of it.
+OF_A_COPY = {
+    ("glance", "storage"): {"engine": "file"},
+    ("neutron", "notify_nova"): False,
+}  # type: typing.Dict[typing.Tuple[str, str], typing.Any]
+
+# The like of the pass-through: sections and options of the service's file, ``section/option``.
 OPTIONS = {
     "keystone": ("identity/driver", "identity/domain*", "ldap/*"),
     "glance": ("DEFAULT/registry_*", "DEFAULT/*swift*", "glance_store/*", "store_type_location_strategy/*"),
@@ -81,7 +87,8 @@ def keys(pillar: typing.Any, service: str) -> typing.List[str]:
     if not is_copy(pillar, service):
         return []
     held = host_pillar.value(pillar, ROLE_OF[service])
-    return sorted(key for key in dict(EVERY_SERVICE, **OF[service]) if host_pillar.value(held, key) not in (None, {}))
+    known = dict(EVERY_SERVICE, **OF[service])
+    return sorted(key for key in known if host_pillar.value(held, key) not in (None, {}, OF_A_COPY.get((service, key))))
 
 
 def role(pillar: typing.Any, service: str) -> typing.Dict[str, typing.Any]:
