@@ -283,15 +283,15 @@ def test_copy_is_told_what_it_is_not_given_and_production_is_given_it(node: Node
 ENFORCER = """
 import json, sys; from oslo_config import cfg; from oslo_policy import policy
 conf = cfg.ConfigOpts(); conf(['--config-file', sys.argv[1]])
-enforcer = policy.Enforcer(conf); enforcer.register_default(policy.RuleDefault('volume:create', 'role:everybody'))
+enforcer = policy.Enforcer(conf); enforcer.register_default(policy.RuleDefault('bench:create', 'role:everybody'))
 ask = lambda role, rule: bool(enforcer.enforce(rule, {}, {'roles': [role]}))
-print(json.dumps([ask('keeper', 'volume:create'), ask('everybody', 'volume:create'), ask('keeper', 'volume:own')]))
+print(json.dumps([ask('keeper', 'bench:create'), ask('everybody', 'bench:create'), ask('keeper', 'bench:own')]))
 """
 
 
 def test_rules_of_access_are_what_the_services_own_policy_reads(node: Node) -> None:
     held = whole()
-    held["cinder"]["controller"]["policy"] = {"volume:create": "role:keeper", "volume:own": "rule:volume:create"}
+    held["cinder"]["controller"]["policy"] = {"bench:create": "role:keeper", "bench:own": "rule:bench:create"}
 
     def asked() -> Any:
         argv = [str(VENVS["cinder"] / "bin" / "python"), "-c", ENFORCER, CONFS["cinder"][0]]

@@ -167,12 +167,16 @@ OF = {
     },
 }  # type: typing.Dict[str, typing.Dict[str, str]]
 
-# Options that oslo.config takes several times; every other keeps the last of its values.
+# Options that oslo.config takes several times (those that the services register as MultiOpt, and neutron's service providers);
+# every other keeps the last of its values.
 SEVERAL = (
-    "*/backend_argument", "*/replication_device", "DEFAULT/dhcpbridge_flagfile", "federation/trusted_dashboard",
+    "*/backend_argument", "*/excluded_domain_ip", "*/netapp_replication_aggregate_map", "*/replication_device",
+    "*/vmware_cluster_name", "DEFAULT/dhcpbridge_flagfile", "DEFAULT/dns_server", "DEFAULT/force_snat_range",
+    "DEFAULT/forward_bridge_interface", "DEFAULT/ldap_dns_servers", "DEFAULT/notification_opt_out",
+    "DEFAULT/osapi_volume_extension", "DEFAULT/reserved_huge_pages", "DEFAULT/virt_mkfs", "federation/trusted_dashboard",
     "filter_scheduler/available_filters", "glance_store/filesystem_store_datadirs", "glance_store/vmware_datastores",
-    "oslo_messaging_notifications/driver", "pci/alias", "pci/passthrough_whitelist", "service_providers/service_provider",
-    "tokenless_auth/trusted_issuer",
+    "oslo_messaging_amqp/pre_settled", "oslo_messaging_notifications/driver", "oslo_policy/policy_dirs", "pci/alias",
+    "pci/passthrough_whitelist", "service_providers/service_provider", "tokenless_auth/trusted_issuer",
 )  # fmt: skip
 
 
