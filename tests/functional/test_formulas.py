@@ -393,6 +393,56 @@ def test_configuration_is_read_back_by_the_services_own_oslo(node: Node, cluster
     )
 
 
+TYPED = """
+import json, sys, types
+sys.path.insert(0, '/src/tools'); sys.modules.setdefault(str('mock'), types.ModuleType(str('mock')))
+import derive_options
+from oslo_config import cfg, generator
+service, paths = sys.argv[1], sys.argv[2:]
+conf, known, backends = cfg.ConfigOpts(), {}, []
+for _, listing in generator._get_raw_opts_loaders(derive_options.namespaces(service)):
+    for group, options in listing():
+        name = getattr(group, 'name', group) or 'DEFAULT'
+        for option in options:
+            if not isinstance(option, cfg.SubCommandOpt):
+                try: conf.register_opt(option, group=None if name == 'DEFAULT' else name)
+                except cfg.DuplicateOptError: pass
+                known[name.lower(), option.dest] = option
+conf([word for path in paths for word in ('--config-file', path)])
+sections, wrong = {}, []
+for path in paths: cfg.ConfigParser(path, sections).parse()
+for section, options in sections.items():
+    own = section in (conf.enabled_backends or []) if service == 'cinder' else False
+    for name in options:
+        option = known.get(('default' if own else section.lower(), name)) or known.get(('backend', name))
+        if option is None: continue
+        if own: conf.register_opt(option, group=section)
+        try: conf[section][name] if section != 'DEFAULT' else conf[name]
+        except Exception as error: wrong.append('%s/%s: %s' % (section, name, type(error).__name__))
+print(json.dumps(wrong))
+"""
+
+
+@pytest.mark.parametrize("cloud", ["collapsed-nfs", "contrail-swift", "ha-ceph-dvr"])
+def test_values_of_a_whole_pillar_are_of_the_kinds_that_the_services_take(
+    node: Node, cloud: str, tmp_path: Path
+) -> None:
+    """Production's files of three clouds, each option read by the service's own definition of it."""
+    held = yaml.safe_load((REPOSITORY / "tests" / "data" / "mcp_pillars" / f"{cloud}.yml").read_text())
+    node.use(held)
+    for service, paths in CONFS.items():
+        files = []
+        for path in paths:
+            files.append(str(tmp_path / Path(path).name))
+            template = f"salt://upgrader/{service}/files/{Path(path).name}.jinja"
+            assert node.call("cp.get_template", template, files[-1]) == files[-1]
+        python = {"nova": VENVS["cinder"], **VENVS}[service] / "bin" / "python"
+        argv = [str(python), "-W", "ignore", "-c", TYPED, service, *files]
+        read = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        assert read.returncode == 0, (service, read.stderr[-2000:])
+        assert json.loads(read.stdout.splitlines()[-1]) == [], service
+
+
 AWKWARD = {"glance": "'quoted'", "nova": '"', "cinder": " ünï edges\\x ", "neutron": "$(a)%s$", "heat": "#;[x]=,"}
 READER = """# -*- coding: utf-8 -*-
 import json, sys; from oslo_config import cfg; from sqlalchemy.engine.url import make_url

@@ -14,6 +14,7 @@ import yaml
 from upgrader_node.copy import isolation
 from upgrader_node.model import refusal
 from upgrader_node.options import judgement
+from upgrader_node.schema.services import neutron
 from upgrader_node.service.oslo_conf import parse_conf
 from upgrader_node.service.roles import ROLE_OF
 
@@ -138,9 +139,9 @@ def test_settings_of_a_large_cloud_are_in_its_files() -> None:
     assert ml2["ml2_type_vlan"]["network_vlan_ranges"] == "physnet1:10:20,physnet2:1000:1999"
     assert ml2["ml2"]["physical_network_mtus"] == "physnet1:9000,physnet2:9000"
     assert ml2["ml2_type_vxlan"] == {"vni_ranges": "2:65535", "vxlan_group": "239.1.1.1"}
-    neutron = conf(held, "neutron", "neutron.conf")["DEFAULT"]
-    assert neutron["service_plugins"] == "router,metering,qos,trunk" and neutron["router_distributed"] == "True"
-    assert neutron["notify_nova_on_port_status_changes"] == "True" and "api_workers" not in neutron
+    server = conf(held, "neutron", "neutron.conf")["DEFAULT"]
+    assert server["service_plugins"] == "router,metering,qos,trunk" and server["router_distributed"] == "True"
+    assert server["notify_nova_on_port_status_changes"] == "True" and "api_workers" not in server
     glance = conf(held, "glance", "glance-api.conf")
     assert glance["glance_store"]["stores"] == "rbd,file,http" and glance["glance_store"]["default_store"] == "rbd"
     assert (
@@ -212,8 +213,8 @@ def test_a_directory_for_everybody_and_images_in_swift() -> None:
     assert keystone["identity"]["driver"] == "ldap" and keystone["ldap"]["user_filter"] == "(memberOf=cn=cloud)"
     store = conf(held, "glance", "glance-api.conf")["glance_store"]
     assert store["stores"] == "swift,file,http" and store["swift_store_user"] == "service:glance"
-    neutron = conf(held, "neutron", "neutron.conf")["DEFAULT"]
-    assert "Contrail" in neutron["core_plugin"] and neutron["service_plugins"] == ""
+    server = conf(held, "neutron", "neutron.conf")["DEFAULT"]
+    assert "Contrail" in server["core_plugin"] and server["service_plugins"] == ""
 
 
 def test_keystone_listens_where_the_node_is_and_not_at_the_virtual_address() -> None:
@@ -245,3 +246,17 @@ def test_proxy_and_address_are_what_the_model_says() -> None:
     assert (
         address.count(" dev ens3") == 2 and "unicast_src_ip 10.167.4.11" in address and "    10.167.4.12\n" in address
     )
+
+
+@pytest.mark.parametrize(
+    ("role", "owned"),
+    [
+        ({"backend": {"engine": "ml2"}}, ""),
+        ({"plugin": "ml2", "backend": None}, ""),
+        ({"plugin": "OpenContrail"}, "skipped: pillar neutron:server:plugin is OpenContrail"),
+        ({"backend": {"engine": "contrail"}}, "skipped: pillar neutron:server:backend:engine is contrail"),
+    ],
+)
+def test_neutrons_schema_is_left_alone_by_whichever_name_the_model_says_contrail(role: Any, owned: str) -> None:
+    said = neutron.plugin_owns_schema(role)
+    assert said.startswith(owned) and bool(said) is bool(owned)

@@ -37,8 +37,8 @@ OF = {
         ),
     ),
     "neutron:server": (
-        Choice("plugin", ("ml2", "contrail"), CONF.format("neutron")),
-        Choice("backend:engine", ("ml2", "contrail"), CONF.format("neutron")),
+        Choice("plugin", ("ml2", "contrail", "opencontrail"), CONF.format("neutron")),
+        Choice("backend:engine", ("ml2", "contrail", "opencontrail"), CONF.format("neutron")),
     ),
 }  # type: typing.Dict[str, typing.Tuple[Choice, ...]]
 
