@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jinja2
 import pytest
 from upgrader_node.errors import StepError
 from upgrader_node.model import choices, held_back, one_to_one, passing, policy, refusal, written
@@ -27,6 +28,12 @@ def pillar(service: str = "nova", name: str = PRODUCTION, conf: Any = None, **ro
 
 def parsed(held: Any, service: str = "nova", text: str = TEXT, **more: Any) -> Any:
     return parse_conf(written.configuration(held, service, text, **more))
+
+
+def macro(name: str, value: str) -> str:
+    """What a macro of the templates makes of a value."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(FORMULAS)))
+    return str(getattr(environment.get_template("upgrader/openstack/macros.jinja").module, name)(value)).strip("\n")
 
 
 def options_of(service: str) -> Any:
@@ -58,6 +65,8 @@ def test_options_that_can_be_said_several_times_are_lines_and_others_one_value()
 @pytest.mark.parametrize("value", ["p$ss", "$", " spaced ", "'quoted'", '"', "a # b = [c]"])
 def test_any_text_reaches_the_service_as_it_is(value: str) -> None:
     assert parsed(pillar(conf={"own": {"secret": value}}))["own"]["secret"] == value
+    assert written.literal(value) == macro("literal", value), "templates and tables write one and the same"
+    assert written.literal(value).count("$") == 2 * value.count("$"), "oslo.config would take one for an interpolation"
 
 
 def test_sections_are_the_same_in_any_case_but_for_default() -> None:

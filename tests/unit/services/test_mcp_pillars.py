@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from upgrader_node.copy import isolation
+from upgrader_node.errors import StepError
 from upgrader_node.model import refusal
 from upgrader_node.options import judgement
 from upgrader_node.schema.services import neutron
@@ -103,6 +104,13 @@ def test_what_has_no_configuration_of_oslos_is_rendered(name: str) -> None:
         if service in held:
             text = formulas.render(f"upgrader/{service}/files/{template}.jinja", held)
             assert "None" not in text and "{{" not in text
+
+
+def test_a_volume_driver_that_these_states_do_not_know_is_refused_until_its_options_are_said() -> None:
+    held = cloud("collapsed-nfs")
+    held["cinder"]["controller"]["backend"] = {"sas": {"engine": "storwize", "type_name": "sas"}}
+    with pytest.raises(StepError, match=r"cinder:controller:backend:sas:engine is storwize.*say volume_driver"):
+        refusal.judge(held, "cinder:controller", KNOWN, release)
 
 
 def test_settings_of_a_large_cloud_are_in_its_files() -> None:
