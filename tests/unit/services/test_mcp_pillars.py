@@ -232,6 +232,28 @@ def test_keystone_listens_where_the_node_is_and_not_at_the_virtual_address() -> 
         assert {site["address"] for site in sites} == {address}
 
 
+@pytest.mark.parametrize(
+    ("service", "units"),
+    [
+        ("nova", {"nova-consoleauth", "nova-novncproxy"}),
+        ("glance", {"glance-registry"}),
+        ("heat", {"heat-api-cloudwatch"}),
+    ],
+)
+def test_services_that_only_production_has_a_use_for_run_there_and_not_on_a_copy(service: str, units: set[str]) -> None:
+    def running(is_copy: bool) -> set[str]:
+        states = formulas.states(f"upgrader.{service}.running", cloud("ha-ceph-dvr", is_copy))
+        return {one.split("_running_")[1] for one in states if "_running_" in one}
+
+    assert running(False) - running(True) == units
+    held = conf(cloud("ha-ceph-dvr"), "glance", "glance-registry.conf")
+    assert held["DEFAULT"]["bind_port"] == "9191" and held["database"]["connection"].endswith("/glance")
+    assert (
+        judgement.judge("glance", {"/etc/glance/glance-registry.conf": {"DEFAULT": held["DEFAULT"]}}, release("glance"))
+        == []
+    )
+
+
 def test_each_domain_with_a_directory_has_a_file_but_on_a_copy() -> None:
     said = formulas.states("upgrader.keystone.configured", cloud("ha-ceph-dvr"))
     assert (
