@@ -35,6 +35,7 @@ CONFS = {
     "neutron": ["/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini"],
     "heat": ["/etc/heat/heat.conf"],
 }
+CLOUDS_OF_MCP = ["collapsed-nfs", "contrail-swift", "ha-ceph-dvr"]
 MEMBERS = ["10.20.0.11", "10.20.0.12", "10.20.0.13"]
 
 
@@ -423,13 +424,25 @@ print(json.dumps(wrong))
 """
 
 
-@pytest.mark.parametrize("cloud", ["collapsed-nfs", "contrail-swift", "ha-ceph-dvr"])
+def cloud_of_mcp(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((REPOSITORY / "tests" / "data" / "mcp_pillars" / f"{name}.yml").read_text()))
+
+
+@pytest.mark.parametrize("cloud", CLOUDS_OF_MCP)
+def test_proxy_of_a_whole_pillar_is_taken_by_haproxy_itself(node: Node, cloud: str, tmp_path: Path) -> None:
+    node.use(cloud_of_mcp(cloud))
+    conf = tmp_path / "haproxy.cfg"
+    assert node.call("cp.get_template", "salt://upgrader/haproxy/files/haproxy.cfg.jinja", str(conf)) == str(conf)
+    checked = subprocess.run(["haproxy", "-c", "-f", str(conf)], capture_output=True, text=True, timeout=30)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("cloud", CLOUDS_OF_MCP)
 def test_values_of_a_whole_pillar_are_of_the_kinds_that_the_services_take(
     node: Node, cloud: str, tmp_path: Path
 ) -> None:
     """Production's files of three clouds, each option read by the service's own definition of it."""
-    held = yaml.safe_load((REPOSITORY / "tests" / "data" / "mcp_pillars" / f"{cloud}.yml").read_text())
-    node.use(held)
+    node.use(cloud_of_mcp(cloud))
     for service, paths in CONFS.items():
         files = []
         for path in paths:
