@@ -1,12 +1,9 @@
 """The options of this node's OpenStack configuration against the new release's. Reads files; tells names, never values."""
 
-import json
-
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import told_as
+from upgrader_node.host import served
 from upgrader_node.options import report as options_report
-
-SOURCE = "salt://upgrader/openstack/files/options/{0}.json"
 
 
 def report(services=None):
@@ -23,20 +20,9 @@ def report(services=None):
         salt 'ctl01*' upgrader_options.report services='[nova]'
     """
     with told_as(CommandExecutionError):
-        return options_report.report(__pillar__, services, _known(__salt__))
+        return options_report.report(__pillar__, services, _known(__salt__["cp.cache_file"]))
 
 
-def _known(salt):
+def _known(cache_file):
     """Gives the derived data of a service, from the master's file server."""
-
-    def known(service):
-        source = SOURCE.format(service)
-        path = salt["cp.cache_file"](source)
-        if not path:
-            raise CommandExecutionError(
-                "the master does not serve {0}: its file_roots must hold the formulas of this version".format(source)
-            )
-        with open(path, encoding="utf-8") as opened:
-            return json.load(opened)
-
-    return known
+    return lambda service: served.read(cache_file, options_report.SOURCE.format(service))

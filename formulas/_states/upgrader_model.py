@@ -1,10 +1,9 @@
 """
-A state to require before anything is written: the model has all that a role needs.
+A state to require before anything is written: the model has all that a role needs, and nothing that would be dropped.
 """
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.host import beats
-from upgrader_node.service import required
 
 __virtualname__ = "upgrader_model"
 
@@ -14,10 +13,9 @@ def __virtual__():
 
 
 def complete(name, role):
-    """Pillar has every key that ``role`` (``nova:controller``) needs. Changes nothing; fails with all missing keys at once."""
+    """
+    Pillar has every key that ``role`` (``nova:controller``) needs, and every key that it sets is read.
 
-    def look():
-        required.refuse(__salt__["upgrader_model.missing"](role))
-        return "pillar has all keys that {0} needs".format(role)
-
-    return beats.asserting(name, CommandExecutionError, look)
+    Changes nothing; fails with all missing keys at once, or else with all keys that no state reads.
+    """
+    return beats.asserting(name, CommandExecutionError, lambda: __salt__["upgrader_model.judged"](role))

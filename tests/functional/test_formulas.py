@@ -35,6 +35,7 @@ CONFS = {
     "neutron": ["/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini"],
     "heat": ["/etc/heat/heat.conf"],
 }
+CLOUDS_OF_MCP = ["collapsed-nfs", "contrail-swift", "ha-ceph-dvr"]
 MEMBERS = ["10.20.0.11", "10.20.0.12", "10.20.0.13"]
 
 
@@ -187,6 +188,128 @@ def test_an_incomplete_model_is_refused_before_a_file_is_written(node: Node, eng
     assert everything() == before
 
 
+def test_what_no_state_reads_is_refused_by_name_before_a_file_is_written(node: Node, engine: str) -> None:
+    """A key of every role that nobody reads: each state names it, shows no value, and touches nothing."""
+    held, before = whole(engine), everything()
+    for role, service in ROLES.items():
+        held[service][role.split(":")[1]]["gadget"] = {"size": SECRETS["account"], "speeds": [1, 2]}
+    node.use(held)
+    states = node.apply(*WRITING, *(f"upgrader.{service}.running" for service in ALL))
+    for role, service in ROLES.items():
+        refusal = states[f"{service}_model"]
+        assert refusal["result"] is False
+        assert f"nothing was written: pillar {role} sets 2 keys that" in refusal["comment"]
+        assert "(gadget:size, gadget:speeds)" in refusal["comment"]
+        assert ("under pillar upgrader:service:" in refusal["comment"]) is (service in ALL)
+        assert node.call("upgrader_model.unread", role) == ["gadget:size", "gadget:speeds"]
+    assert not {name: state["comment"] for name, state in states.items() if state["result"] is not False}
+    assert not [name for name, state in states.items() if state["changes"]]
+    assert everything() == before
+    shows_no_secret(states)
+
+
+def test_what_pillar_names_as_ignored_is_written_around(node: Node) -> None:
+    held = whole()
+    held["upgrader"] = {"service": {service: {"ignored": ["gadget"]} for service in ROLES.values()}}
+    for role, service in ROLES.items():
+        held[service][role.split(":")[1]]["gadget"] = {"size": 1}
+    node.use(held)
+    states = node.apply(*WRITING, test=True)
+    assert not {name: state["comment"] for name, state in states.items() if state["result"] is False}
+    assert "memcached:server" in states["memcached_model"]["comment"], "the word on what is ignored describes no cache"
+
+
+def test_pass_through_is_in_the_file_and_nowhere_else(node: Node) -> None:
+    secret = "pass$through/%1"
+    held = whole()
+    own = {
+        "DEFAULT": {"reserved_host_disk_mb": 2048, "osapi_compute_workers": 3},
+        "own": {"token": secret, "flags": ["a", "b"]},
+    }
+    neutron = {"DEFAULT": {"max_routes": 99}, "ml2_type_vlan": {"network_vlan_ranges": "physnet7:1:9"}}
+    held["upgrader"] = {"service": {"nova": {"conf": own}, "neutron": {"conf": neutron}}}
+    node.use(held)
+    states = node.done("upgrader.nova.configured", "upgrader.neutron.configured")
+    nova = parsed("nova", "/etc/nova/nova.conf")
+    assert nova["own/token"].replace("$$", "$") == secret and nova["own/flags"] == "a,b"
+    assert nova["DEFAULT/reserved_host_disk_mb"] == "2048" and nova["DEFAULT/osapi_compute_workers"] == "3"
+    assert parsed("neutron", CONFS["neutron"][0])["DEFAULT/max_routes"] == "99"
+    assert parsed("neutron", CONFS["neutron"][1])["ml2_type_vlan/network_vlan_ranges"] == "physnet7:1:9"
+    assert "passed on though nova registers no such option: own/flags, own/token" in states["nova_model"]["comment"]
+    assert "registers" not in states["neutron_model"]["comment"]
+    assert "through/" not in json.dumps(states) and "through/" not in node.logged()
+    quiet(node.done("upgrader.nova.configured", "upgrader.neutron.configured"))
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        (["DEFAULT"], "has to be {section: {option: value}}"),
+        ({"database": {"connection": "mysql://pass$through"}}, "say it by pillar glance:server:database"),
+        ({"DEFAULT": {"debug": "true\n[database]\nconnection = pass$through"}}, "is given a line break"),
+    ],
+)
+def test_pass_through_that_could_lead_elsewhere_is_refused_before_a_file_is_written(
+    node: Node, conf: Any, words: str
+) -> None:
+    held, before = whole(), everything()
+    held["upgrader"] = {"service": {"glance": {"conf": conf}}}
+    node.use(held)
+    states = node.apply("upgrader.glance.configured")
+    assert states["glance_model"]["result"] is False and words in states["glance_model"]["comment"]
+    assert not [name for name, state in states.items() if state["changes"]] and everything() == before
+    assert "pass$through" not in json.dumps(states)
+
+
+def test_copy_is_told_what_it_is_not_given_and_production_is_given_it(node: Node) -> None:
+    held = whole()
+    glance = held["glance"]["server"]
+    glance.update(
+        notification=True,
+        storage={"engine": ["rbd", "file"], "default_store": "rbd", "pool": "images", "user": "glance"},
+    )
+    node.use(held)
+    said = node.done("upgrader.glance.configured")["glance_model"]["comment"]
+    assert "held back on a copy: glance:server:notification, glance:server:storage" in said
+    conf = parsed("glance", CONFS["glance"][0])
+    assert conf["glance_store/default_store"] == "file" and "glance_store/rbd_store_pool" not in conf
+    glance["database"]["name"] = "glance"
+    node.use(held)
+    assert "held back" not in node.done("upgrader.glance.configured")["glance_model"]["comment"]
+    conf = parsed("glance", CONFS["glance"][0])
+    assert conf["glance_store/default_store"] == "rbd" and conf["glance_store/rbd_store_pool"] == "images"
+    assert conf["oslo_messaging_notifications/driver"] == "messagingv2"
+
+
+ENFORCER = """
+import json, sys; from oslo_config import cfg; from oslo_policy import policy
+conf = cfg.ConfigOpts(); conf(['--config-file', sys.argv[1]])
+enforcer = policy.Enforcer(conf); enforcer.register_default(policy.RuleDefault('bench:create', 'role:everybody'))
+ask = lambda role, rule: bool(enforcer.enforce(rule, {}, {'roles': [role]}))
+print(json.dumps([ask('keeper', 'bench:create'), ask('everybody', 'bench:create'), ask('keeper', 'bench:own')]))
+"""
+
+
+def test_rules_of_access_are_what_the_services_own_policy_reads(node: Node) -> None:
+    held = whole()
+    held["cinder"]["controller"]["policy"] = {"bench:create": "role:keeper", "bench:own": "rule:bench:create"}
+
+    def asked() -> Any:
+        argv = [str(VENVS["cinder"] / "bin" / "python"), "-c", ENFORCER, CONFS["cinder"][0]]
+        read = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        assert read.returncode == 0, read.stderr
+        return json.loads(read.stdout.splitlines()[-1])
+
+    node.use(held)
+    node.done("upgrader.cinder.configured")
+    assert asked() == [True, False, True]
+    file = Path("/etc/cinder/policy.d/upgrader.json")
+    assert file.owner() == "cinder" and file.stat().st_mode & 0o777 == 0o640
+    node.use(whole())
+    node.done("upgrader.cinder.configured")
+    assert asked() == [False, True, False], "a rule that leaves pillar is as it was"
+
+
 @pytest.mark.parametrize("empty", [{}, None], ids=["empty", "none"])
 def test_an_empty_role_is_refused_in_a_sentence(node: Node, empty: Any) -> None:
     held = whole()
@@ -269,6 +392,68 @@ def test_configuration_is_read_back_by_the_services_own_oslo(node: Node, cluster
     assert (
         parsed("heat", CONFS["heat"][0])["DEFAULT/stack_domain_admin_password"].replace("$$", "$") == SECRETS["stacks"]
     )
+
+
+TYPED = """
+import json, sys, types
+sys.path.insert(0, '/src/tools'); sys.modules.setdefault(str('mock'), types.ModuleType(str('mock')))
+import derive_options
+from oslo_config import cfg, generator
+service, paths = sys.argv[1], sys.argv[2:]
+conf, known, backends = cfg.ConfigOpts(), {}, []
+for _, listing in generator._get_raw_opts_loaders(derive_options.namespaces(service)):
+    for group, options in listing():
+        name = getattr(group, 'name', group) or 'DEFAULT'
+        for option in options:
+            if not isinstance(option, cfg.SubCommandOpt):
+                try: conf.register_opt(option, group=None if name == 'DEFAULT' else name)
+                except cfg.DuplicateOptError: pass
+                known[name.lower(), option.dest] = option
+conf([word for path in paths for word in ('--config-file', path)])
+sections, wrong = {}, []
+for path in paths: cfg.ConfigParser(path, sections).parse()
+for section, options in sections.items():
+    own = section in (conf.enabled_backends or []) if service == 'cinder' else False
+    for name in options:
+        option = known.get(('default' if own else section.lower(), name)) or known.get(('backend', name))
+        if option is None: continue
+        if own: conf.register_opt(option, group=section)
+        try: conf[section][name] if section != 'DEFAULT' else conf[name]
+        except Exception as error: wrong.append('%s/%s: %s' % (section, name, type(error).__name__))
+print(json.dumps(wrong))
+"""
+
+
+def cloud_of_mcp(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((REPOSITORY / "tests" / "data" / "mcp_pillars" / f"{name}.yml").read_text()))
+
+
+@pytest.mark.parametrize("cloud", CLOUDS_OF_MCP)
+def test_proxy_of_a_whole_pillar_is_taken_by_haproxy_itself(node: Node, cloud: str, tmp_path: Path) -> None:
+    node.use(cloud_of_mcp(cloud))
+    conf = tmp_path / "haproxy.cfg"
+    assert node.call("cp.get_template", "salt://upgrader/haproxy/files/haproxy.cfg.jinja", str(conf)) == str(conf)
+    checked = subprocess.run(["haproxy", "-c", "-f", str(conf)], capture_output=True, text=True, timeout=30)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("cloud", CLOUDS_OF_MCP)
+def test_values_of_a_whole_pillar_are_of_the_kinds_that_the_services_take(
+    node: Node, cloud: str, tmp_path: Path
+) -> None:
+    """Production's files of three clouds, each option read by the service's own definition of it."""
+    node.use(cloud_of_mcp(cloud))
+    for service, paths in CONFS.items():
+        files = []
+        for path in paths:
+            files.append(str(tmp_path / Path(path).name))
+            template = f"salt://upgrader/{service}/files/{Path(path).name}.jinja"
+            assert node.call("cp.get_template", template, files[-1]) == files[-1]
+        python = {"nova": VENVS["cinder"], **VENVS}[service] / "bin" / "python"
+        argv = [str(python), "-W", "ignore", "-c", TYPED, service, *files]
+        read = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        assert read.returncode == 0, (service, read.stderr[-2000:])
+        assert json.loads(read.stdout.splitlines()[-1]) == [], service
 
 
 AWKWARD = {"glance": "'quoted'", "nova": '"', "cinder": " ünï edges\\x ", "neutron": "$(a)%s$", "heat": "#;[x]=,"}

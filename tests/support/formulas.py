@@ -15,6 +15,8 @@ import jinja2
 import yaml
 from upgrader_node.host import pillar as host_pillar
 from upgrader_node.host import quick_yaml
+from upgrader_node.model import held_back, policy, written
+from upgrader_node.service import required
 
 FORMULAS = Path(__file__).parents[2] / "formulas"
 
@@ -32,9 +34,13 @@ def _held(path: Path) -> Any:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=jinja2.FunctionLoader(_source),
+        extensions=["jinja2.ext.do"],
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
     environment.filters["json"] = json.dumps
+    environment.tests["match"] = lambda text, pattern: bool(re.match(pattern, text))
     environment.globals["load_yaml"] = lambda path: copy.deepcopy(_held(FORMULAS / path))
     return environment
 
@@ -45,9 +51,21 @@ def render(path: str, pillar: Mapping[str, Any] = {}, **context: Any) -> str:
     def get(key: str, default: Any = "") -> Any:
         return host_pillar.value(pillar, key, default)
 
-    salt = {"pillar.get": get, "file.dirname": os.path.dirname}
-    template = _environment().get_template(path, globals={"salt": salt, "pillar": pillar})
+    salt = {"pillar.get": get, "file.dirname": os.path.dirname, **model(pillar)}
+    template = _environment().get_template(path, globals={"salt": salt, "pillar": pillar, "grains": {"id": "upg01"}})
     return template.render(**context)
+
+
+def model(pillar: Mapping[str, Any]) -> dict[str, Any]:
+    """The functions of module ``upgrader_model`` that templates call, over the node package itself."""
+    return {
+        "upgrader_model.foundation": lambda service: required.foundation(pillar, service),
+        "upgrader_model.role": lambda service: held_back.role(pillar, service),
+        "upgrader_model.is_copy": lambda service: held_back.is_copy(pillar, service),
+        "upgrader_model.configuration": lambda *words, **more: written.configuration(pillar, *words, **more),
+        "upgrader_model.domain": lambda name: written.domain(pillar, name),
+        "upgrader_model.policy": lambda service: policy.text(pillar, service),
+    }
 
 
 def states(sls: str, pillar: Mapping[str, Any] = {}) -> dict[str, Any]:

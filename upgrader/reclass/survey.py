@@ -70,7 +70,7 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     prefix = remarks.reach(inventory)
     lost = unread.of_production(before, held)
     notes = (*remarks.left_out(cloud, everything), *remarks.collapsed(held), *remarks.databases(before, held))
-    notes = (*notes, *unread.notes(lost))
+    notes = (*notes, *unread.notes(lost), *unread.notes_of_upgrade_node(before, held))
     if prefix is None:
         return Survey(held, (*findings, _unreachable(inventory)), notes, {}, None, unsound, lost)
     wanted = [found for found in _lacking(before, held, prefix) if stages is None or found[0].stage in stages]

@@ -16,7 +16,8 @@ haproxy_conf:
     - name: /etc/haproxy/haproxy.cfg
     - source: salt://upgrader/haproxy/files/haproxy.cfg.jinja
     - template: jinja
-    - mode: '0644'
+    - mode: '0600'
+    - show_changes: false
     - check_cmd: haproxy -c -f
     - tmp_ext: .cfg
     - require:

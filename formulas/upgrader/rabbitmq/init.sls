@@ -47,9 +47,11 @@ rabbitmq_running:
     - watch:
       - file: rabbitmq_conf
       - file: rabbitmq_env
+{%- for virtual_host, account in (server.get('host') or {}) | dictsort if account.get('enabled', true) %}
 
-rabbitmq_account:
+rabbitmq_account{{ '' if virtual_host == '/openstack' else virtual_host | replace('/', '_') }}:
   upgrader_rabbitmq.account:
-    - name: /openstack
+    - name: {{ virtual_host }}
     - require:
       - service: rabbitmq_running
+{%- endfor %}

@@ -187,11 +187,9 @@ def test_settings_of_production_that_a_rehearsal_would_not_prove_are_counted_and
 ) -> None:
     root = model("collapsed")
     file = root / "classes/cluster/a/control.yml"
-    file.write_text(
-        file.read_text().replace("{enabled: true, database", "{enabled: true, dhcp_domain: novalocal, database")
-    )
+    file.write_text(file.read_text().replace("{enabled: true, database", "{enabled: true, gadget: 1, database"))
     words = ["model", "check", "--inventory", str(root)]
     _, shown, _ = run([*words, "-o", "json"], monkeypatch, capsys)
-    assert json.loads(shown)["unread"] == {"nova:controller": ["dhcp_domain"]}
+    assert json.loads(shown)["unread"] == {"nova:controller": ["gadget"]}
     _, shown, _ = run(words, monkeypatch, capsys)
     assert "production sets 1 key of nova:controller that this tool's own states do not read" in " ".join(shown.split())

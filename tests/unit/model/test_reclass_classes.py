@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from upgrader_node.model import refusal
 from upgrader_node.service import required
 
 from upgrader.cloud.roles import nodes_by_role
@@ -17,6 +18,7 @@ from upgrader.content import RECLASS_CLASSES
 from upgrader.reclass.inventory import Inventory, Rendered
 from upgrader.reclass.place import Place
 from upgrader.reclass.remarks import shipped
+from upgrader.reclass.unread import PILLAR_KEYS
 
 ROOT = Path(__file__).parents[3]
 SERVERS = "check inter 10s fastinter 2s downinter 3s rise 3 fall 3"
@@ -135,6 +137,15 @@ def value(rendered: Mapping[str, Rendered], name: str, *path: str | int) -> Any:
 @pytest.mark.parametrize("role", required.UPGRADE_NODE)
 def test_upgrade_node_has_every_key_that_its_roles_need(role: str, rendered: Mapping[str, Rendered]) -> None:
     assert required.missing(rendered["openstack.upgrade.single"].pillar, role) == []
+
+
+@pytest.mark.parametrize("role", required.UPGRADE_NODE)
+def test_upgrade_node_sets_nothing_that_the_states_would_refuse_or_hold_back(
+    role: str, rendered: Mapping[str, Rendered]
+) -> None:
+    known = json.loads(PILLAR_KEYS.read_text())
+    said = refusal.judge(rendered["openstack.upgrade.single"].pillar, role, known, lambda service: {})
+    assert said == f"pillar has all keys that {role} needs, and all that it sets are read"
 
 
 SERVICES = {

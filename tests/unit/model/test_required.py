@@ -60,7 +60,8 @@ def test_a_cache_is_not_asked_for_where_the_service_works_without(role: str) -> 
 def state(pillar: dict[str, Any], role: str) -> dict[str, Any]:
     module, states = load("_modules"), load("_states")
     module.__dict__["__pillar__"] = pillar
-    states.__dict__["__salt__"] = {"upgrader_model.missing": module.missing}
+    module.__dict__["__salt__"] = {"cp.cache_file": lambda source: str(FORMULAS / source.removeprefix("salt://"))}
+    states.__dict__["__salt__"] = {"upgrader_model.judged": module.judged}
     return dict(states.complete("model", role))
 
 
@@ -78,7 +79,7 @@ def test_state_accepts_a_complete_model_without_changes() -> None:
         "name": "model",
         "changes": {},
         "result": True,
-        "comment": "pillar has all keys that memcached:server needs",
+        "comment": "pillar has all keys that memcached:server needs, and all that it sets are read",
     }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import configparser
+import os
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
 from salt.utils.jinja import SerializerExtension
+
+from tests.support.formulas import model
 
 FORMULAS = Path(__file__).parents[3] / "formulas"
 ACCOUNT = {"host": "10.0.0.1", "user": "u", "password": "p"}
@@ -25,8 +28,11 @@ def configuration(template: str, pillar: dict[str, Any]) -> configparser.RawConf
             held = held.get(part, {}) if isinstance(held, dict) else {}
         return held or default
 
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(FORMULAS)), extensions=[SerializerExtension])
-    environment.globals.update(pillar=pillar, salt={"pillar.get": get})
+    loader = jinja2.FileSystemLoader(str(FORMULAS))
+    environment = jinja2.Environment(loader=loader, extensions=[SerializerExtension, "jinja2.ext.do"])
+    environment.globals.update(
+        pillar=pillar, salt={"pillar.get": get, "file.dirname": os.path.dirname, **model(pillar)}
+    )
     held = configparser.RawConfigParser(strict=False, delimiters="=")
     held.read_string(environment.get_template(template).render())
     return held

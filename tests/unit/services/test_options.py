@@ -80,10 +80,13 @@ def test_nothing_is_missed_once_all_is_written() -> None:
 
 
 def test_backend_section_is_judged_as_default_and_keeps_its_name() -> None:
-    rows = judged("cinder", main="enabled_backends=a,Ceph\n[Ceph]\nrbd_pool=v\nnetapp_eseries_host_type=x\nno_such=1\n")
+    rows = judged(
+        "cinder",
+        main="enabled_backends=a,Ceph\n[Ceph]\nrbd_pool=v\nnetapp_eseries_host_type=x\nno_such=1\nbackend_host=h\n",
+    )
     assert rows["[Ceph]/no_such"]["kind"] == "removed"
     assert rows["[Ceph]/netapp_eseries_host_type"]["remedy"] == "write [Ceph]/netapp_host_type"
-    assert "[Ceph]/rbd_pool" not in rows
+    assert not {"[Ceph]/rbd_pool", "[Ceph]/backend_host"} & set(rows)
 
 
 def test_section_that_no_backend_names_is_told_once_without_a_warning() -> None:

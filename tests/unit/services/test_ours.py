@@ -149,3 +149,5 @@ def test_own_key_of_queue_and_cache_stands_before_the_sites() -> None:
     own = {**site, "upgrader": {"service": {"rabbitmq": {"bind": {}}}}}
     assert required.foundation(own, "rabbitmq") == "upgrader:service:rabbitmq"
     assert required.foundation(own, "memcached") == "memcached:server"
+    own["upgrader"]["service"]["memcached"] = {"ignored": ["gadget"]}
+    assert required.foundation(own, "memcached") == "memcached:server", "a word about the site's key describes no cache"

@@ -75,12 +75,18 @@ def backends(files: Files) -> typing.Set[str]:
     return {folded(name.strip()) for name in named.split(",") if name.strip()}
 
 
+def _of_backend(known: Known) -> Known:
+    """What a backend's section may hold: cinder registers options for them under DEFAULT, and some as those of ``backend``."""
+    groups = known["groups"]
+    return dict(known, groups=dict(groups, DEFAULT=dict(groups["DEFAULT"], **groups.get("backend", {}))))
+
+
 def _section(
     service: str, files: Files, known: Known, path: str, section: str, options: typing.Mapping[str, str]
 ) -> typing.List[Row]:
     group = folded(section)
     if service == "cinder" and group in backends(files):
-        group = "DEFAULT"
+        group, known = "DEFAULT", _of_backend(known)
     judged = [
         _option(Option(service, path, section, name), group, name.replace("-", "_"), value, known)
         for name, value in options.items()

@@ -12,6 +12,7 @@ from upgrader_node.service.roles import ROLE_OF
 Pillar = typing.Mapping[str, typing.Any]
 Known = typing.Callable[[str], judgement.Known]
 Answer = typing.Dict[str, typing.Any]
+SOURCE = "salt://upgrader/openstack/files/options/{0}.json"
 
 
 def report(pillar: Pillar, services: typing.Optional[typing.Sequence[str]], known: Known) -> Answer:

@@ -43,14 +43,14 @@ def identity(service: str) -> Keys:
 ADDRESS = (("bind:address", "address of this node"),)
 PRIVATE_ADDRESS = (("bind:address|bind:private_address", "address of this node"),)
 OSAPI_ADDRESS = (("bind:address|osapi:host", "address of this node"),)
-CACHE = (("cache:members", "[{host: this node's own memcached, port: 11211}]"),)
+WORDS = {"ignored", "conf"}
 VIRTUAL_HOST = (("host", "/openstack: {enabled: true, user: openstack, password: its password, policies: []}"),)
 
 # Only what has no default: ports, regions and the project's name have one in the templates.
 REQUIRED = {
     "keystone:server": database("keystone")
     + (("bind:public_address", "address of this node"), ("bind:private_address", "address of this node")),
-    "glance:server": database("glance") + identity("glance") + ADDRESS,
+    "glance:server": database("glance") + identity("glance") + PRIVATE_ADDRESS,
     "nova:controller": database("nova")
     + MESSAGE_QUEUE
     + identity("nova")
@@ -69,7 +69,7 @@ REQUIRED = {
     "neutron:server": database("neutron")
     + MESSAGE_QUEUE
     + identity("neutron")
-    + ADDRESS
+    + PRIVATE_ADDRESS
     + (
         ("compute:host", "the upgrade node itself"),
         ("compute:user", "upgrader, or nova on production"),
@@ -87,7 +87,7 @@ REQUIRED = {
         ("stack_domain_admin:domain", "heat_user_domain"),
     ),
     "horizon:server": ADDRESS
-    + CACHE
+    + (("cache:members|cache:host", "[{host: this node's own memcached, port: 11211}]"),)
     + (("secret_key", "a long random text"), ("identity:host", "the upgrade node itself")),
     "memcached:server": ADDRESS,
     "rabbitmq:server": ADDRESS + VIRTUAL_HOST,
@@ -113,10 +113,11 @@ UPGRADE_NODE = (
 def foundation(pillar: typing.Any, service: str) -> str:
     """Where this node's ``memcached`` or ``rabbitmq`` is described: under the tool's own key, or else the site's.
 
-    The upgrade node has its own. ``rabbitmq:server`` there would make the site's formula join production's cluster.
+    The upgrade node has its own. ``rabbitmq:server`` there would make the site's formula join production's cluster. What is
+    said under the tool's key about reading the site's (``WORDS``) describes nothing yet.
     """
     own = "upgrader:service:" + service
-    return own if host_pillar.value(pillar, own) else service + ":server"
+    return own if set(host_pillar.value(pillar, own) or ()) - WORDS else service + ":server"
 
 
 def missing(pillar: typing.Any, role: str) -> typing.List[typing.Tuple[str, str]]:
