@@ -1,8 +1,12 @@
-"""What the site's salt-call says, judged: shapes as Salt 2017.7.8 gives them with ``--out=json``."""
+"""What the site's salt-call says, judged: shapes as Salt 2017.7.8 gives them with ``--out=json``.
+
+tests/data/site_replies holds what 2017.7.8 printed in the lab's profile mcp; each minion's part is what its salt-call says.
+"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +71,51 @@ def test_states_that_all_succeeded_are_counted_with_what_they_started() -> None:
 def test_whatever_is_no_success_is_a_sentence(found: Any, sentence: str) -> None:
     with pytest.raises(StepError, match=sentence):
         answer.applied("nova", found, 0)
+
+
+RECORDED = Path(__file__).parents[2] / "data" / "site_replies"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "state_failed",
+            r"1 of 4 states of the site's memcached failed: memcached_fault_fails \(test.fail_without_changes\): Failure!",
+        ),
+        ("sls_missing", "has no such formula: Specified SLS memcached.not_there"),
+        ("sls_not_rendered", "the site's memcached does not render: Rendering SLS 'base:memcached.server' failed"),
+        ("already_running", "applies other states just now"),
+        ("function_missing", "'upgrader.nothing' is not available"),
+        ("function_arguments_wrong", "was not applied: Passed invalid arguments"),
+        ("function_error", "Problem encountered installing package"),
+        ("function_raised", r"was not applied: error: \[Errno 111\] Connection refused$"),
+        ("function_string", "was not applied: 2017.7.8"),
+        ("function_true", "answered bool"),
+        ("killed", "was cut off"),
+        ("nothing_to_run", "was cut off, or there was nothing in it"),
+    ],
+)
+def test_what_an_old_salt_printed_with_exit_code_0_is_no_success(name: str, sentence: str) -> None:
+    with pytest.raises(StepError, match=sentence):
+        answer.applied("memcached", recorded(name), 0)
+
+
+def recorded(name: str) -> Any:
+    [found] = json.loads((RECORDED / f"{name}.txt").read_text()).values()
+    return found
+
+
+def test_what_an_old_salt_printed_of_states_that_passed_is_one() -> None:
+    assert answer.applied("memcached", recorded("states_ok"), 0) == answer.Applied(3, 0, ("memcached",))
+
+
+def test_state_that_never_ran_for_its_requisite_does_not_hide_the_cause() -> None:
+    """As 2017.7 prints it: without an id."""
+    follows = {"comment": "One or more requisite failed: a.b", "result": False, "__run_num__": 0, "changes": {}}
+    found = {**recorded("state_failed"), "cmd_|-after_|-true_|-run": follows}
+    with pytest.raises(StepError, match="1 of 5 states of the site's memcached failed: memcached_fault_fails"):
+        answer.applied("memcached", found, 0)
 
 
 def test_every_failed_state_is_named_in_the_order_of_the_run() -> None:

@@ -10,7 +10,8 @@ import typing
 from upgrader_node.errors import StepError, redact
 
 LONGEST = 300
-MISSING = "No matching sls found for"
+MISSING = ("No matching sls found for", "is not available on the salt master")
+FOLLOWS = "One or more requisite failed"
 BUSY = "is running as PID"
 TRACE = "Traceback (most recent call last)"
 Chunk = typing.Mapping[str, typing.Any]
@@ -42,7 +43,7 @@ def applied(what: str, answer: typing.Any, code: int) -> Applied:
     """Judge a state run. Raises StepError with every state that failed, also one that says that it did not."""
     states = _states(what, answer)
     wrong = [_failed(name, chunk) for name, chunk in _in_order(states)]
-    failed = [one for one in wrong if one]
+    failed = [one for one in wrong if one and FOLLOWS not in one] or [one for one in wrong if one]
     if failed:
         more = " and {} more".format(len(failed) - 5) if len(failed) > 5 else ""
         raise StepError(
@@ -66,7 +67,8 @@ def listed(what: str, answer: typing.Any) -> typing.List[Chunk]:
 
 def _states(what: str, answer: typing.Any) -> typing.Dict[str, Chunk]:
     if isinstance(answer, str):
-        raise StepError("the site's {} was not applied: {}".format(what, _short(answer)))
+        why = _last(answer) if TRACE in answer else _short(answer)
+        raise StepError("the site's {} was not applied: {}".format(what, why))
     if isinstance(answer, list):
         raise StepError(_refusal(what, " ".join(str(one) for one in answer)))
     if not isinstance(answer, dict):
@@ -78,7 +80,7 @@ def _states(what: str, answer: typing.Any) -> typing.Dict[str, Chunk]:
 
 
 def _refusal(what: str, said: str) -> str:
-    if MISSING in said:
+    if any(words in said for words in MISSING):
         return "the site's Salt master has no such formula: {} (file_roots of the site's master)".format(_short(said))
     if BUSY in said:
         return "the site's minion applies other states just now: {}; wait for them to end".format(_short(said))
