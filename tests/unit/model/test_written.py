@@ -85,6 +85,8 @@ def test_sections_are_the_same_in_any_case_but_for_default() -> None:
         ({"DEFAULT": {"a": ["s3cret\r"]}}, "DEFAULT/a is given a line break"),
         ({"DEFAULT": {"a\u2028b": 1}}, "names an option that no file can have"),
         ({"DEFAULT": {"a = 1\nb": 1}}, "names an option that no file can have"),
+        ({"DEFAULT": {"debug\n": 1}}, "names an option that no file can have"),
+        ({"DEFAULT\n": {"debug": 1}}, "names sections that no file can have"),
         ({"DEFAULT": {"[a": 1}}, "names an option that no file can have"),
         ({"a]\n[b": {"c": 1}}, "names sections that no file can have"),
         ({"": {"c": 1}}, "names sections that no file can have"),
@@ -223,7 +225,7 @@ def test_a_domain_of_a_directory_has_a_file_of_its_own() -> None:
     assert parse_conf(written.domain(held, "plain"))["identity"] == {"driver": "sql", "list_limit": "20"}
 
 
-@pytest.mark.parametrize("name", ["../etc/cron.d/x", "a b", "x\ny"])
+@pytest.mark.parametrize("name", ["../etc/cron.d/x", "a b", "x\ny", "x\n"])
 def test_a_domain_whose_name_is_no_file_name_is_refused(name: str) -> None:
     with pytest.raises(StepError, match="keystone:server:domain has the name"):
         written.judge(pillar("keystone", domain={name: {}}), "keystone")
@@ -291,3 +293,17 @@ def test_judgement_refuses_a_pass_through_that_nobody_would_write() -> None:
     }
     with pytest.raises(StepError, match="memcached has no configuration of that form"):
         judged(held, "memcached:server")
+
+
+@pytest.mark.parametrize("value", [{"deep": "s3cret"}, "s3cret\nmy_ip = 1"])
+def test_a_plain_key_that_no_option_can_hold_is_named_without_its_value(value: Any) -> None:
+    with pytest.raises(
+        StepError, match="nothing was written: pillar key dhcp_domain: DEFAULT/dhcp_domain is given"
+    ) as told:
+        written.judge(pillar(dhcp_domain=value), "nova")
+    assert "s3cret" not in str(told.value)
+
+
+def test_a_paste_file_of_ones_own_is_passed_on() -> None:
+    conf = {"paste_deploy": {"config_file": "/etc/keystone/own-paste.ini"}}
+    assert parsed(pillar("keystone", conf=conf), "keystone")["paste_deploy"] == conf["paste_deploy"]

@@ -186,13 +186,19 @@ def table(service: str) -> typing.Dict[str, str]:
 
 
 def options(held: typing.Any, rows: typing.Mapping[str, str]) -> Options:
-    """What ``held``, the pillar of a role, says by these rows, as ``{section: {option: values}}``."""
+    """What ``held``, the pillar of a role, says by these rows, as ``{section: {option: values}}``.
+
+    Raises StepError that names the key, without the value, for what no option can hold.
+    """
     said = {}  # type: Options
     for key, place in sorted(rows.items()):
         value = host_pillar.value(held, key)
         if value is not None:
             section, option = place.split("/")
-            said.setdefault(section, {})[option] = values(place, value)
+            try:
+                said.setdefault(section, {})[option] = values(place, value)
+            except StepError as error:
+                raise StepError("nothing was written: pillar key {0}: {1}".format(key, error)) from None
     return said
 
 

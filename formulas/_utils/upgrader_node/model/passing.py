@@ -17,8 +17,8 @@ from upgrader_node.options.judgement import folded
 from upgrader_node.service.roles import ROLE_OF
 
 Options = one_to_one.Options
-_SECTION = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.:@ -]*$")
-_OPTION = re.compile(r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+_SECTION = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.:@ -]*[A-Za-z0-9_.:@-])?")
+_OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 # Patterns of options, in lower case and with underscores, and the key below the role that says them.
 DECIDED = (
@@ -43,8 +43,8 @@ DECIDED = (
     ("*/memcached_servers", "cache:members"),
     ("*/memcache_servers", "cache:members"),
     ("cache/backend_argument", "cache:members"),
-    ("*/config_file", "config_file"),
-    ("*/config_dir", "config_file"),
+    ("default/config_file", "config_file"),
+    ("default/config_dir", "config_file"),
 )
 # MCP's own pass-through, which is read as well; the tool's stands above it.
 OF_THE_SITE = {"keystone": "extra_config"}
@@ -106,7 +106,7 @@ def _sections(pillar: typing.Any, place: str) -> typing.Dict[str, typing.Any]:
         raise StepError(
             "nothing was written: pillar {0} has to be {{section: {{option: value}}}}, and is not".format(place)
         )
-    bad = [str(section) for section in sections if not isinstance(section, str) or not _SECTION.match(section)]
+    bad = [str(section) for section in sections if not isinstance(section, str) or not _SECTION.fullmatch(section)]
     if bad:
         raise StepError(
             "nothing was written: pillar {0} names sections that no file can have: {1}".format(place, _shown(bad))
@@ -119,7 +119,7 @@ def _options(
 ) -> typing.Dict[str, typing.List[str]]:
     written = {}  # type: typing.Dict[str, typing.List[str]]
     for option, value in options.items():
-        if not isinstance(option, str) or not _OPTION.match(option):
+        if not isinstance(option, str) or not _OPTION.fullmatch(option):
             what = "nothing was written: pillar {0}:{1} names an option that no file can have: {2}"
             raise StepError(what.format(place, section, _shown([str(option)])))
         name = option.replace("-", "_")

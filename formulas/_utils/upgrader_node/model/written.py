@@ -12,7 +12,7 @@ from upgrader_node.service.roles import ROLE_OF
 
 Options = one_to_one.Options
 _HEADING = re.compile(r"^\[([^\]]+)\]\s*$")
-_DOMAIN = re.compile(r"^[A-Za-z0-9_.-]+$")
+_DOMAIN = re.compile(r"[A-Za-z0-9_.-]+")
 _NAME = re.compile(r"^([^\s=:#;\[][^=:]*?)\s*[=:]")
 
 # Sections of neutron that stand in a file of their own; its server reads that one last.
@@ -36,10 +36,10 @@ def domains(pillar: typing.Any) -> typing.List[str]:
 
 def domain(pillar: typing.Any, name: str) -> str:
     """The file of one of keystone's domains. Holds the directory's password. Raises StepError for what cannot be written."""
-    if not _DOMAIN.match(name):
+    if not _DOMAIN.fullmatch(name):
         raise StepError("nothing was written: pillar keystone:server:domain has the name {0!r}".format(name[:40]))
-    held = host_pillar.value(pillar, ROLE_OF["keystone"] + ":domain", {})[name] or {}
-    text = "[identity]\ndriver = {0}\n".format("ldap" if held.get("ldap") else "sql")
+    held = host_pillar.value(pillar, ROLE_OF["keystone"] + ":domain", {})[name]
+    text = "[identity]\ndriver = {0}\n".format("ldap" if host_pillar.value(held, "ldap") else "sql")
     return over(text, one_to_one.options(held, one_to_one.DOMAIN))
 
 
