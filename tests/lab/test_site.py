@@ -1,4 +1,7 @@
-"""The lab as an operator's site has it: a Salt of 2017 with packages and formulas of its own, beside ours."""
+"""The lab as an operator's site has it: a Salt of 2017 with packages and formulas of its own, beside ours.
+
+What the formulas do, faults included, test_site_rehearsal.py sees every day through this tool; here the soak sees it alone.
+"""
 
 from __future__ import annotations
 
@@ -114,6 +117,7 @@ def test_packages_have_ubuntus_names_and_run_the_labs_code(site: Lab) -> None:
     ask(site, UPG01, "pkg.purge", "nova-scheduler")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("sls", ENTRY_POINTS)
 def test_every_entry_point_renders(site: Lab, sls: str) -> None:
     shown = ask(site, UPG01, "state.show_sls", sls)[UPG01]
@@ -159,6 +163,7 @@ def test_configuration_of_the_site_alone_starts_nothing_and_has_keys_that_ours_d
     assert active(site, "nova-api") == "inactive"
 
 
+@pytest.mark.soak
 def test_queue_and_cache_run_after_their_states(site: Lab) -> None:
     answer = apply(site, "rabbitmq,memcached")
     assert broken(answer) == []
@@ -182,6 +187,7 @@ def empty(site: Lab) -> None:
     connection.close()
 
 
+@pytest.mark.soak
 def test_keystone_of_the_site_serves_and_its_schema_was_synced_unasked(site: Lab, empty: None) -> None:
     assert broken(apply(site, "keystone.server")) == []
     assert broken(apply(site, "keystone.client")) == []
@@ -236,10 +242,12 @@ def test_placement_is_not_served_before_apache_is_restarted(site: Lab, empty: No
     wait_until(lambda: listens(site, 8778), 30, "placement to be served")
 
 
+@pytest.mark.soak
 def test_fault_fails_is_a_failed_state(site: Lab) -> None:
     assert results(faulty(site, "memcached", "fails"))["memcached_fault_fails"] is False
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("fault", "words"), [("missing", "memcached.not_there"), ("unrendered", "not_there")])
 def test_fault_in_the_sls_is_a_list_of_sentences(site: Lab, fault: str, words: str) -> None:
     answer = faulty(site, "memcached", fault)
@@ -247,12 +255,14 @@ def test_fault_in_the_sls_is_a_list_of_sentences(site: Lab, fault: str, words: s
     assert words in "".join(answer)
 
 
+@pytest.mark.soak
 def test_fault_slow_takes_its_seconds(site: Lab) -> None:
     answer = faulty(site, "memcached", "slow", slow_seconds=7)
     (slow,) = (state for state in states(answer) if state["__id__"] == "memcached_fault_slow")
     assert slow["duration"] > 7000
 
 
+@pytest.mark.soak
 def test_fault_dies_is_a_service_that_salt_calls_running_and_that_is_gone_soon(site: Lab) -> None:
     answer = faulty(site, "memcached", "dies")
     assert set(results(answer).values()) == {True}
@@ -261,11 +271,13 @@ def test_fault_dies_is_a_service_that_salt_calls_running_and_that_is_gone_soon(s
     site.node("upg01").run(["systemctl", "daemon-reload"])
 
 
+@pytest.mark.soak
 def test_fault_opens_takes_away_what_forbids_packages_to_start_services(site: Lab, forbidden: Path) -> None:
     faulty(site, "memcached", "opens")
     assert not forbidden.exists()
 
 
+@pytest.mark.soak
 def test_fault_syncs_runs_although_only_the_configuration_was_asked_for(site: Lab, forbidden: Path) -> None:
     with switched(site, heat="syncs"):
         answer = ask(site, UPG01, "state.sls_id", "heat_server_conf", "heat.server")[UPG01]
@@ -273,6 +285,7 @@ def test_fault_syncs_runs_although_only_the_configuration_was_asked_for(site: La
     assert "heat_syncdb" not in results(answer)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("fault", "words"),
     [("production_queue", "@ctl01.lab.local:5672"), ("production_identity", "auth_url = http://ctl01.lab.local:35357")],
@@ -282,6 +295,7 @@ def test_fault_production_names_productions_controller(site: Lab, forbidden: Pat
     assert words not in configured(site)
 
 
+@pytest.mark.soak
 def test_faults_of_the_file_are_the_sites_alone(site: Lab) -> None:
     with switched(site, memcached="fails"):
         assert results(apply(site, "memcached"))["memcached_fault_fails"] is False
