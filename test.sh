@@ -8,7 +8,12 @@ cd "$(dirname "$0")"
 # What takes long is named at the end of each part.
 slowest=(--durations=20 --durations-min=10)
 
-static() { .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy; }
+static() { .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && derived; }
+# What is derived from the templates is what they ask for now. Each of them is rendered many times for that.
+derived() {
+    .venv/bin/python tools/derive_pillar_keys.py | cmp - formulas/upgrader/openstack/files/pillar_keys.json ||
+        { echo "pillar_keys.json is not what the templates ask for: python tools/derive_pillar_keys.py > formulas/upgrader/openstack/files/pillar_keys.json" >&2; return 1; }
+}
 # Journals are fsynced line by line: in memory the unit tests do not wait for a disk.
 unit() { PYTEST_DEBUG_TEMPROOT=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) .venv/bin/python -m pytest -q -n auto --dist loadfile tests/unit; }
 functional() { .venv/bin/python -m tests.support.bench; }

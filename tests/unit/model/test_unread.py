@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,7 @@ from upgrader.reclass import needs
 from upgrader.reclass.inventory import Rendered
 from upgrader.reclass.unread import PILLAR_KEYS, notes_of_upgrade_node, of_nodes
 
-REPOSITORY = Path(__file__).parents[3]
 KNOWN: dict[str, list[str]] = json.loads(PILLAR_KEYS.read_text())
-
-
-def test_the_file_holds_what_the_templates_ask_for() -> None:
-    made = subprocess.run(
-        [sys.executable, "tools/derive_pillar_keys.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert json.loads(made.stdout) == KNOWN
 
 
 def test_whatever_is_required_is_read() -> None:
