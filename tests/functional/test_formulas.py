@@ -400,7 +400,8 @@ sys.path.insert(0, '/src/tools'); sys.modules.setdefault(str('mock'), types.Modu
 import derive_options
 from oslo_config import cfg, generator
 service, paths = sys.argv[1], sys.argv[2:]
-conf, known, backends = cfg.ConfigOpts(), {}, []
+conf, known = cfg.ConfigOpts(), {}
+conf([word for path in paths for word in ('--config-file', path)])
 for _, listing in generator._get_raw_opts_loaders(derive_options.namespaces(service)):
     for group, options in listing():
         name = getattr(group, 'name', group) or 'DEFAULT'
@@ -409,7 +410,6 @@ for _, listing in generator._get_raw_opts_loaders(derive_options.namespaces(serv
                 try: conf.register_opt(option, group=None if name == 'DEFAULT' else name)
                 except cfg.DuplicateOptError: pass
                 known[name.lower(), option.dest] = option
-conf([word for path in paths for word in ('--config-file', path)])
 sections, wrong = {}, []
 for path in paths: cfg.ConfigParser(path, sections).parse()
 for section, options in sections.items():
