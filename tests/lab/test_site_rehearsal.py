@@ -125,10 +125,11 @@ def test_formula_that_names_productions_queue_is_stopped_before_a_service_starts
     assert "s3cret" not in said
 
 
-def test_formula_that_names_productions_identity_and_starts_is_refused_by_the_kernel_and_named(
+def test_formula_that_starts_on_productions_queue_is_refused_by_the_kernel_and_named(
     site: Rehearsal, ended: object
 ) -> None:
     before = site.packets("ctl01")["production"]
+    asked(site, "upgrader_site.configured", "mods=[nova]")
     with faults(site, nova="production_queue"):
         asked(site, "upgrader_site.applied", "mods=[nova]")
     assert site.packets("ctl01")["production"] == before
