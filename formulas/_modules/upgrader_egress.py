@@ -33,12 +33,8 @@ def check():
     """
     with told_as(CommandExecutionError):
         places, unknown = _places()
-        packet_filter.check(egress.rules(places, ""))
-        return {
-            "comment": "{} places may be reached".format(len(places)),
-            "allowed": _shown(places),
-            "warnings": unknown,
-        }
+        comment = "{} places may be reached, by {}".format(len(places), packet_filter.chosen(places))
+        return {"comment": comment, "allowed": _shown(places), "findings": unknown}
 
 
 def stand(run):
@@ -55,7 +51,7 @@ def stand(run):
     """
     with told_as(CommandExecutionError):
         places, unknown = _places()
-        changed = packet_filter.stand(egress.rules(places, run))
+        changed = packet_filter.stand(places, run)
         __salt__["service.systemctl_reload"]()
         __salt__["service.enable"](packet_filter.UNIT)
         comment = "{} places may be reached, everything else is refused and counted".format(len(places))
@@ -78,7 +74,7 @@ def refused(run):
         salt 'upg01*' upgrader_egress.refused run=20261129-1
     """
     with told_as(CommandExecutionError):
-        return egress.judge(packet_filter.table(), packet_filter.written(), run)
+        return egress.judge(*packet_filter.standing(run))
 
 
 def lift():

@@ -1,14 +1,11 @@
-"""What the upgrade node may reach: from pillar, the minion's options and apt; the rules' text; and the judgement of what was refused.
-
-The kernel's answers are as ``nft -j`` 1.0.6 gives them.
-"""
+"""What the upgrade node may reach: from pillar, the minion's options and apt; the rules' text; and the judgement of what was refused."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from upgrader_node.copy import allowed, egress
+from upgrader_node.copy import allowed, egress, nft, xtables
 from upgrader_node.errors import StepError
 
 PILLAR: dict[str, Any] = {
@@ -94,53 +91,74 @@ def test_a_database_server_without_an_address_is_refused_with_its_key() -> None:
         places(nova={"controller": {"database": {"host": "lost", "name": "nova_upgrade"}}})
 
 
-def test_the_rules_let_out_what_is_listed_refuse_the_rest_and_name_their_run() -> None:
-    text = egress.rules(places(), "run-1")
+def test_nftables_lets_out_what_is_listed_refuses_the_rest_and_carries_a_mark_of_the_run() -> None:
+    text = nft.rules(places(), "run-1")
     assert 'ip daddr { 10.0.0.9 } tcp dport { 3306 } counter accept comment "the clones database server"' in text
     assert 'ip6 daddr { fd00::1 } tcp dport { 4505, 4506 } counter accept comment "the Salt master"' in text
     assert text.index("update @refused4") > text.index("10.0.0.9")
     assert text.rstrip().splitlines()[-3].strip() == "counter reject with icmpx type admin-prohibited"
-    assert egress.mark(text) == egress.mark(egress.rules(places(), "run-1"))
-    assert egress.mark(text) != egress.mark(egress.rules(places(), "run-2"))
-    assert egress.mark(text) != egress.mark(egress.rules(places()[:-1], "run-1"))
+    assert f"chain {egress.mark(places(), 'run-1')} {{ }}" in text
+
+
+def test_iptables_lets_out_the_same_in_each_family_and_counts_the_rest_by_service() -> None:
+    four, six = xtables.files(places(), "run-1").values()
+    accepted = '-A UPGRADER-EGRESS -d {} -p tcp -m multiport --dports {} -m comment --comment "{}" -j ACCEPT'
+    assert accepted.format("10.0.0.9", 3306, "the clones database server") in four
+    assert accepted.format("fd00::1", "4505,4506", "the Salt master") in six
+    assert "10.0.0.9" not in six and "fd00::1" not in four
+    assert (
+        '--dport 5672 -m comment --comment "refused tcp 5672 message queue" -j REJECT --reject-with tcp-reset' in four
+    )
+    assert six.splitlines()[-2].endswith('"refused other 0" -j REJECT --reject-with icmp6-adm-prohibited')
+    assert egress.mark(places(), "run-1") in four and egress.mark(places(), "run-1") in six
+
+
+def test_rules_of_another_run_or_for_other_places_have_another_mark() -> None:
+    assert egress.mark(places(), "run-1") == egress.mark(places(), "run-1")
+    assert egress.mark(places(), "run-1") != egress.mark(places(), "run-2")
+    assert egress.mark(places(), "run-1") != egress.mark(places()[:-1], "run-1")
 
 
 def test_no_text_from_pillar_becomes_a_rule() -> None:
-    sly = egress.Allowed(("10.0.0.3",), "tcp", (80,), 'x" ; accept ; drop # {\n}')
-    line = next(line for line in egress.rules([sly], "r").splitlines() if "10.0.0.3" in line)
-    assert line.strip() == 'ip daddr { 10.0.0.3 } tcp dport { 80 } counter accept comment "x  accept  drop  "'
+    sly = egress.Allowed(("10.0.0.3",), "tcp", (80,), 'x" ; accept ; drop # {\n} -j ACCEPT')
+    line = next(line for line in nft.rules([sly], "r").splitlines() if "10.0.0.3" in line)
+    assert line.strip() == 'ip daddr { 10.0.0.3 } tcp dport { 80 } counter accept comment "x  accept  drop   -j ACCEPT"'
+    four = next(iter(xtables.files([sly], "r").values()))
+    assert '--comment "x  accept  drop   -j ACCEPT" -j ACCEPT' in four
+    assert len([line for line in four.splitlines() if "10.0.0.3" in line]) == 1
 
 
-def kernel(text: str, *refused: tuple[str, str, int, int]) -> dict[str, Any]:
+MARK = egress.mark((), "run-1")
+
+
+def kernel(*refused: tuple[str, str, int, int]) -> egress.Seen:
+    """As ``nft -j`` 1.0.6 shows the table."""
     elements = [
         {"elem": {"val": {"concat": [address, protocol, port]}, "counter": {"packets": packets, "bytes": 1}}}
         for address, protocol, port, packets in refused
     ]
     rule = {"comment": "the clones", "expr": [{"match": {}}, {"counter": {"packets": 7, "bytes": 9}}, {"accept": None}]}
-    return {
-        "nftables": [
-            {"metainfo": {"version": "1.0.6"}},
-            {"set": {"name": "refused4", **({"elem": elements} if elements else {})}},
-            {"set": {"name": "refused6"}},
-            {"chain": {"name": egress.mark(text)}},
-            {"chain": {"name": "output"}},
-            {"rule": rule},
-            {"rule": {"expr": [{"counter": {"packets": 3, "bytes": 1}}, {"reject": None}]}},
-        ]
-    }
+    items = [
+        {"metainfo": {"version": "1.0.6"}},
+        {"set": {"name": "refused4", **({"elem": elements} if elements else {})}},
+        {"set": {"name": "refused6"}},
+        {"chain": {"name": MARK}},
+        {"chain": {"name": "output"}},
+        {"rule": rule},
+        {"rule": {"expr": [{"counter": {"packets": 3, "bytes": 1}}, {"reject": None}]}},
+    ]
+    return nft.shown({"nftables": items})
 
 
 def test_nothing_refused_is_told_with_what_was_let_out() -> None:
-    text = egress.rules([], "run-1")
-    told = egress.judge(kernel(text), text, "run-1")
+    told = egress.judge(kernel(), MARK)
     assert told["allowed"] == {"the clones": 7}
     assert told["findings"] == []
     assert told["comment"] == "nothing tried to reach a service of production"
 
 
 def test_what_is_no_service_of_a_cloud_is_a_warning() -> None:
-    text = egress.rules([], "run-1")
-    told = egress.judge(kernel(text, ("192.0.2.1", "tcp", 443, 2), ("192.0.2.2", "sctp", 0, 1)), text, "run-1")
+    told = egress.judge(kernel(("192.0.2.1", "tcp", 443, 2), ("192.0.2.2", "sctp", 0, 1)), MARK)
     assert [one["what"] for one in told["findings"]] == [
         "192.0.2.1 port 443 (tcp) was refused (2 packets)",
         "192.0.2.2, sctp was refused (1 packets)",
@@ -157,20 +175,39 @@ def test_what_is_no_service_of_a_cloud_is_a_warning() -> None:
     ],
 )
 def test_a_service_of_a_cloud_that_was_tried_is_named_first(refused: tuple[str, str, int, int], sentence: str) -> None:
-    text = egress.rules([], "run-1")
     with pytest.raises(StepError, match=sentence) as told:
-        egress.judge(kernel(text, ("10.0.0.1", "tcp", 443, 2), refused), text, "run-1")
+        egress.judge(kernel(("10.0.0.1", "tcp", 443, 2), refused), MARK)
     assert "443" not in str(told.value)
 
 
+# As iptables-save 1.8.9 shows the chain.
+SAVED = """\
+*filter
+:OUTPUT ACCEPT [5:300]
+:UPGRADER-EGRESS - [0:0]
+[9:540] -A OUTPUT -j UPGRADER-EGRESS
+[9:540] -A UPGRADER-EGRESS -m comment --comment {mark}
+[4:240] -A UPGRADER-EGRESS -o lo -m comment --comment "this node itself" -j ACCEPT
+[1:60] -A UPGRADER-EGRESS -p udp -m udp --dport 123 -m comment --comment time -j ACCEPT
+[2:120] -A UPGRADER-EGRESS -p tcp -m tcp --dport 5672 -m comment --comment "refused tcp 5672 message queue" -j REJECT
+[0:0] -A UPGRADER-EGRESS -p tcp -m tcp --dport 35357 -m comment --comment "refused tcp 35357 identity" -j REJECT
+[1:20] -A UPGRADER-EGRESS -p 112 -m comment --comment "refused vrrp 0" -j REJECT
+[1:60] -A UPGRADER-EGRESS -p tcp -m comment --comment "refused tcp 0" -j REJECT
+COMMIT
+"""
+
+
+def test_iptables_own_words_are_judged_the_same() -> None:
+    seen = xtables.shown(SAVED.format(mark=MARK))
+    assert seen.mark == MARK
+    assert seen.allowed == {"this node itself": 4, "time": 1}
+    with pytest.raises(StepError, match=r"some address port 5672 \(tcp\), message queue \(2 packets\)") as told:
+        egress.judge(seen, MARK)
+    assert "virtual address (VRRP) (1 packets)" in str(told.value)
+    assert "identity" not in str(told.value)
+
+
 def test_rules_that_are_gone_or_anothers_prove_nothing() -> None:
-    text = egress.rules([], "run-1")
-    other = egress.rules(places(), "run-1")
-    for table, written, run in (
-        (None, text, "run-1"),
-        (kernel(other), text, "run-1"),
-        (kernel(text), text, "run-2"),
-        (kernel(text), "", "run-1"),
-    ):
+    for seen, made in ((None, MARK), (kernel(), egress.mark((), "run-2")), (kernel(), ""), (xtables.shown(""), MARK)):
         with pytest.raises(StepError, match="do not stand any more"):
-            egress.judge(table, written, run)
+            egress.judge(seen, made)

@@ -1,6 +1,6 @@
 # Layer "bench": every supported Salt beside each other, with pytest, for the functional tests.
 apt-get -q update
-apt-get -q -y --no-install-recommends install python3-dev
+apt-get -q -y --no-install-recommends install python3-dev iptables
 /opt/salt/bin/pip install -q pytest hypothesis
 for series in 3006 3007; do
     python3 -m venv "/opt/salt-$series"

@@ -5,17 +5,12 @@ package script or forgotten agent gets past. Refused packets are answered with a
 """
 
 import hashlib
-import ipaddress
 import typing
 
 from upgrader_node.errors import StepError
 from upgrader_node.host import findings, settings
 
-TABLE = "upgrader_egress"
-CHAIN = "output"
-_HEAD = "# run "
 MADE = "made_"
-REFUSED = ("refused4", "refused6")
 # Whom they ask is nobody's production: the time and an address of one's own.
 ANYWHERE = ((123, "time"), (67, "an address by DHCP"), (547, "an address by DHCPv6"))
 # What a controller's services talk to, by port; nothing of it may be reached from a copy, wherever it is.
@@ -51,8 +46,6 @@ SERVICES = {
 # A virtual address that two nodes claim takes production off the network.
 PROTOCOLS = {"vrrp": "virtual address (VRRP)", "112": "virtual address (VRRP)"}
 
-Table = typing.Mapping[str, typing.Any]
-
 
 class Allowed(typing.NamedTuple):
     """One place that may be reached: its addresses, ports of tcp or udp, and what for."""
@@ -64,7 +57,10 @@ class Allowed(typing.NamedTuple):
 
 
 class Tried(typing.NamedTuple):
-    """One place that was tried to be reached and was not, and how many packets were refused. Port 0: no tcp and no udp."""
+    """One place that was tried to be reached and was not, and how many packets were refused.
+
+    Port 0: no tcp and no udp, or any port. ``address`` is "" where the packet filter counts by port only.
+    """
 
     address: str
     protocol: str
@@ -77,114 +73,49 @@ class Tried(typing.NamedTuple):
         return SERVICES.get(self.port, "") or PROTOCOLS.get(self.protocol, "")
 
     def __str__(self) -> str:
-        place = "[{}]".format(self.address) if ":" in self.address else self.address
+        place = "[{}]".format(self.address) if ":" in self.address else self.address or "some address"
         where = "{} port {} ({})".format(place, self.port, self.protocol) if self.port else place
         return "{}, {}".format(where, self.service or self.protocol) if self.service or not self.port else where
 
 
-def rules(allowed: typing.Iterable[Allowed], run: str) -> str:
-    """The whole table for ``nft -f``, in one transaction. Its digest, with the run's id in it, is the name of an empty chain.
+class Seen(typing.NamedTuple):
+    """What the kernel shows of the rules: their mark, what was refused, and packets that were let out, by what for."""
 
-    So the same rules of the same run are known again, and their counters kept.
-    """
-    lines = [
-        'oifname "lo" counter accept comment "this node itself"',
-        'fib daddr type local counter accept comment "this node itself"',
-        'ct state established,related counter accept comment "answers"',
-        # They carry no request of a service: neighbours, groups, errors, ping.
-        "meta l4proto { icmp, ipv6-icmp, igmp } accept",
-    ]
-    lines += ['udp dport {} counter accept comment "{}"'.format(port, why) for port, why in ANYWHERE]
-    for place in allowed:
-        lines += _lines(place)
-    lines += [
-        "meta nfproto ipv4 meta l4proto { tcp, udp } update @refused4 { ip daddr . meta l4proto . th dport }",
-        "meta nfproto ipv6 meta l4proto { tcp, udp } update @refused6 { ip6 daddr . meta l4proto . th dport }",
-        "meta nfproto ipv4 meta l4proto != { tcp, udp } update @refused4 { ip daddr . meta l4proto . 0 }",
-        "meta nfproto ipv6 meta l4proto != { tcp, udp } update @refused6 { ip6 daddr . meta l4proto . 0 }",
-        "meta l4proto tcp counter reject with tcp reset",
-        "counter reject with icmpx type admin-prohibited",
-    ]
-    digest = hashlib.sha256("\n".join([run] + lines).encode("utf-8")).hexdigest()[:16]
-    sets = [
-        "  set {} {{ type {}_addr . inet_proto . inet_service; size 4096; flags dynamic; counter; }}".format(
-            name, family
-        )
-        for name, family in zip(REFUSED, ("ipv4", "ipv6"))
-    ]
-    head = ["table inet " + TABLE, "delete table inet " + TABLE, "table inet {} {{".format(TABLE)]
-    chain = ["  chain {} {{".format(CHAIN), "    type filter hook output priority 0; policy accept;"]
-    body = ["    " + line for line in lines]
-    return "\n".join(
-        [_HEAD + run, *head, *sets, "  chain {}{} {{ }}".format(MADE, digest), *chain, *body, "  }", "}", ""]
-    )
+    mark: str
+    refused: typing.List[Tried]
+    allowed: typing.Dict[str, int]
 
 
-def _lines(place: Allowed) -> typing.List[str]:
-    lines = []
-    for family, version in (("ip", 4), ("ip6", 6)):
-        of_family = sorted(one for one in place.addresses if ipaddress.ip_address(one).version == version)
-        if of_family:
-            to = "{} daddr {{ {} }}".format(family, ", ".join(of_family))
-            ports = ", ".join(str(port) for port in sorted(place.ports))
-            comment = "".join(char for char in place.why if char.isalnum() or char in " .,:_-/()")[:100]
-            lines.append('{} {} dport {{ {} }} counter accept comment "{}"'.format(to, place.protocol, ports, comment))
-    return lines
+def mark(allowed: typing.Iterable[Allowed], run: str) -> str:
+    """A name for exactly these rules of this run, which they carry: the same are known again, and their counters kept."""
+    text = "\n".join([run, *map(repr, allowed)])
+    return MADE + hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
 
-def made(table: Table) -> str:
-    """The name of the empty chain that tells which rules stand, of ``nft -j list table``'s answer; "" when there is none."""
-    chains = [item["chain"]["name"] for item in table.get("nftables", []) if "chain" in item]
-    return next((name for name in chains if name.startswith(MADE)), "")
+def comment(text: str) -> str:
+    """Words that a packet filter takes as a rule's comment: nothing in them is of its own language."""
+    return "".join(char for char in text if char.isalnum() or char in " .,:_-/()")[:100]
 
 
-def mark(text: str) -> str:
-    """The same name, of the rules' own text."""
-    return MADE + text.split("chain " + MADE, 1)[1].split(" ", 1)[0]
+def in_order(refused: typing.Iterable[Tried]) -> typing.List[Tried]:
+    """Those of a cloud's services first."""
+    return sorted(refused, key=lambda one: (not one.service, one))
 
 
-def tried(table: Table) -> typing.List[Tried]:
-    """Every place that was refused, those of a cloud's services first."""
-    places = []
-    for item in table.get("nftables", []):
-        if item.get("set", {}).get("name") in REFUSED:
-            places += [_tried(held) for held in item["set"].get("elem", [])]
-    return sorted(places, key=lambda one: (not one.service, one))
-
-
-def _tried(held: typing.Mapping[str, typing.Any]) -> Tried:
-    element = held["elem"]
-    address, protocol, port = element["val"]["concat"]
-    return Tried(str(address), str(protocol), int(port), int(element.get("counter", {}).get("packets", 1)))
-
-
-def counted(table: Table) -> typing.Dict[str, int]:
-    """Packets that were let out, by what for."""
-    packets = {}  # type: typing.Dict[str, int]
-    for item in table.get("nftables", []):
-        rule = item.get("rule", {})
-        if rule.get("comment"):
-            found = [one["counter"]["packets"] for one in rule["expr"] if "counter" in one]
-            packets[rule["comment"]] = packets.get(rule["comment"], 0) + sum(found)
-    return packets
-
-
-def judge(table: typing.Optional[Table], text: str, run: str) -> typing.Dict[str, typing.Any]:
+def judge(seen: typing.Optional[Seen], made: str) -> typing.Dict[str, typing.Any]:
     """What was let out and what was refused since the rules stand.
 
-    :param table: what ``nft`` shows, or None when the table is gone
-    :param text: the rules as they were made and written down
+    :param seen: what the kernel shows, or None when the rules are gone
+    :param made: the mark of the rules that this run made, or ""
 
     Raises StepError when something tried to reach a service of a cloud, or when other rules stand than this run made.
     """
-    if table is None or not text.startswith(_HEAD + run + "\n") or made(table) != mark(text):
+    if seen is None or not made or seen.mark != made:
         raise StepError(
-            "the egress rules of this run do not stand any more, so nothing is known of what left this node: something took "
-            "nftables table {} away; find it (a firewall's own start, a formula), then start the stage again".format(
-                TABLE
-            )
+            "the egress rules of this run do not stand any more, so nothing is known of what left this node: something took them "
+            "away; find it (a firewall's own start, a formula), then start the stage again"
         )
-    refused = tried(table)
+    refused = in_order(seen.refused)
     wrong = [one for one in refused if one.service]
     if wrong:
         raise StepError(
@@ -202,7 +133,7 @@ def judge(table: typing.Optional[Table], text: str, run: str) -> typing.Dict[str
         )
         for one in refused
     ]
-    comment = "nothing tried to reach a service of production" + (
+    words = "nothing tried to reach a service of production" + (
         "; {} other places were refused".format(len(refused)) if refused else ""
     )
-    return {"comment": comment, "allowed": counted(table), "findings": told}
+    return {"comment": words, "allowed": seen.allowed, "findings": told}

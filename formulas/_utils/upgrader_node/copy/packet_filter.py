@@ -1,14 +1,15 @@
-"""The packet filter of the kernel as ``nft`` changes and shows it, and the unit that brings the rules back at every boot."""
+"""The packet filter that this node's kernel has, and the unit that brings the egress rules back at every boot."""
 
 import json
 import os
-import subprocess
 import typing
 
-from upgrader_node.copy import egress
+from upgrader_node.copy import nft, xtables
+from upgrader_node.copy.egress import Allowed, Seen, mark
 from upgrader_node.errors import StepError
 
-RULES = "/etc/upgrader/egress.nft"
+WAYS = {way.NAME: way for way in (nft, xtables)}  # type: typing.Dict[str, typing.Any]
+MADE = "/etc/upgrader/egress.json"
 UNIT = "upgrader-egress.service"
 UNIT_FILE = "/etc/systemd/system/" + UNIT
 UNIT_TEXT = """\
@@ -20,79 +21,69 @@ Wants=network-pre.target
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
 # A firewall of the site may flush every table when it starts.
-After=nftables.service
+After=nftables.service netfilter-persistent.service
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f {}
-
+{}
 [Install]
 WantedBy=sysinit.target
-""".format(RULES)
-SECONDS = 60
+"""
 
 
-def _nft(*words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            ["nft", *words],
-            input=text,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            timeout=SECONDS,
-            check=False,
+def chosen(allowed: typing.Sequence[Allowed]) -> str:
+    """The name of the first packet filter that takes the rules. Raises StepError that says what each one lacks."""
+    complaints = []
+    for name, way in WAYS.items():
+        complaint = way.check(allowed)
+        if not complaint:
+            return name
+        complaints.append(complaint)
+    raise StepError(
+        "this node cannot be closed towards production: {}. Install package {} (0.9.3 or newer, Linux 4.18) or {}".format(
+            "; ".join(complaints), *(way.PACKAGE for way in WAYS.values())
         )
-    except FileNotFoundError:
-        raise StepError(
-            "nft is not on this node: install package nftables, which the rehearsal's isolation needs"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise StepError("nft did not answer within {} s on this node".format(SECONDS)) from None
+    )
 
 
-def check(text: str) -> None:
-    """Raises StepError when this kernel would not take the rules; changes nothing."""
-    done = _nft("--check", "-f", "-", text=text)
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[0]
-        raise StepError(
-            "this node's kernel or nft does not take the egress rules (it says: {}): nftables 0.9.3 and Linux 4.18 or newer "
-            "are needed on the upgrade node".format(said)
-        )
+def stand(allowed: typing.Sequence[Allowed], run: str) -> bool:
+    """Makes exactly these rules stand, now and after every boot; False when they stood already (their counters are kept).
 
-
-def written() -> str:
-    """The rules that ``stand`` wrote down; "" when there are none."""
-    try:
-        with open(RULES, encoding="utf-8") as held:
-            return held.read()
-    except FileNotFoundError:
-        return ""
-
-
-def table() -> typing.Optional[typing.Dict[str, typing.Any]]:
-    """The table as it stands, with its counters, or None."""
-    done = _nft("-j", "list", "table", "inet", egress.TABLE)
-    if done.returncode != 0:
-        if "No such file" in done.stderr:
-            return None
-        raise StepError("the egress rules cannot be read: nft says {}".format(done.stderr.strip()[:300]))
-    held = json.loads(done.stdout)  # type: typing.Dict[str, typing.Any]
-    return held
-
-
-def stand(text: str) -> bool:
-    """Makes exactly these rules stand, now and after every boot; False when they stood already (their counters are kept)."""
-    kept = _write(RULES, text, 0o600) | _write(UNIT_FILE, UNIT_TEXT, 0o644)
-    there = table()
-    if there is not None and egress.made(there) == egress.mark(text):
-        return kept
-    done = _nft("-f", RULES)
-    if done.returncode != 0:
-        raise StepError("the egress rules were not taken: nft says {}".format(done.stderr.strip()[:300]))
+    Raises StepError when this node has no packet filter that takes them.
+    """
+    name = chosen(allowed)
+    way = WAYS[name]
+    texts = dict(way.files(allowed, run))
+    texts[UNIT_FILE] = UNIT_TEXT.format("".join("ExecStart={}\n".format(" ".join(words)) for words in way.at_boot()))
+    texts[MADE] = json.dumps({"way": name, "run": run, "mark": mark(allowed, run)}) + "\n"
+    changed = [_write(path, text, 0o644 if path == UNIT_FILE else 0o600) for path, text in texts.items()]
+    there = way.seen()
+    if there is not None and there.mark == mark(allowed, run):
+        return any(changed)
+    _lift_others(name)
+    way.load()
+    there = way.seen()
+    if there is None or there.mark != mark(allowed, run):
+        raise StepError("the egress rules do not stand though {} took them".format(name))
     return True
+
+
+def _lift_others(name: str) -> None:
+    """Rules that another packet filter holds from an earlier run would go on to refuse, and nobody would read their counters."""
+    for other, way in WAYS.items():
+        if other != name and way.seen() is not None:
+            way.lift()
+
+
+def standing(run: str) -> typing.Tuple[typing.Optional[Seen], str]:
+    """What the kernel shows of the rules, and the mark of those that this run made ("" when it made none)."""
+    try:
+        with open(MADE, encoding="utf-8") as held:
+            made = json.load(held)
+    except (FileNotFoundError, ValueError):
+        return None, ""
+    return WAYS[made["way"]].seen(), made["mark"] if made["run"] == run else ""
 
 
 def has_unit() -> bool:
@@ -101,17 +92,18 @@ def has_unit() -> bool:
 
 
 def lift() -> bool:
-    """Takes rules and files away; False when there was nothing."""
+    """Takes rules and files away; False when there was nothing. Raises StepError when they stay."""
     gone = False
-    if table() is not None:
-        _nft("delete", "table", "inet", egress.TABLE)
-        gone = True
-    for path in (RULES, UNIT_FILE):
+    for way in WAYS.values():
+        if way.seen() is not None:
+            way.lift()
+            gone = True
+        if way.seen() is not None:
+            raise StepError("the egress rules are still there after {} took them away".format(way.NAME))
+    for path in (MADE, UNIT_FILE, *(path for way in WAYS.values() for path in way.files((), ""))):
         if os.path.exists(path):
             os.unlink(path)
             gone = True
-    if table() is not None:
-        raise StepError("nftables table {} is still there after it was deleted".format(egress.TABLE))
     return gone
 
 
