@@ -121,10 +121,13 @@ def test_run_that_is_interrupted_after_the_disk_has_the_line_can_be_resumed(
 
 
 SMALL_RUN = """
-    import sys
+    import signal, sys
     from pathlib import Path
     from tests.support.runs import Run
     from upgrader.errors import Interrupted
+
+    # Whoever started the tests in a background without job control has left the interrupt ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     run = Run(Path(sys.argv[1]))
     run.salt.answer = lambda call, node: {"return": 1, "retcode": 0}
@@ -152,7 +155,10 @@ def test_real_signals_never_break_a_chain(tmp_path: Path) -> None:
             while len(list(folder.glob("*.jsonl"))) < 2 + number:
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 130
+            try:
+                assert process.wait(timeout=20) == 130
+            finally:
+                process.kill()
         newest = max(folder.glob("*.jsonl"), key=lambda path: int(path.stem))
         for path in folder.glob("*.jsonl"):
             assert read_journal(path) or path == newest
