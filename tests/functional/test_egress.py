@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import closed_node
 
+ROOT = Path(closed_node.__file__).parents[2]
+
 
 @pytest.fixture(scope="module", params=["nft", "iptables"])
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     command = ["unshare", "--net", sys.executable, closed_node.__file__, request.param]
     folder = tmp_path_factory.mktemp("closed")
-    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False, timeout=120)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'formulas/_utils'}"}
+    done = subprocess.run(
+        [*command, str(folder)], capture_output=True, text=True, check=False, timeout=120, env=environment
+    )
     assert done.returncode == 0, done.stderr
     return request.param, json.loads(done.stdout)
 
