@@ -437,7 +437,9 @@ def test_proxy_of_a_whole_pillar_is_taken_by_haproxy_itself(node: Node, cloud: s
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("cloud", CLOUDS_OF_MCP)
+@pytest.mark.parametrize(
+    "cloud", [CLOUDS_OF_MCP[-1], *(pytest.param(one, marks=pytest.mark.soak) for one in CLOUDS_OF_MCP[:-1])]
+)
 def test_values_of_a_whole_pillar_are_of_the_kinds_that_the_services_take(
     node: Node, cloud: str, tmp_path: Path
 ) -> None:
