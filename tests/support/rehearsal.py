@@ -118,6 +118,7 @@ class Rehearsal:
                 act()
             finally:
                 self.cfg.run(["pkill", "-CONT", "-f", "upgrader control-plane"])
+                continue_entering()
 
         with ThreadPoolExecutor(1) as pool:
             watching = pool.submit(watch)
@@ -258,6 +259,15 @@ def _plain(name: str, value: Any) -> str:
         with contextlib.suppress(ValueError):
             return json.dumps(json.loads(value), sort_keys=True)
     return repr(value)
+
+
+def continue_entering() -> None:
+    """``nsenter`` stands still with the command that it started, and has to be told by itself to go on."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if words[0] == b"nsenter" and b"control-plane" in words:
+                os.kill(int(entry.name), signal.SIGCONT)
 
 
 def kill_inner(process: subprocess.Popen[bytes]) -> bool:
