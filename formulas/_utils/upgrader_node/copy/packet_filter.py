@@ -7,6 +7,7 @@ import typing
 from upgrader_node.copy import nft, xtables
 from upgrader_node.copy.egress import Allowed, Seen, mark
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 
 WAYS = {way.NAME: way for way in (nft, xtables)}  # type: typing.Dict[str, typing.Any]
 MADE = "/etc/upgrader/egress.json"
@@ -114,10 +115,5 @@ def _write(path: str, text: str, mode: int) -> bool:
                 return False
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    partial = path + ".part"
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(partial, path)
+    files.write(path, text, mode)
     return True

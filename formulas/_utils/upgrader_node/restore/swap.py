@@ -13,6 +13,7 @@ import shutil
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 
 MARK = ".upgrader-restored"
 PREPARED_MARK = ".upgrader-prepared"
@@ -52,12 +53,7 @@ def write_mark(folder: str, document: typing.Mapping[str, typing.Any], name: str
 
 def write_file(path: str, text: str) -> None:
     """A crash leaves the old file or the new one. Readable by its owner only."""
-    descriptor = os.open(path + ".new", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
+    files.write(path, text)
 
 
 def sync_folder(folder: str) -> None:
@@ -177,8 +173,8 @@ def _mode(old: str) -> int:
 
 
 def _give_to(folder: str, owner: typing.Tuple[int, int], mode: int) -> None:
-    for path, folders, files in os.walk(folder):
-        for name in folders + files:
+    for path, folders, inside in os.walk(folder):
+        for name in folders + inside:
             full = os.path.join(path, name)
             os.chown(full, owner[0], owner[1], follow_symlinks=False)
             if not os.path.islink(full):
