@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from upgrader_node.errors import TRACE, one_line
+
 from upgrader.plan.step import Call
 
 LONGEST = 1500
@@ -76,7 +78,7 @@ def _judge_state(node: str, value: Any, failed: bool) -> Reply:
     chunks = {key: chunk for key, chunk in value.items() if isinstance(chunk, Mapping)}
     in_order = sorted(chunks.items(), key=lambda item: _run_number(item[1]))
     broken = [
-        f"{chunk.get('__id__', key)}: {chunk.get('comment', '')}".strip()
+        f"{chunk.get('__id__', key)}: {one_line(str(chunk.get('comment', '')))}".strip()
         for key, chunk in in_order
         if chunk.get("result") is False and chunk.get("__state_ran__", True)
     ]
@@ -110,7 +112,7 @@ def _sentence(value: Any) -> str:
     text = str(value or "").strip()
     for prefix in ("ERROR: ", "Error: "):
         text = text.removeprefix(prefix)
-    if "Traceback (most recent call last)" in text:
+    if TRACE in text:
         text = text.splitlines()[-1]
     if text.startswith("Error running '") and "': " in text:
         text = text.split("': ", 1)[1]

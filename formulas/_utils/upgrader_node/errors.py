@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 _SECRET_IN_URL = re.compile(r"(?P<start>[a-zA-Z][\w+.-]*://[^\s:/@'\"|]*:)(?P<password>[^\s|'\"]*)(?=@[^\s@/|'\"]*)")
 Errors = typing.Tuple[typing.Type[BaseException], ...]
+TRACE = "Traceback (most recent call last)"
 
 
 class StepError(Exception):
@@ -60,3 +61,10 @@ def redact(text: str, secrets: typing.Iterable[str] = ()) -> str:
             if len(spelling) > 2:
                 text = text.replace(spelling, "***")
     return _SECRET_IN_URL.sub(lambda match: match.group("start") + "***", text)
+
+
+def one_line(text: str) -> str:
+    """``text`` as a sentence. Of a stack trace its last line, which says what was raised, behind what stood before it."""
+    before, trace, after = text.partition(TRACE)
+    lines = [line for line in after.splitlines() if line.strip()] if trace else []
+    return " ".join([*before.split(), *(lines[-1].split() if lines else [])])

@@ -79,6 +79,12 @@ def test_first_five_broken_states_are_named_in_the_order_in_which_they_ran() -> 
     assert error == "s7: no; s6: no; s5: no; s4: no; s3: no"
 
 
+def test_stack_trace_of_a_state_is_told_by_what_was_raised() -> None:
+    trace = 'An exception occurred in this state: Traceback (most recent call last):\n  File "/x/state.py", line 1\nOSError: full\n'
+    value = {"a_|-b": {"__id__": "conf", "result": False, "comment": trace, "__run_num__": 0}}
+    assert judge(STATE, "n", {"return": value}).error == "conf: An exception occurred in this state: OSError: full"
+
+
 def test_state_without_an_id_or_a_comment_is_named_by_its_key() -> None:
     value = {"file_|-conf": {"result": False}, "b": {"result": False, "comment": "no", "__run_num__": 1}}
     assert judge(STATE, "n", {"return": value, "retcode": 2}).error == "file_|-conf:; b: no"

@@ -48,6 +48,17 @@ def test_states_that_all_succeeded_are_counted_with_what_they_started() -> None:
             r'one \(cmd.run\): Command "nova-manage" run',
         ),
         (state("cmd", "run", changes={"retcode": 1, "stdout": ""}), "its command ended with exit code 1"),
+        (
+            state(
+                "keystone",
+                "user_present",
+                result=False,
+                comment="An exception occurred in this state: Traceback (most recent call last):\n  File "
+                + '"/usr/lib/python2.7/dist-packages/salt/state.py", line 1843, in call\n' * 20
+                + "Unauthorized: The request you have made requires authentication.\n",
+            ),
+            r"one \(keystone.user_present\): An exception occurred in this state: Unauthorized: The request .* authentication.$",
+        ),
         (state("module", "run", changes={"ret": False}), "its function answered False"),
         (
             state(
@@ -89,7 +100,10 @@ RECORDED = Path(__file__).parents[2] / "data" / "site_replies"
         ("function_missing", "'upgrader.nothing' is not available"),
         ("function_arguments_wrong", "was not applied: Passed invalid arguments"),
         ("function_error", "Problem encountered installing package"),
-        ("function_raised", r"was not applied: error: \[Errno 111\] Connection refused$"),
+        (
+            "function_raised",
+            r"was not applied: The minion function caused an exception: error: \[Errno 111\] Connection refused$",
+        ),
         ("function_string", "was not applied: 2017.7.8"),
         ("function_true", "answered bool"),
         ("killed", "was cut off"),

@@ -18,9 +18,9 @@ import time
 import typing
 
 from upgrader_node.database import sql
-from upgrader_node.errors import StepError
+from upgrader_node.errors import TRACE, StepError
 
-CRASH, TRACEBACK = "An error has occurred:", "Traceback (most recent call last)"
+CRASH = "An error has occurred:"
 TIMED_OUT = -1
 _EXCEPTION = re.compile(
     r"^(?:[\w.]+\.)?([A-Z]\w*(?:Error|Exception|NotFound|Exists|Invalid\w*|Failed|Entry)\w*)(?:: .*)?$"
@@ -161,7 +161,7 @@ def program(role: typing.Mapping[str, typing.Any], name: str, key: str) -> typin
 
 def crashed(outcome: Outcome) -> bool:
     """Whether an exception ended the command, whatever its exit code."""
-    return CRASH in outcome.stdout or TRACEBACK in outcome.stdout + outcome.stderr
+    return CRASH in outcome.stdout or TRACE in outcome.stdout + outcome.stderr
 
 
 def exception_line(outcome: Outcome) -> str:

@@ -7,13 +7,12 @@ function that raised a string, a run that was killed an empty mapping, and a str
 import json
 import typing
 
-from upgrader_node.errors import StepError, redact
+from upgrader_node.errors import TRACE, StepError, one_line, redact
 
 LONGEST = 300
 MISSING = ("No matching sls found for", "is not available on the salt master")
 FOLLOWS = "One or more requisite failed"
 BUSY = "is running as PID"
-TRACE = "Traceback (most recent call last)"
 Chunk = typing.Mapping[str, typing.Any]
 
 
@@ -67,8 +66,7 @@ def listed(what: str, answer: typing.Any) -> typing.List[Chunk]:
 
 def _states(what: str, answer: typing.Any) -> typing.Dict[str, Chunk]:
     if isinstance(answer, str):
-        why = _last(answer) if TRACE in answer else _short(answer)
-        raise StepError("the site's {} was not applied: {}".format(what, why))
+        raise StepError("the site's {} was not applied: {}".format(what, _short(answer)))
     if isinstance(answer, list):
         raise StepError(_refusal(what, " ".join(str(one) for one in answer)))
     if not isinstance(answer, dict):
@@ -120,7 +118,7 @@ def _services(states: typing.Mapping[str, Chunk]) -> typing.Tuple[str, ...]:
 
 
 def _short(text: str) -> str:
-    line = redact(" ".join(text.split()))
+    line = redact(one_line(text))
     return line if len(line) <= LONGEST else line[:LONGEST] + "..."
 
 
