@@ -36,8 +36,10 @@ def check(mods):
     """
     site = settings.site(__pillar__)
     with told_as(CommandExecutionError):
+        release = run.version(site)
         number = run.rendered(site, mods, 600)
-    return {"comment": "{} states of {} SLS".format(number, len(mods)), "states": number}
+    comment = "{} states of {} SLS render with the site's Salt {} ({}, {})".format(number, len(mods), release, *site)
+    return {"comment": comment, "states": number, "salt": release}
 
 
 def configured(mods, timeout=HOUR):

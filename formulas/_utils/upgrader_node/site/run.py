@@ -13,30 +13,54 @@ from upgrader_node.site import answer, selection
 
 DENIES = "/usr/sbin/policy-rc.d"
 DENIAL = "#!/bin/sh\n# Written by upgrader: packages start no service before the schemas are done.\nexit 101\n"
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/root",
+}
 Units = typing.Callable[[], typing.Set[str]]
 
 
 def salt_call(site: settings.Site, words: typing.Sequence[str], timeout: int) -> typing.Tuple[typing.Any, int]:
     """The node's part of the answer, and the exit code. Raises StepError when there is no answer in time."""
-    command = [site.command, "--config-dir=" + site.config_dir, "--out=json", "--no-color", "--log-level=error"]
+    options = [
+        "--config-dir=" + site.config_dir,
+        "--out=json",
+        "--no-color",
+        "--log-level=error",
+        "--retcode-passthrough",
+    ]
+    text, complaint, code = _ran([site.command, *options, *words], timeout)
+    return answer.parsed(text, code, complaint), code
+
+
+def version(site: settings.Site) -> str:
+    """Which Salt the site's is, as ``salt-call --version`` has it: ``2017.7.8``. Raises StepError when it says nothing of the kind."""
+    text, complaint, code = _ran([site.command, "--version"], 60)
+    found = [word for word in text.split() if word[:1].isdigit()]
+    if code or not found:
+        raise StepError(
+            "{} --version ended with exit code {} ({})".format(site.command, code, (complaint or text)[-200:].strip())
+        )
+    return found[0]
+
+
+def _ran(command: typing.Sequence[str], timeout: int) -> typing.Tuple[str, str, int]:
+    """What the site's program printed, what it complained of, and its exit code."""
     try:
         child = subprocess.Popen(
-            [*command, "--retcode-passthrough", *words],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
             start_new_session=True,
-            env={
-                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG": "C.UTF-8",
-                "HOME": "/root",
-            },
+            env=ENVIRONMENT,
         )
     except OSError as error:
         raise StepError(
             "{} cannot be run ({}): pillar {} names the salt-call of the site's own Salt".format(
-                site.command, error.strerror, settings.SITE_COMMAND
+                command[0], error.strerror, settings.SITE_COMMAND
             )
         ) from None
     try:
@@ -48,7 +72,7 @@ def salt_call(site: settings.Site, words: typing.Sequence[str], timeout: int) ->
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
-    return answer.parsed(text, child.returncode, complaint), child.returncode
+    return text, complaint, child.returncode
 
 
 def low(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> typing.List[answer.Chunk]:
