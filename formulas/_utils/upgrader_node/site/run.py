@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import typing
 
 from upgrader_node.errors import StepError
@@ -157,7 +158,23 @@ def _packages_start_nothing() -> typing.Iterator[typing.List[str]]:
             os.unlink(DENIES)
 
 
-def applied(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> answer.Applied:
-    """Apply these SLS whole. Raises StepError with every state that failed."""
-    found, code = salt_call(site, ["state.sls", ",".join(mods), "queue=True"], timeout)
-    return answer.applied(",".join(mods), found, code)
+def applied(
+    site: settings.Site, mods: typing.Sequence[str], timeout: int, tries: int = 1, pause: float = 10
+) -> typing.Tuple[answer.Applied, typing.List[str]]:
+    """Apply these SLS whole, once more ``pause`` seconds later when states failed; gives also why earlier tries did.
+
+    MCP's own pipeline of 2017 applies each of them a second time (``retry`` around every service of the controllers): keystone of a
+    formula refuses for a second the very account whose password a state has just set, a service is not up when the next state asks it.
+
+    Raises StepError with every state that failed the last time, and at once for anything but failed states.
+    """
+    failures = []  # type: typing.List[str]
+    while True:
+        found, code = salt_call(site, ["state.sls", ",".join(mods), "queue=True"], timeout)
+        try:
+            return answer.applied(",".join(mods), found, code), failures
+        except answer.StatesFailed as error:
+            failures.append(str(error))
+            if len(failures) >= tries:
+                raise
+        time.sleep(pause)
