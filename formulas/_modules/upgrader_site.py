@@ -9,7 +9,7 @@ it says to have started still runs some seconds later.
 import time
 
 from salt.exceptions import CommandExecutionError
-from upgrader_node.errors import told_as
+from upgrader_node.errors import redact, told_as
 from upgrader_node.host import findings, settings
 from upgrader_node.site import run
 
@@ -84,8 +84,12 @@ def applied(mods, timeout=HOUR, settle=8, tries=2):
     dead = [one for one in done.services if not __salt__["service.status"](one)]
     if dead:
         raise CommandExecutionError(
-            "the site's {} says that it started {}, and {} s later {} not run: see its journal (journalctl -u {})".format(
-                ",".join(mods), findings.some(dead), settle, "it does" if len(dead) == 1 else "they do", dead[0]
+            "the site's {} says that it started {}, and {} s later {} not run: {}".format(
+                ",".join(mods),
+                findings.some(dead),
+                settle,
+                "it does" if len(dead) == 1 else "they do",
+                _last_words(dead[0]),
             )
         )
     told = [
@@ -101,6 +105,22 @@ def applied(mods, timeout=HOUR, settle=8, tries=2):
 
 def _comment(states, changed):
     return "{} states of the site's, {} changed something".format(states, changed)
+
+
+def _last_words(unit):
+    """How a unit ended, what it wrote last, and where the rest is."""
+    ended = __salt__["cmd.run_stdout"](
+        ["systemctl", "show", "--property=Result,ExecMainStatus", unit], python_shell=False, ignore_retcode=True
+    )
+    wrote = __salt__["cmd.run_stdout"](
+        ["journalctl", "_SYSTEMD_UNIT={}.service".format(unit), "--lines=1", "--output=cat", "--no-pager", "--quiet"],
+        python_shell=False,
+        ignore_retcode=True,
+    )
+    words = "{}; it wrote: {}".format(
+        ", ".join(ended.split()) or "systemd says nothing of it", wrote.strip()[-300:] or "nothing"
+    )
+    return redact("{} (journalctl -u {}, and its own log)".format(words, unit))
 
 
 def _active():

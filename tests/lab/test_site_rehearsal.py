@@ -84,7 +84,8 @@ def test_service_that_dies_after_its_start_stops_the_stage_with_its_name(
     last = stopped.stderr.strip().splitlines()[-1]
     assert stopped.returncode == 1, stopped.stderr
     assert "at step deploy-heat, which failed" in last
-    assert "says that it started heat-engine, and 8 s later it does not run" in last
+    assert "says that it started heat-engine, and 8 s later it does not run: " in last
+    assert "Result=" in last
     assert last.endswith("then 'upgrader resume'")
 
 
@@ -168,7 +169,7 @@ def test_state_run_that_is_killed_is_told(site: Rehearsal, ended: object) -> Non
         command = ["salt", "--out=txt", "-t", "600", "upg01*", "upgrader_site.applied", "mods=[memcached]"]
         started = subprocess.Popen(site.cfg.command(command), stdout=subprocess.PIPE, text=True)
         try:
-            site.upg.run(["sh", "-c", "until pgrep -f 'sleep 600'; do sleep 0.2; done"], timeout=120)
+            site.upg.run(["sh", "-c", "until pgrep -f '[s]leep 600'; do sleep 0.2; done"], timeout=120)
             site.upg.run(["pkill", "-KILL", "-f", "salt-call.*state.sls memcached"])
             said, _ = started.communicate(timeout=120)
         finally:
