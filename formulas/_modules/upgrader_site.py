@@ -80,15 +80,16 @@ def applied(mods, timeout=HOUR, settle=8, tries=2):
     """
     with told_as(CommandExecutionError):
         done, failures = run.applied(settings.site(__pillar__), mods, timeout, tries)
+    began = {one: _began(one) for one in done.services}
     time.sleep(settle if done.services else 0)
-    dead = [one for one in done.services if not __salt__["service.status"](one)]
+    dead = [one for one in done.services if not __salt__["service.status"](one) or _began(one) != began[one]]
     if dead:
         raise CommandExecutionError(
-            "the site's {} says that it started {}, and {} s later {} not run: {}".format(
+            "the site's {} says that it started {}, and {} s later {}, or only anew: {}".format(
                 ",".join(mods),
                 findings.some(dead),
                 settle,
-                "it does" if len(dead) == 1 else "they do",
+                "it does not run" if len(dead) == 1 else "they do not run",
                 _last_words(dead[0]),
             )
         )
@@ -105,6 +106,13 @@ def applied(mods, timeout=HOUR, settle=8, tries=2):
 
 def _comment(states, changed):
     return "{} states of the site's, {} changed something".format(states, changed)
+
+
+def _began(unit):
+    """The main process of a unit: one that dies and is started again and again is active now and then. "" where systemd is not."""
+    return __salt__["cmd.run_stdout"](
+        ["systemctl", "show", "--property=MainPID", unit], python_shell=False, ignore_retcode=True
+    )
 
 
 def _last_words(unit):
