@@ -139,7 +139,6 @@ def test_formula_that_starts_on_productions_queue_is_refused_by_the_kernel_and_n
     assert "10.20.0.11 port 5672 (tcp), message queue (" in said
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize(
     ("fault", "function", "sentence"),
     [
@@ -156,14 +155,12 @@ def test_fault_of_a_formula_ends_in_a_sentence(
         assert sentence in asked(site, f"upgrader_site.{function}", "mods=[memcached]")
 
 
-@pytest.mark.soak
 def test_formula_that_syncs_a_schema_before_us_does_not_get_to_it(site: Rehearsal, ended: object) -> None:
     with faults(site, heat="syncs"):
         said = asked(site, "upgrader_site.configured", "mods=[heat]")
     assert "heat_server_conf (file.managed): The following requisites were not found" in said
 
 
-@pytest.mark.soak
 def test_state_run_that_is_killed_is_told(site: Rehearsal, ended: object) -> None:
     with faults(site, memcached="slow"):
         command = ["salt", "--out=txt", "-t", "600", "upg01*", "upgrader_site.applied", "mods=[memcached]"]
