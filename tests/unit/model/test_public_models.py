@@ -285,3 +285,13 @@ def test_plan_works_on_every_database_node_whatever_their_number(count: int) -> 
     for step in ("cluster-state", "backup-tool", "backup-access", "backup-create", "clone-load", "clone-verify"):
         assert steps[step].call.nodes == tuple(nodes), step
     assert steps["cluster-state"].call.args["members"] == count == steps["clone-verify"].call.args["members"]
+
+
+def test_upgrade_nodes_class_that_was_begun_by_hand_gets_the_sites_classes_too(model: Model) -> None:
+    """Parameters are asked for in a file that is only about to be made: who writes it first must not lose the rest."""
+    root = model("contrail")
+    begun = root / "classes/cluster/c/openstack/upgrade.yml"
+    begun.write_text("classes:\n- cluster.c\nparameters:\n  _param: {horizon_secret_key: x}\n")
+    _, text = of(root).edits[begun]
+    classes = ["cluster.c", "system.neutron.control", "ocata.openstack.upgrade.single"]
+    assert [line[2:] for line in text.splitlines() if line.startswith("- ")] == classes
