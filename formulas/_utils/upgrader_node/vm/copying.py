@@ -84,7 +84,7 @@ def _make(source: str, target: str, fill: typing.Callable[[typing.Any, typing.An
                 os.fsync(write.fileno())
     except OSError as error:
         forget(beside)
-        raise StepError("{} cannot be copied to {}: {}".format(source, target, _why(error, target))) from None
+        raise StepError("{} cannot be copied to {}: {}".format(source, target, _why(error, source, target))) from None
     moving.move(beside, target)
 
 
@@ -109,11 +109,12 @@ def _clone(read: typing.Any, write: typing.Any) -> None:
     fcntl.ioctl(write.fileno(), FICLONE, read.fileno())
 
 
-def _why(error: OSError, target: str) -> str:
+def _why(error: OSError, source: str, target: str) -> str:
     if error.errno == errno.ENOSPC:
         room = os.statvfs(os.path.dirname(target))
-        free = room.f_bavail * room.f_frsize // 1000000
-        return "no room, {} MB are free there; nothing is left behind, make room and run this again".format(free)
+        free, taken = room.f_bavail * room.f_frsize // 1000000, os.lstat(source).st_blocks * 512 // 1000000
+        what = "no room, it takes {} MB and {} MB are free there; nothing is left behind, make room and run this again"
+        return what.format(taken, free)
     if error.errno in (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY):
         return "the filesystem cannot share blocks between them; take mode copy, or rename"
     return "{}; mend that, then run this again".format(error.strerror)
