@@ -37,6 +37,8 @@ def run_on(
         "--show-capture=no",
         "--durations=20",
         "--durations-min=10",
+        # Not the node's /tmp, which is in memory: disks of containers lie on a file system, as they do on a real node.
+        *(["--basetemp=/var/tmp/pytest"] if folder == "functional_vm" else []),
         *(f"/src/tests/{folder}/{name}" for name in files),
         *words,
     ]
@@ -58,6 +60,7 @@ def main(words: Sequence[str]) -> int:
             files = [""] if "UPGRADER_SOAK" in os.environ else [f"test_{name}.py" for name in names]
             codes.append(run_on(node, salt, ["-m", "not heavy", *words], files=files))
         codes += [run_on(lab.node("old01"), NEWEST, words, "sysvinit")]
+        codes += [run_on(lab.node("kvm01"), NEWEST, words, "functional_vm")]
     finally:
         lab.down()
     return max((code for code in codes if not (words and code == NOTHING_CHOSEN)), default=NOTHING_CHOSEN)

@@ -171,7 +171,9 @@ def test_folders_of_the_node_package_have_no_circle() -> None:
 
 def test_no_folder_is_too_full_and_no_file_too_long() -> None:
     product = [*sources(PACKAGE), *sources(FORMULAS)]
+    # Salt loads its modules from one folder: there it is the number of modules, not of what is in them.
     folders = [str(path.parent.relative_to(ROOT)) for path in product if path.name != "__init__.py"]
+    folders = [folder for folder in folders if folder != "formulas/_modules"]
     assert {folder for folder in folders if folders.count(folder) > FILES_OF_A_FOLDER} == set()
     lines = {str(path.relative_to(ROOT)): len(text(path).splitlines()) for path in product}
     assert {name for name, number in lines.items() if number > LINES_OF_A_FILE} == set()

@@ -1,0 +1,120 @@
+"""Disks of virtual machines kept with a receipt, and put back from one. Nothing is ever overwritten; every call may be cut off."""
+
+from salt.exceptions import CommandExecutionError
+from upgrader_node.errors import told_as
+from upgrader_node.vm import back, exclusive, finding, proof, receipts
+from upgrader_node.vm import check as gate
+from upgrader_node.vm import keep as keeping
+
+try:
+    import libvirt
+except ImportError:
+    libvirt = None
+
+__virtualname__ = "upgrader_disk"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def check(names, mode="rename", folder=""):
+    """Everything that would stop the backup of these domains' disks, by name, before anything is touched. Changes nothing.
+
+    :param names: the domains
+    :param mode: ``rename`` (nothing is copied), ``reflink``, ``copy``, or ``live`` (before the window, the domain runs on)
+    :param folder: where copies go; by default beside each disk
+    Returns findings; one of severity ``blocker`` refuses the backup.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.check '["ctl01.lab.local"]'
+    """
+    with told_as(CommandExecutionError):
+        return gate.check(_host(__opts__), names, mode, folder)
+
+
+def keep(name, run, mode="rename", folder=""):
+    """Keep the disks of a domain under names that hold the run, and answer the receipt. What is kept already is left.
+
+    :param run: id of the run
+    :param mode: as for ``check``; all but ``live`` want the domain off
+    Leaves behind: ``<disk>.kept-<run>``, and after ``rename`` no disk.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.keep ctl01.lab.local run=20261129-1
+    """
+    with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.keep", run):
+        return keeping.keep(_host(__opts__), name, run, mode, folder)
+
+
+def receipt(name, run):
+    """The receipt that this node has of a run: also of a backup that was cut, which can go back as far as it came.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.receipt ctl01.lab.local run=20261129-1
+    """
+    with told_as(CommandExecutionError):
+        return receipts.told(receipts.need(finding.RECEIPTS, run, name))
+
+
+def hash(receipt):
+    """Add to a receipt the sha256 of every kept disk. Reads whole disks: outside the window.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.hash receipt='{...}'
+    """
+    with told_as(CommandExecutionError), _alone("hash", receipt):
+        return proof.hash_kept(finding.RECEIPTS, receipt, __opts__["id"])
+
+
+def verify(receipt, content=True):
+    """Kept disks against their receipt.
+
+    :param content: every byte, where the receipt has hashes; without it size, time of the last write and ``qemu-img check``
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.verify receipt='{...}' content=False
+    """
+    with told_as(CommandExecutionError), _alone("verify", receipt):
+        return proof.verify(finding.RECEIPTS, receipt, __opts__["id"], content is not False)
+
+
+def restore(receipt, content=True):
+    """Put the kept disks and the definition of a receipt back; the domain has to be off and is left off.
+
+    What stands in their place is moved to ``<disk>.replaced-<run>``. A disk that differs from its receipt is refused before
+    anything is moved.
+
+    :param content: as for ``verify``; a plan that has just verified says False
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.restore receipt='{...}'
+    """
+    with told_as(CommandExecutionError), _alone("restore", receipt):
+        return back.restore(_host(__opts__), receipt, content is not False)
+
+
+def _alone(function, receipt):
+    return exclusive.of_receipt(receipt, "upgrader_disk." + function)
+
+
+def _host(opts):
+    return finding.host(opts["id"], libvirt)
