@@ -16,7 +16,7 @@ from upgrader.beside import master, node_states
 from upgrader.beside.bundle import Bundle, served
 from upgrader.beside.nodes import NodeFacts
 from upgrader.beside.paths import DELIVERY_PORT, EGRESS_UNIT, PKI, PUBLISH_PORT, RETURN_PORT, STATE
-from upgrader.beside.site_salt import SiteSalt
+from upgrader.beside.site_salt import NO_SHELL, SiteSalt
 from upgrader.errors import Refused
 
 APPLY_SECONDS = 900
@@ -96,7 +96,7 @@ def _judged(node: str, said: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _accept(site: SiteSalt, nodes: Sequence[str]) -> dict[str, str]:
-    told = site.call(nodes, "cmd.run_stdout", f'["cat", "{PKI}/minion/minion.pub"]')
+    told = site.call(nodes, "cmd.run_stdout", f"cat {PKI}/minion/minion.pub", NO_SHELL)
     failed = {}
     for node in nodes:
         wrong = _key_trouble(node, str(told.get(node) or "").strip())
@@ -177,6 +177,6 @@ def _last(failed: Iterable[str], say: Say) -> None:
 
 def _having(site: SiteSalt, nodes: Sequence[str], paths: Sequence[str]) -> dict[str, list[str]]:
     """Node -> those of the paths that are there."""
-    told = site.call(nodes, "cmd.run_stdout", json.dumps(["find", *paths, "-maxdepth", "0"]), "ignore_retcode=True")
+    told = site.call(nodes, "cmd.run_stdout", f"find {' '.join(paths)} -maxdepth 0", NO_SHELL, "ignore_retcode=True")
     found = {node: [path for path in paths if path in str(said).split()] for node, said in told.items()}
     return {node: there for node, there in found.items() if there}
