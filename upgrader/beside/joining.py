@@ -22,6 +22,7 @@ from upgrader.errors import Refused
 APPLY_SECONDS = 900
 KEY_SECONDS, ANSWER_SECONDS = 90, 60
 AT_ONCE = 8
+SILENT = "silent in the site's Salt: bring it back, or name other nodes with --target"
 Say = Callable[[str], None]
 
 
@@ -35,14 +36,14 @@ class Outcome:
 
 
 def obstacles(facts: Mapping[str, NodeFacts | None], port: int = DELIVERY_PORT) -> list[str]:
-    """Why joining cannot begin, a sentence each; all of them at once."""
-    told = []
+    """Why joining cannot begin, a sentence each with the nodes of which it is true; all of them at once."""
+    told: dict[str, list[str]] = {}
     for node, one in facts.items():
-        silent = f"{node} does not answer the site's Salt: bring it back, or name other nodes with --target"
-        told += [silent] if one is None else [f"{node}: {lack}" for lack in one.lacks]
+        for lack in (SILENT,) if one is None else one.lacks:
+            told.setdefault(lack, []).append(node)
     wanted = [port] if master.running() else [PUBLISH_PORT, RETURN_PORT, port]
-    told += [f"port {taken} of this machine is taken" for taken in master.ports_taken(wanted)]
-    return told
+    taken = [f"port {one} of this machine is taken" for one in master.ports_taken(wanted)]
+    return [f"{', '.join(nodes)}: {lack}" for lack, nodes in told.items()] + taken
 
 
 def join(site: SiteSalt, facts: Mapping[str, NodeFacts | None], bundle: Bundle, port: int, say: Say) -> Outcome:
@@ -147,9 +148,7 @@ def leave(site: SiteSalt, nodes: Sequence[str], say: Say) -> Outcome:
     inits = site.call(nodes, "grains.get", "init")
     silent = [node for node in nodes if node not in inits]
     if silent:
-        raise Refused(
-            f"{', '.join(silent)} do not answer the site's Salt: bring them back, or name other nodes with --target; nothing was changed"
-        )
+        raise Refused(f"{', '.join(silent)}: {SILENT}; nothing was changed")
     closed = _having(site, nodes, [str(EGRESS_UNIT)])
     if closed:
         raise Refused(
