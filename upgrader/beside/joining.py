@@ -16,7 +16,7 @@ from upgrader.beside import master, node_states
 from upgrader.beside.bundle import Bundle, served
 from upgrader.beside.nodes import NodeFacts
 from upgrader.beside.paths import DELIVERY_PORT, EGRESS_UNIT, PKI, PUBLISH_PORT, RETURN_PORT, STATE
-from upgrader.beside.site_salt import NO_SHELL, SiteSalt
+from upgrader.beside.site_salt import FIRST_SECONDS, NO_SHELL, SiteSalt
 from upgrader.errors import Refused
 
 APPLY_SECONDS = 900
@@ -145,7 +145,7 @@ def leave(site: SiteSalt, nodes: Sequence[str], say: Say) -> Outcome:
 
     Raises Refused while a copy is still closed by our packet filter, and when a node is silent.
     """
-    inits = site.call(nodes, "grains.get", "init")
+    inits = site.call(nodes, "grains.get", "init", timeout=FIRST_SECONDS)
     silent = [node for node in nodes if node not in inits]
     if silent:
         raise Refused(f"{', '.join(silent)}: {SILENT}; nothing was changed")

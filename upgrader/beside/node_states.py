@@ -13,7 +13,7 @@ from upgrader.beside.bundle import Bundle
 from upgrader.beside.nodes import NodeFacts
 from upgrader.beside.paths import CONFIG, MINION_UNIT, PKI, PROGRAMS, RETURN_PORT, ROOT, unit_path, unit_text
 
-High = dict[str, dict[str, list[Any]]]
+High = dict[str, dict[str, Any]]
 State = tuple[str, str, str, Mapping[str, Any]]
 """Name, state module, function, arguments."""
 PREFIX = "upgrader_beside_"
@@ -48,14 +48,15 @@ def present(facts: NodeFacts, bundle: Bundle, url: str, master_key: str) -> High
 
 
 def absent(init: str) -> High:
-    """Nothing of our Salt is on the node any more."""
+    """Nothing of our Salt is on the node any more. Where our master runs, its folder goes with the master."""
     unit = unit_path(MINION_UNIT, init)
     return high(
         [
             ("service", "service", "dead", {"name": MINION_UNIT, "enable": False}),
             ("unit", "file", "absent", {"name": str(unit)}),
             *_reloaded(init),
-            ("root", "file", "absent", {"name": str(ROOT)}),
+            ("config", "file", "absent", {"name": f"{CONFIG}/minion"}),
+            ("root", "file", "absent", {"name": str(ROOT), "unless": f"test -e {CONFIG}/master"}),
         ]
     )
 
@@ -77,5 +78,10 @@ def high(states: Sequence[State]) -> High:
         before = states[order - 2]
         require = [{"require": [{before[1]: PREFIX + before[0]}]}] if order > 1 else []
         more = [{key: value} for key, value in arguments.items()]
-        made[PREFIX + name] = {state: [function, *more, {"order": order}, *require]}
+        # Salt 2017.7 asks a state that it passes over which SLS it came from.
+        made[PREFIX + name] = {
+            state: [function, *more, {"order": order}, *require],
+            "__sls__": "upgrader",
+            "__env__": "base",
+        }
     return made

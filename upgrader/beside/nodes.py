@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgrader.beside.paths import ROOT
-from upgrader.beside.site_salt import NO_SHELL, SiteSalt
+from upgrader.beside.site_salt import FIRST_SECONDS, NO_SHELL, SiteSalt
 
 OLDEST_GLIBC = (2, 17)
 """Salt's onedir is built against it (Salt's install guide, "onedir")."""
@@ -33,9 +33,8 @@ class NodeFacts:
 
 def ask_nodes(site: SiteSalt, nodes: Sequence[str], needed: int) -> dict[str, NodeFacts | None]:
     """Node -> facts, or None for a silent one. ``needed``: bytes that the archive and what is in it take."""
-    grains = site.call(
-        nodes, "grains.item", "init", "osfullname", "osrelease", "osarch", "saltversion", "pythonversion"
-    )
+    wanted = ("init", "osfullname", "osrelease", "osarch", "saltversion", "pythonversion")
+    grains = site.call(nodes, "grains.item", *wanted, timeout=FIRST_SECONDS)
     awake = [node for node in nodes if node in grains]
     glibc = site.call(awake, "cmd.run_stdout", "getconf GNU_LIBC_VERSION", NO_SHELL)
     room = site.call(awake, "cmd.run_stdout", f"df -Pk {ROOT.parent}", NO_SHELL)

@@ -73,7 +73,7 @@ def test_several_masters_are_all_kept() -> None:
 
 
 def argument(made: node_states.High, name: str, key: str) -> Any:
-    [(_, words)] = made[node_states.PREFIX + name].items()
+    words = next(iter(made[node_states.PREFIX + name].values()))
     return next(one[key] for one in words if isinstance(one, dict) and key in one)
 
 
