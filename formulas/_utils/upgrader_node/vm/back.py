@@ -100,19 +100,12 @@ def _require_nobody(here: finding.Host, name: str) -> None:
 def _redefine(here: finding.Host, receipt: Receipt) -> None:
     """The definition of the receipt, and no other domain of that name. A node may have lost it altogether."""
     name, wanted = receipt["domain"], receipt.get(receipts.SECRET) or receipt["definition"]
-    own = _driver(here, receipt["uri"])
+    own = finding.driver(here, receipt["uri"])
     for hypervisor, names in finding.names(here)[0]:
         if name in names and (hypervisor.uri != own.uri or _uuid(hypervisor, name) != receipt["uuid"]):
             hypervisor.undefine(name)
     own.define(wanted)
     own.set_autostart(name, receipt["autostart"])
-
-
-def _driver(here: finding.Host, uri: str) -> Hypervisor:
-    for hypervisor in here.hypervisors:
-        if hypervisor.uri == uri:
-            return hypervisor
-    raise StepError("{} has no libvirt at {}: install that driver, then run this again".format(here.node, uri))
 
 
 def _uuid(hypervisor: Hypervisor, name: str) -> str:
