@@ -2,7 +2,7 @@
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import StepError, told_as
-from upgrader_node.machine import disk, seed
+from upgrader_node.machine import disk, identity
 from upgrader_node.vm import back, exclusive, finding, proof, receipts
 from upgrader_node.vm import check as gate
 from upgrader_node.vm import keep as keeping
@@ -119,10 +119,11 @@ def prepare(name, run, path, base, sha256, format="qcow2", size=0, minion_id="",
     :param base: the image, a path on this node or ``salt://``, of the same format
     :param sha256: what the image's content has to be
     :param size: megabytes that the guest sees; 0 leaves it as the image is
-    :param minion_id: seed it with this name, new keys of Salt and of ssh (raw disks with a file system only)
+    :param minion_id: seed it with this name, new keys of Salt and of ssh: into a file system (a container's root), else on a
+        small disk for cloud-init, ``<path>.seed-<run>``
     :param salts: its minions, each ``{"folder": "/etc/salt", "master": "cfg01.lab.local"}``
-    :param files: text files by path
-    The answer has the public keys; the private ones never leave the disk.
+    :param files: text files by path; ``network-config`` is cloud-init's
+    The answer has the public keys; the private ones never leave the disks.
 
     CLI Example:
 
@@ -131,7 +132,7 @@ def prepare(name, run, path, base, sha256, format="qcow2", size=0, minion_id="",
         salt 'kvm01*' upgrader_disk.prepare ctl01.lab.local run=20261129-1 path=/var/lib/libvirt/images/ctl01/system.qcow2 \\
             base=salt://images/xenial.qcow2 sha256=9f86d0... size=102400
     """
-    sown = seed.Seed(minion_id, tuple(seed.Salt(one["folder"], one["master"]) for one in salts), files or {})
+    sown = identity.Seed(minion_id, tuple(identity.Salt(one["folder"], one["master"]) for one in salts), files or {})
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.prepare", run):
         wanted = disk.Wanted(path, format, int(size))
         return disk.prepare(_host(__opts__), name, run, disk.Base(_local(__salt__, base), sha256), wanted, sown)

@@ -61,13 +61,14 @@ def start(name):
         return power.start(finding.host(__opts__["id"], libvirt), name)
 
 
-def define(name, kind, cpus, memory, path, format="qcow2", bridges=(), autostart=False):
+def define(name, kind, cpus, memory, path, format="qcow2", bridges=(), seed="", autostart=False):
     """Define a machine from its sizes; one of that name that is off is defined anew and keeps its UUID.
 
     :param kind: ``kvm``, ``qemu`` or ``lxc``
     :param memory: MiB
     :param path: its disk, as ``upgrader_disk.place`` put it there
     :param bridges: one for each of its interfaces, whose addresses follow from the name
+    :param seed: the disk for cloud-init that ``upgrader_disk.prepare`` answered
 
     CLI Example:
 
@@ -75,7 +76,7 @@ def define(name, kind, cpus, memory, path, format="qcow2", bridges=(), autostart
 
         salt 'kvm01*' upgrader_vm.define upg01.lab.local kvm cpus=8 memory=16384 path=/var/lib/libvirt/images/upg01/system.qcow2
     """
-    wanted = blueprint.Machine(name, kind, int(cpus), int(memory), path, format, tuple(bridges))
+    wanted = blueprint.Machine(name, kind, int(cpus), int(memory), path, format, tuple(bridges), seed)
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_vm.define"):
         return defining.define(finding.host(__opts__["id"], libvirt), wanted, autostart is True)
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import StepError
-from upgrader_node.machine import blueprint, defining, disk, seed
+from upgrader_node.machine import blueprint, defining, disk, identity
 from upgrader_node.vm import back, copying, finding, keep, power
 
 from tests.functional_vm.conftest import Minion
 from tests.functional_vm.machines import GUESTS, LXC, NODE, QEMU, Container, Guest, run, until
 
-SEED = seed.Seed(
+SEED = identity.Seed(
     "ctl01.lab.local",
-    (seed.Salt("/etc/salt", "cfg01.lab.local"), seed.Salt("/opt/site/etc/salt", "10.20.0.10")),
+    (identity.Salt("/etc/salt", "cfg01.lab.local"), identity.Salt("/opt/site/etc/salt", "10.20.0.10")),
     {"/etc/network/interfaces": "auto eth0\n"},
 )
 
@@ -139,11 +141,11 @@ def test_disk_that_was_killed_in_the_making_is_made_anew(
     """Killed while the image's file system is mounted: the next call finds the mount."""
     code = (
         "import sys, time; sys.path.insert(0, '/src/formulas/_utils')\n"
-        "from upgrader_node.machine import disk, seed\n"
+        "from upgrader_node.machine import disk, identity, seed\n"
         "from upgrader_node.vm import finding\n"
-        "seed.write = lambda root, sown: (print('mounted', flush=True), time.sleep(60))\n"
+        "seed._put = lambda root, file: (print('mounted', flush=True), time.sleep(60))\n"
         "host = finding.host(sys.argv[1])._replace(receipts=sys.argv[2])\n"
-        "disk.prepare(host, sys.argv[3], 'r1', disk.Base(*sys.argv[4:6]), disk.Wanted(sys.argv[6], 'raw'), seed.Seed('x'))\n"
+        "disk.prepare(host, sys.argv[3], 'r1', disk.Base(*sys.argv[4:6]), disk.Wanted(sys.argv[6], 'raw'), identity.Seed('x'))\n"
     )
     words = [sys.executable, "-c", code, node.node, node.receipts, container.name, *base, str(container.disk)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -177,6 +179,38 @@ def test_machine_under_qemu_is_made_grown_and_taken_away_through_salt(
     assert minion.call("upgrader_vm.remove", "upg01", run="r9")["moved_aside"] == [f"{place}.removed-r9"]
     assert minion.call("upgrader_vm.remove", "upg01", run="r9")["changed"] is False
     assert run("virsh", "-q", "-c", QEMU, "list", "--all", "--name").split() == [idle.name]
+
+
+def test_machine_under_qemu_is_told_who_it_is_by_a_disk_for_cloud_init(
+    node: finding.Host, idle: Guest, images: Path
+) -> None:
+    base, place = images / "base.qcow2", images / "ctl01.qcow2"
+    run("qemu-img", "create", "-q", "-f", "qcow2", str(base), "16M")
+    told = SEED._replace(files={**SEED.files, "network-config": '{"version": 1}'})
+    image = disk.Base(str(base), copying.sha256(str(base)))
+    made = disk.prepare(node, "ctl01", "r1", image, disk.Wanted(str(place), "qcow2"), told)["disk"]
+    assert made["seed"] == f"{place}.seed-r1" and Path(made["seed"]).stat().st_mode & 0o777 == 0o600
+    assert 'LABEL="CIDATA"' in run("blkid", made["seed"])
+    held = {
+        name: run("mtype", "-i", made["seed"], f"::{name}") for name in ("user-data", "meta-data", "network-config")
+    }
+    assert json.loads(held["meta-data"]) == {"instance-id": "ctl01-r1", "local-hostname": "ctl01"}
+    assert held["network-config"] == '{"version": 1}'
+    head, _, config = held["user-data"].partition("\n")
+    wanted = yaml.safe_load(config)
+    assert (head, wanted["hostname"], wanted["fqdn"]) == ("#cloud-config", "ctl01", "ctl01.lab.local")
+    assert wanted["ssh_keys"]["ed25519_public"] == made["public"]["ssh"]
+    files = {one["path"]: one for one in wanted["write_files"]}
+    assert files["/etc/salt/pki/minion/minion.pem"]["permissions"] == "0400"
+    assert files["/etc/salt/pki/minion/minion.pub"]["content"] == made["public"]["minions"]["/etc/salt"]
+    assert "PRIVATE" not in str(made)
+    disk.place(node, "ctl01", "r1")
+    defining.define(node, blueprint.Machine("ctl01", "qemu", 1, 64, str(place), "qcow2", (), made["seed"]))
+    power.start(node, "ctl01")
+    assert made["seed"] in run("virsh", "-q", "-c", QEMU, "domblklist", "ctl01")
+    power.stop(node, "ctl01", 0, hard=True)
+    receipt = keep.keep(node, "ctl01", "r2", "rename")["receipt"]
+    assert [one["target"] for one in receipt["disks"]] == ["vda"], "the seed is no disk of the machine's own"
 
 
 def test_machine_of_another_kind_is_not_taken_over(node: finding.Host, container: Container) -> None:

@@ -22,6 +22,11 @@ def test_machine_has_the_sizes_the_disk_and_the_wires_that_were_asked_for() -> N
     assert len({one.get("address") for one in root.findall("devices/interface/mac")}) == 2
 
 
+def test_disk_for_cloud_init_is_read_only_and_nothing_to_keep() -> None:
+    found = definition.read(blueprint.definition(WANTED._replace(seed="/images/seed")))
+    assert [disk.target for disk in found.disks] == ["vda"] and found.ignored == ("vdb",)
+
+
 def test_container_has_its_root_in_the_file() -> None:
     found = definition.read(blueprint.definition(WANTED._replace(kind="lxc", format="raw")))
     assert [tuple(disk)[:4] for disk in found.files] == [("/", "file", "/images/upg01/a&b.qcow2", "raw")]

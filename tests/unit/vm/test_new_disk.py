@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from upgrader_node.errors import StepError
-from upgrader_node.machine import blueprint, defining, disk, seed
+from upgrader_node.machine import blueprint, cloud_init, defining, disk, identity
 from upgrader_node.vm import copying
 
 from tests.support.hypervisor_in_memory import definition
@@ -30,7 +30,7 @@ def base(tmp_path: Path) -> disk.Base:
 
 
 def prepare(world: World, base: disk.Base) -> dict[str, Any]:
-    return disk.prepare(world.host, CTL, "r1", base, disk.Wanted(str(world.disks["vda"]), "raw"), seed.Seed())
+    return disk.prepare(world.host, CTL, "r1", base, disk.Wanted(str(world.disks["vda"]), "raw"), identity.Seed())
 
 
 def test_disk_killed_in_the_making_or_on_its_way_is_ended_by_the_next_call(
@@ -72,12 +72,6 @@ def test_disk_that_was_made_and_went_away_is_missed_by_name(world: World, base: 
     assert prepare(world, base)["changed"], "another one can be made"
 
 
-def test_seed_is_for_file_systems_only(world: World, base: disk.Base) -> None:
-    sown = seed.Seed("ctl01.lab.local")
-    with pytest.raises(StepError, match=r"making-r1 is no raw file with an ext file system and cannot be written to"):
-        disk.prepare(world.host, CTL, "r1", base, disk.Wanted(str(world.disks["vda"]), "raw"), sown)
-
-
 def test_room_for_a_new_disk_is_looked_at_first(world: World, base: disk.Base, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk.judgement, "SPARE", 10**18)
     with pytest.raises(
@@ -95,10 +89,20 @@ def test_record_that_was_broken_is_said(world: World, base: disk.Base) -> None:
         prepare(world, base)
 
 
-def test_program_that_seeding_needs_and_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seed.shutil, "which", lambda name: None)
-    with pytest.raises(StepError, match="this node has no openssl, ssh-keygen, mount: install it before"):
-        seed.require_tools()
+def test_program_that_seeding_needs_and_is_not_there_is_named(
+    world: World, base: disk.Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk.shutil, "which", lambda name: None if name == "mcopy" else "/usr/bin/" + name)
+    wanted = disk.Wanted(str(world.disks["vda"]), "raw")
+    with pytest.raises(StepError, match="this node has no mcopy: install it before new machines are made"):
+        disk.prepare(world.host, CTL, "r1", base, wanted, identity.Seed("ctl01"))
+
+
+def test_private_keys_are_not_shown_by_accident() -> None:
+    assert repr(identity.Text("/etc/key", "secret", 0o400)) == "Text(/etc/key)"
+    texts = [identity.Text(identity.SSH_KEY, "private"), identity.Text(identity.SSH_KEY + ".pub", "public")]
+    found = cloud_init.documents(identity.Seed("ctl01.lab.local"), texts, "one")
+    assert set(found) == {"user-data", "meta-data"} and "private" in found["user-data"]
 
 
 def wanted(world: World) -> blueprint.Machine:

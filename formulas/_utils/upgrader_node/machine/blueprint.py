@@ -26,7 +26,7 @@ QEMU = """<domain type={kind}>
       <source file={path}/>
       <target dev='vda' bus='virtio'/>
     </disk>
-{wires}    <serial type='pty'/>
+{seed}{wires}    <serial type='pty'/>
     <console type='pty'/>
   </devices>
 </domain>
@@ -47,6 +47,13 @@ LXC = """<domain type={kind}>
   </devices>
 </domain>
 """
+SEED = """    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file={path}/>
+      <target dev='vdb' bus='virtio'/>
+      <readonly/>
+    </disk>
+"""
 WIRE = """    <interface type='bridge'>
       <mac address={mac}/>
       <source bridge={bridge}/>
@@ -55,7 +62,7 @@ WIRE = """    <interface type='bridge'>
 
 
 class Machine(typing.NamedTuple):
-    """A machine as it is wanted. ``memory`` in MiB, ``bridges`` in the order of its interfaces."""
+    """A machine as it is wanted. ``memory`` in MiB, ``bridges`` in the order of its interfaces, ``seed`` a disk for cloud-init."""
 
     name: str
     kind: str
@@ -64,6 +71,7 @@ class Machine(typing.NamedTuple):
     path: str
     format: str
     bridges: typing.Tuple[str, ...] = ()
+    seed: str = ""
 
 
 def uri(kind: str) -> str:
@@ -92,6 +100,7 @@ def definition(wanted: Machine, identity: str = "") -> str:
         format=quoteattr(wanted.format),
         path=quoteattr(wanted.path),
         wires=wires,
+        seed=SEED.format(path=quoteattr(wanted.seed)) if wanted.seed else "",
     )
 
 

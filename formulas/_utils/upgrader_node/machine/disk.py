@@ -6,11 +6,12 @@ which file was made, and holds the public halves of its keys.
 
 import json
 import os
+import shutil
 import typing
 
 from upgrader_node.errors import StepError
 from upgrader_node.host import files
-from upgrader_node.machine import seed
+from upgrader_node.machine import cloud_init, identity, seed
 from upgrader_node.vm import commands, copying, finding, images, judgement, moving, power, receipts, survey
 
 Answer = typing.Dict[str, typing.Any]
@@ -35,13 +36,13 @@ class Base(typing.NamedTuple):
     sha256: str
 
 
-def prepare(here: finding.Host, name: str, run: str, base: Base, wanted: Wanted, sown: seed.Seed) -> Answer:
+def prepare(here: finding.Host, name: str, run: str, base: Base, wanted: Wanted, sown: identity.Seed) -> Answer:
     """The new disk beside its place, whole, grown and seeded. Made before, it is answered as it is. Raises StepError."""
     record = read(here, name, run)
     made = _made(record)
     if made:
         return _answer(record, made, changed=False)
-    _require_sane(base, wanted)
+    _require_sane(base, wanted, sown)
     _require_room(here.node, base, wanted)
     return _answer(*_make(here, name, run, base, wanted, sown), changed=True)
 
@@ -58,7 +59,7 @@ def _made(record: Record) -> str:
 
 
 def _make(
-    here: finding.Host, name: str, run: str, base: Base, wanted: Wanted, sown: seed.Seed
+    here: finding.Host, name: str, run: str, base: Base, wanted: Wanted, sown: identity.Seed
 ) -> typing.Tuple[Record, str]:
     new = moving.free_name("{}.new-{}".format(wanted.path, run))
     making = "{}.making-{}".format(wanted.path, run)
@@ -66,7 +67,8 @@ def _make(
     copying.forget(_where(here, name, run))
     copying.forget(making)
     _copy(base, making)
-    public = _grow_and_seed(making, base, wanted, sown)
+    _grown(making, base, wanted)
+    seeded = _seeded(making, name, run, wanted, sown)
     _on_disk(making)
     record = {
         "domain": name,
@@ -78,7 +80,7 @@ def _make(
         "base": base.path,
         "base_sha256": base.sha256,
         "inode": moving.inode(making),
-        "public": public,
+        **seeded,
     }
     _write(here, record)
     moving.move(making, new)
@@ -132,7 +134,13 @@ def _where(here: finding.Host, name: str, run: str) -> str:
     return receipts.path(here.receipts, run, name)[: -len(".json")] + ".new.json"
 
 
-def _require_sane(base: Base, wanted: Wanted) -> None:
+TOOLS = ("openssl", "ssh-keygen", "mount", "mkfs.vfat", "mcopy")
+
+
+def _require_sane(base: Base, wanted: Wanted, sown: identity.Seed) -> None:
+    missing = [tool for tool in TOOLS if sown.minion_id and shutil.which(tool) is None]
+    if missing:
+        raise StepError("this node has no {}: install it before new machines are made".format(", ".join(missing)))
     if wanted.format not in ("raw", "qcow2"):
         raise StepError("a new disk is raw or qcow2, not {}".format(wanted.format))
     if len(base.sha256) != 64:
@@ -159,13 +167,25 @@ def _copy(base: Base, making: str) -> None:
         raise StepError(what.format(base.path, found, base.sha256))
 
 
-def _grow_and_seed(making: str, base: Base, wanted: Wanted, sown: seed.Seed) -> seed.Public:
+def _grown(making: str, base: Base, wanted: Wanted) -> None:
     """On the unfinished file: when this fails it is nobody's, and the next call makes it anew."""
     os.chmod(making, 0o600)
     if wanted.megabytes:
         _grow(making, base, wanted)
     images.check(making, wanted.format)
-    return seed.sow(making, wanted.format, sown)
+
+
+def _seeded(making: str, name: str, run: str, wanted: Wanted, sown: identity.Seed) -> Record:
+    """Into the disk itself where that is a file system, else on a disk for cloud-init beside it. The public halves of the keys."""
+    if not sown.minion_id:
+        return {"seed": "", "public": {}}
+    texts, public = identity.texts(sown)
+    if wanted.format == "raw" and seed.is_filesystem(making):
+        seed.sow(making, texts)
+        return {"seed": "", "public": public}
+    beside = "{}.seed-{}".format(wanted.path, run)
+    cloud_init.make(beside, cloud_init.documents(sown, texts, "{}-{}".format(name, run)))
+    return {"seed": beside, "public": public}
 
 
 def _on_disk(path: str) -> None:

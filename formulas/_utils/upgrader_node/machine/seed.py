@@ -1,45 +1,20 @@
-"""What makes a clean disk this machine and no other: names, Salt's keys, ssh's host key. Private halves never leave the node.
-
-A disk that is one ext file system in a raw file (a container's root) is mounted and written to. Any other is refused by name.
-"""
+"""A machine's identity written into the file system of its clean disk, from outside: for a container's root."""
 
 import contextlib
 import hashlib
 import os
-import shutil
-import tempfile
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.machine.identity import Text
 from upgrader_node.vm import commands, moving
 
-BITS = "2048"
 MOUNTS = "/run/upgrader/seed"
 EXT_MAGIC, EXT_MAGIC_AT = b"\x53\xef", 0x438
-SSH_KEY = "etc/ssh/ssh_host_ed25519_key"
 # What a base image may have of another machine; systemd makes a new machine-id where the file is empty.
-FOREIGN = (
-    "var/lib/dbus/machine-id",
-    "etc/ssh/ssh_host_rsa_key",
-    "etc/ssh/ssh_host_ecdsa_key",
-    "etc/ssh/ssh_host_dsa_key",
-)
-Public = typing.Dict[str, typing.Any]
-
-
-class Salt(typing.NamedTuple):
-    """A minion on the new machine: its folder of configuration, and where its master is."""
-
-    folder: str
-    master: str
-
-
-class Seed(typing.NamedTuple):
-    """What a new machine is told: its minion id (nothing is told without one), its minions, and text files by path."""
-
-    minion_id: str = ""
-    salts: typing.Tuple[Salt, ...] = ()
-    files: typing.Mapping[str, str] = {}
+EMPTY = "etc/machine-id"
+HOST_KEYS = ["etc/ssh/ssh_host_{}_key".format(kind) for kind in ("rsa", "ecdsa", "dsa", "ed25519")]
+FOREIGN = ["var/lib/dbus/machine-id", *HOST_KEYS, *(path + ".pub" for path in HOST_KEYS)]
 
 
 def is_filesystem(path: str) -> bool:
@@ -49,30 +24,14 @@ def is_filesystem(path: str) -> bool:
         return file.read(2) == EXT_MAGIC
 
 
-def sow(disk: str, form: str, sown: Seed) -> Public:
-    """Write a seed into a disk that nobody uses; the public keys by the folder of each minion, and of ssh. Raises StepError."""
-    if not sown.minion_id:
-        return {}
-    if form != "raw" or not is_filesystem(disk):
-        what = "{} is no raw file with an ext file system and cannot be written to from outside: take such an image, or leave the seed out"
-        raise StepError(what.format(disk))
+def sow(disk: str, texts: typing.Sequence[Text]) -> None:
+    """Write files into a disk that nobody uses, and take away what is another machine's. Raises StepError."""
     with mounted(disk) as root:
-        return write(root, sown)
-
-
-def write(root: str, sown: Seed) -> Public:
-    """The seed as files below a root. Public halves are answered."""
-    hostname = sown.minion_id.partition(".")[0]
-    _put(root, "etc/hostname", hostname + "\n")
-    _put(root, "etc/machine-id", "")
-    for name in FOREIGN:
-        for path in (name, name + ".pub"):
+        for path in FOREIGN:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(_below(root, path))
-    for path, text in sorted(sown.files.items()):
-        _put(root, path.lstrip("/"), text)
-    public = {salt.folder: _minion(root, salt, sown.minion_id) for salt in sown.salts}
-    return {"minion_id": sown.minion_id, "minions": public, "ssh": _host_key(root, hostname)}
+        for one in [Text(EMPTY, ""), *texts]:
+            _put(root, one)
 
 
 @contextlib.contextmanager
@@ -94,63 +53,25 @@ def mounted(disk: str) -> typing.Iterator[str]:
         os.rmdir(folder)
 
 
-def _minion(root: str, salt: Salt, minion_id: str) -> str:
-    folder = salt.folder.strip("/")
-    keys = os.path.join(folder, "pki", "minion")
-    _put(root, os.path.join(folder, "minion_id"), minion_id + "\n")
-    _put(root, os.path.join(folder, "minion.d", "upgrader.conf"), "master: {}\n".format(salt.master))
-    private = commands.must(["openssl", "genrsa", BITS], "no key for the new minion")
-    _put(root, os.path.join(keys, "minion.pem"), private, 0o400, 0o700)
-    pem = _below(root, os.path.join(keys, "minion.pem"))
-    public = commands.must(["openssl", "rsa", "-in", pem, "-pubout"], "no public key for the new minion")
-    _put(root, os.path.join(keys, "minion.pub"), public)
-    return public
-
-
-def _host_key(root: str, hostname: str) -> str:
-    """By ssh-keygen, in a folder that only root reads, because it writes both halves itself."""
-    with tempfile.TemporaryDirectory(prefix="upgrader-key-") as folder:
-        path = os.path.join(folder, "key")
-        commands.must(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "root@" + hostname, "-f", path],
-            "no host key for the new machine",
-        )
-        private, public = _text(path), _text(path + ".pub")
-    _put(root, SSH_KEY, private, 0o600)
-    _put(root, SSH_KEY + ".pub", public)
-    return public.strip()
-
-
-def _put(root: str, path: str, text: str, mode: int = 0o644, folder_mode: int = 0o755) -> None:
+def _put(root: str, file: Text) -> None:
     """A file of the new machine, never through a link of its image: that could lead out of it."""
-    target = _below(root, path)
-    os.makedirs(os.path.dirname(target), mode=folder_mode, exist_ok=True)
+    target = _below(root, file.path.lstrip("/"))
+    private = file.mode & 0o077 == 0
+    os.makedirs(os.path.dirname(target), mode=0o700 if private else 0o755, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(target)
-    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
+    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, file.mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(file.text)
+        os.fchmod(opened.fileno(), file.mode)
+        os.fsync(opened.fileno())
     moving.sync_folder(os.path.dirname(target))
 
 
 def _below(root: str, path: str) -> str:
     """The path in the new machine, in this node's words. Raises StepError when a link of the image leads elsewhere."""
     folder = os.path.dirname(os.path.join(root, path))
-    real = os.path.realpath(folder)
-    if os.path.commonpath([real, os.path.realpath(root)]) != os.path.realpath(root):
+    real, top = os.path.realpath(folder), os.path.realpath(root)
+    if os.path.commonpath([real, top]) != top:
         raise StepError("/{} of the base image leads out of it: take an image whose folders are no links".format(path))
     return os.path.join(real, os.path.basename(path))
-
-
-def _text(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-def require_tools() -> None:
-    """Raises StepError when this node lacks a program that seeding needs."""
-    missing = [name for name in ("openssl", "ssh-keygen", "mount") if shutil.which(name) is None]
-    if missing:
-        raise StepError("this node has no {}: install it before new machines are made".format(", ".join(missing)))
