@@ -21,7 +21,7 @@ def __virtual__():
     return __virtualname__ if pymysql else (False, "PyMySQL is not installed in Salt's Python")
 
 
-def databases(databases, versions, path="mitaka-ocata", repaired=(), listed=ask.FIRST):
+def databases(databases, versions, path="mitaka-ocata", repaired=(), listed=ask.FIRST, without=None):
     """Everything in the live databases of all services that would stop the upgrade or surprise its operator, in one go.
 
     :param databases: service to the names of its databases; nova's are the main one and the API's
@@ -29,6 +29,7 @@ def databases(databases, versions, path="mitaka-ocata", repaired=(), listed=ask.
     :param path: name of the release path, whose derived schemas are compared with the live ones
     :param repaired: ids of findings that a step of the plan repairs; they warn instead of stopping
     :param listed: how many rows each finding names
+    :param without: services that the plan leaves out: ``{neutron: {database: neutron, why: neutron:server:plugin is contrail}}``
 
     CLI Example:
 
@@ -40,7 +41,7 @@ def databases(databases, versions, path="mitaka-ocata", repaired=(), listed=ask.
     account = host_pillar.value(__pillar__, database_connection.ADMIN, {})
     with database_connection.reading(pymysql, account, CommandExecutionError) as connection:
         session = ask.Session(connection, database_connection.errors(pymysql), versions, schemas, int(listed))
-        findings = ask.ask_all(session, databases, repaired)
+        findings = ask.ask_all(session, databases, repaired, without)
     return {"comment": ask.summary(findings), "findings": findings}
 
 

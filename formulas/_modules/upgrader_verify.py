@@ -25,13 +25,15 @@ def __virtual__():
     return __virtualname__ if pymysql else (False, "PyMySQL is not installed in Salt's Python")
 
 
-def baseline(run, folder=source.FOLDER, release=None):
+def baseline(run, folder=source.FOLDER, release=None, without=()):
     """
     Write down, by id, what the databases of this node's model hold: services, images, flavors, servers, networks, volumes.
 
     Taken once for a run and then left as it is, because what it reads is migrated afterwards. On the upgrade node the
     databases are the clones, which were proven to equal the backup table by table: so it is the source at the backup's
     moment, and the upgrade node needs no way to production.
+
+    :param without: services that the copy does not have; what is theirs is not written down
 
     CLI Example:
 
@@ -40,10 +42,11 @@ def baseline(run, folder=source.FOLDER, release=None):
         salt 'upg01*' upgrader_verify.baseline run=20170801T101500Z-1a2b
     """
     with told_as(CommandExecutionError, "no baseline taken", pymysql):
-        return source.take(pymysql, __pillar__, run, folder, _release_path(__pillar__, __opts__, __salt__, release))
+        path = _release_path(__pillar__, __opts__, __salt__, release)
+        return source.take(pymysql, __pillar__, run, folder, path, without)
 
 
-def calls(run="", cloud="", openrc="", change=True, patience=120, timeout=900, folder=source.FOLDER):
+def calls(run="", cloud="", openrc="", change=True, patience=120, timeout=900, folder=source.FOLDER, without=()):
     """
     Ask the cloud on this node the eight questions, compare with the baseline, and make, read and delete six objects.
 
@@ -52,6 +55,7 @@ def calls(run="", cloud="", openrc="", change=True, patience=120, timeout=900, f
         copy, the account that the copy's keystone was given (``upgrader_copy.account``) is used
     :param change: whether objects are made and deleted
     :param patience: seconds to wait for services that have just been started
+    :param without: services that the node does not have, ``[neutron]`` where OpenContrail makes the networks
 
     CLI Example:
 
@@ -59,7 +63,7 @@ def calls(run="", cloud="", openrc="", change=True, patience=120, timeout=900, f
 
         salt 'upg01*' upgrader_verify.calls
     """
-    asked = ask.Asked(cloud, openrc, change, patience, timeout)
+    asked = ask.Asked(cloud, openrc, change, patience, timeout, without)
     own = names.own(__opts__["id"], __grains__)
     with told_as(CommandExecutionError):
         return ask.calls(__pillar__, asked, own, source.chosen(folder, run), yaml)

@@ -29,6 +29,8 @@ VERSIONS: dict[str, Any] = {
     "heat": 71,
 }
 VERSIONS.update(nova=319, nova_api=7)
+LEFT_OUT = {"neutron": "networks-held", "neutron_of_nobody": "networks-left-out"}
+"""The database that a neutron left out would have, and what is told of it."""
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +106,38 @@ def test_what_has_no_statement_is_named_with_its_rows_and_in_words(cloud: Bench)
             plant(cloud, *statements)
         told = asked(cloud)
     finally:
-        cloud.query("DROP DATABASE IF EXISTS `nova 2016`")
+        for name in ("nova 2016", "aodh"):
+            cloud.query(f"DROP DATABASE IF EXISTS `{name}`")
     assert set(NAMED) <= set(told)
     for fault in NAMED:
         assert told[fault]["count"] and told[fault]["remedy"] and not told[fault]["statements"], fault
     rows = [row for fault in NAMED for row in told[fault]["rows"]]
-    for name in ("cinder.volumes.provider_geometry", "nova.instances.billing_code", "glance.images_2016", "nova 2016"):
+    for name in (
+        "cinder.volumes.provider_geometry",
+        "nova.instances.billing_code",
+        "glance.images_2016",
+        "nova 2016",
+        "aodh",
+    ):
         assert name in rows
+
+
+@pytest.mark.parametrize(("database", "named"), LEFT_OUT.items())
+def test_a_neutron_that_is_left_out_is_told_and_stops_only_where_its_database_holds_networks(
+    cloud: Bench, database: str, named: str
+) -> None:
+    without = {"neutron": {"database": database, "why": "neutron:server:plugin is contrail on ctl01"}}
+    others = {service: names for service, names in DATABASES.items() if service != "neutron"}
+    answer = cloud.call("upgrader_preflight.databases", databases=others, versions=VERSIONS, without=without)
+    assert [item["id"] for item in answer["findings"] if item["service"] == "neutron"] == [named]
 
 
 def test_every_finding_of_the_page_is_planted_somewhere() -> None:
     """Constraints that are derived have a test of each of their kinds instead, as only one is left that a row could break."""
     headings = re.findall(r"^### (\S+) \(", (REPOSITORY / "docs/preflight.md").read_text(), re.MULTILINE)
-    planted = {name for _, name in (*PLANTED, *NAMED)} | set(OF_NOVA) | {"derived", "schema-version"}
+    planted = (
+        {name for _, name in (*PLANTED, *NAMED)} | set(OF_NOVA) | {"derived", "schema-version", *LEFT_OUT.values()}
+    )
     assert set(headings) - planted == set()
 
 

@@ -182,5 +182,6 @@ NAMED: dict[tuple[str, str], tuple[str, ...]] = {
     ("nova", "soft-deleted"): ("UPDATE nova.instances SET deleted = id ORDER BY id LIMIT 1",),
     ("nova", "foreign-columns"): ("ALTER TABLE nova.instances ADD COLUMN billing_code INT",),
     ("server", "database-names"): ("CREATE DATABASE `nova 2016`",),
+    ("server", "other-databases"): ("CREATE DATABASE aodh",),
 }  # fmt: skip
 """What preflight names without a statement: nothing is to be mended, or nobody but the operator knows how."""

@@ -37,12 +37,13 @@ EVERYWHERE = {"errors", "content"}
 LAYERS: dict[str, set[str]] = {
     "cloud": set(),
     "reclass": {"cloud"},
+    "beside": {"reclass"},
     "plan": {"cloud"},
     "transport": {"plan"},
     "journal": {"plan"},
     "engine": {"plan", "journal", "transport"},
-    "report": {"plan", "journal", "transport", "engine", "reclass", "cloud"},
-    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report"},
+    "report": {"plan", "journal", "transport", "engine", "reclass", "cloud", "beside"},
+    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report", "beside"},
     "lab": set(),
 }
 """Which layer may import which; all may import ``EVERYWHERE``. The flow is one-way: nothing imports what stands below it."""

@@ -10,9 +10,10 @@ import click
 from upgrader.cli.settings import Settings, new_run_id
 from upgrader.errors import Refused
 from upgrader.plan.stages import ANNOUNCED, CONTROL_PLANE, stage_names
+from upgrader.reclass.finding import Finding, Survey
 from upgrader.reclass.inventory import Inventory
 from upgrader.reclass.place import Place, find_place, place_at
-from upgrader.reclass.survey import Finding, Survey, survey, worse
+from upgrader.reclass.survey import survey, worse
 from upgrader.reclass.writing import write
 from upgrader.report import document
 from upgrader.report import model as report

@@ -11,6 +11,7 @@ from upgrader.cli.questions import asked, question, readiness, refuse_failed
 from upgrader.cli.settings import Settings, modules_digest, read_cloud
 from upgrader.cloud.cloud import UPGRADE, Cloud
 from upgrader.errors import Refused
+from upgrader.plan.blocks.copy import without
 from upgrader.report import document, findings, verification
 from upgrader.transport.reply import Reply
 
@@ -61,6 +62,7 @@ def verify(
         openrc=openrc,
         change=not read_only,
         patience=PATIENCE,
+        **(without(cloud) if minion in cloud.role(UPGRADE) else {}),
     )
     reply = asked(transport, (*readiness((minion,), modules_digest()), step))[minion]
     if not reply.ok and not isinstance(reply.value, Mapping):

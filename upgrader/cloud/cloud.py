@@ -10,7 +10,9 @@ from typing import Any
 from upgrader_node.release.path import ReleasePath, ServicePath
 from upgrader_node.service import required as service_required
 
+from upgrader.cloud import left_out
 from upgrader.cloud.deployment import DEFAULT, Deployment, deployment
+from upgrader.cloud.left_out import LeftOut
 from upgrader.cloud.release import RELEASES, release_path
 from upgrader.cloud.renamed import old_name
 from upgrader.cloud.roles import BACKUP, CONTROL, DATABASE, UPGRADE, nodes_by_role
@@ -52,13 +54,17 @@ class Node:
 
 @dataclass(frozen=True)
 class Cloud:
-    """What pillar says exists, which release path it takes, and whose states bring a node up."""
+    """What pillar says exists, which release path it takes, and whose states bring a node up.
+
+    ``left_out`` are services of the release path that this cloud has and an upgrade of it does not touch.
+    """
 
     name: str
     path: ReleasePath
     nodes: Mapping[str, tuple[str, ...]]
     services: tuple[Service, ...]
     deployment: Deployment
+    left_out: tuple[LeftOut, ...] = ()
 
     def service(self, name: str) -> Service:
         """One service by name; KeyError when the cloud has none of it."""
@@ -137,14 +143,16 @@ def cloud_from_pillar(pillars: Mapping[str, Mapping[str, Any]], master: str, rel
     nodes = nodes_by_role(own.get("nodes") or {}, master)
     release = own.get("release") or {}
     path = release_path(str(release.get("source", "")), str(release.get("target", "")), releases)
-    missing = _missing_keys(pillars, nodes, path)
+    left = left_out.of_cloud(pillars, (*nodes.get(CONTROL, ()), *nodes[UPGRADE]), path)
+    taken = left_out.without(path, left)
+    missing = _missing_keys(pillars, nodes, taken)
     if missing:
         raise Refused("the model is incomplete: " + "; ".join(missing))
     name = str(own.get("cloud") or "")
     if not name.replace("-", "").replace("_", "").isalnum():
         raise Refused(f"pillar key upgrader:cloud of {master} is {name!r}; give a name of letters, digits, - and _")
     deploys = deployment(str(own.get("deployment") or DEFAULT))
-    return Cloud(name, path, nodes, _services(pillars[nodes[UPGRADE][0]], path), deploys)
+    return Cloud(name, path, nodes, _services(pillars[nodes[UPGRADE][0]], taken), deploys, left)
 
 
 def _missing_keys(

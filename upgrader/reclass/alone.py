@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from upgrader_node.copy import isolation
@@ -35,9 +35,11 @@ def taking_part(pillar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, what
 
 
-def leading_away(pillar: Mapping[str, Any], production: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def leading_away(
+    pillar: Mapping[str, Any], production: Mapping[str, str], left: Collection[str] = ()
+) -> Iterator[tuple[str, str, str]]:
     """(pillar key, the place that it names, whose that is) for each value of a service that names production."""
-    for role in ROLE_OF.values():
+    for role in (role for role in ROLE_OF.values() if role not in left):
         for key, value in _leaves(host_pillar.value(pillar, role), role):
             if key.endswith(ALLOWED) or not isinstance(value, str):
                 continue
@@ -85,23 +87,25 @@ def _stood_on(pillar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                     yield str(one["host"]), f"{what} of production"
 
 
-def differences(controller: Mapping[str, Any], upgrade: Mapping[str, Any]) -> Iterator[str]:
+def differences(controller: Mapping[str, Any], upgrade: Mapping[str, Any], left: Collection[str] = ()) -> Iterator[str]:
     """Keys of the services that a controller sets, that the upgrade node has otherwise or not at all, and that no class of ours sets."""
     ours = shipped_parameters()
-    for role in ROLE_OF.values():
+    for role in (role for role in ROLE_OF.values() if role not in left):
         there = dict(_leaves(host_pillar.value(upgrade, role), role))
         for key, value in _leaves(host_pillar.value(controller, role), role):
             if there.get(key) != value and not _set_by(ours, key):
                 yield key
 
 
-def notes(rendered: Mapping[str, Rendered], held: Held, upgrade: Iterable[str]) -> Iterator[str]:
+def notes(
+    rendered: Mapping[str, Rendered], held: Held, upgrade: Iterable[str], left: Collection[str] = ()
+) -> Iterator[str]:
     """What a rehearsal on the upgrade node does not prove, because its pillar is another one than a controller's."""
     controller = next((rendered[node].pillar for node in held[needs.CONTROL] if rendered[node].pillar), None)
     for node in upgrade:
         pillar = rendered[node].pillar if node in rendered else None
         if controller and pillar:
-            lost = sorted(differences(controller, pillar))
+            lost = sorted(differences(controller, pillar, left))
             if lost:
                 keys = f"{len(lost)} key{'s' if len(lost) > 1 else ''}"
                 yield f"{node} differs from the controllers in {keys} that this tool does not set: {some(lost, 8)}"

@@ -47,14 +47,16 @@ def extent(rendered: Mapping[str, Rendered], master: str, named: bool = False) -
     if master not in rendered and named:
         known = f"; its Salt masters are {', '.join(candidates)}" if candidates else ""
         raise UsageError(f"--master {master}: the model has no such node{known}")
-    if master not in pillars:
+    if master not in pillars and not named:
         clouds = {_cloud(node, pillars.get(node)) for node in candidates}
         if len(clouds) > 1:
             raise Refused(f"the model holds several Salt masters ({', '.join(candidates)}): name yours with --master")
         master = candidates[0] if candidates else ""
     if not master:
         return Extent("", frozenset(rendered))
-    away = _elsewhere(rendered, pillars, master, {_domain(node) for node in candidates} - {_domain(master)})
+    away = _elsewhere(
+        rendered, pillars, master, len({_cloud(node, pillars.get(node)) for node in {*candidates, master}}) > 1
+    )
     return Extent(master, frozenset(rendered) - away, tuple(sorted(away)))
 
 
@@ -68,14 +70,15 @@ def masters(pillars: Pillars) -> tuple[str, ...]:
     return having("salt:master") or having("reclass:storage") or named
 
 
-def _elsewhere(rendered: Iterable[str], pillars: Pillars, master: str, domains: set[str]) -> set[str]:
-    mine = _named(pillars[master])
-    away = set()
-    for node in rendered:
-        name = _named(pillars.get(node))
-        if (mine and name and name != mine) or (not (mine and name) and _domain(node) in domains):
-            away.add(node)
-    return away
+def _elsewhere(rendered: Iterable[str], pillars: Pillars, master: str, several: bool) -> set[str]:
+    """Nodes of another cloud's name. Where there are several clouds, those without a name go by the domains of this one's."""
+    mine = _named(pillars.get(master))
+    names = {node: _named(pillars.get(node)) for node in rendered}
+    home = {_domain(master), *(_domain(node) for node, name in names.items() if mine and name == mine)}
+    strange = {node for node, name in names.items() if mine and name and name != mine}
+    if not several:
+        return strange
+    return strange | {node for node, name in names.items() if not (mine and name) and _domain(node) not in home}
 
 
 def _named(pillar: Mapping[str, Any] | None) -> str:

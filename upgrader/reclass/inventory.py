@@ -105,7 +105,7 @@ class _Storage(ExternalNodeStorage):
 
     def _entity(self, folder: str, inside: str, name: str, settings: Any) -> Any:
         """Read once: reclass copies what it merges."""
-        path = os.path.join(folder, inside)
+        path = os.path.normpath(os.path.join(folder, inside))
         if path not in self._entities:
             self._entities[path] = self._read(path, inside, name, settings)
         return self._entities[path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,11 +97,14 @@ LISTED = "upgrader.cloud_listed"
 """Instead of ``ANCHOR`` where the cloud has not three database nodes."""
 
 
-def needs_of(held: Mapping[str, tuple[str, ...]]) -> tuple[Need, ...]:
-    """All needs, as this cloud has them."""
+def needs_of(held: Mapping[str, tuple[str, ...]], left: Collection[str] = ()) -> tuple[Need, ...]:
+    """All needs, as this cloud has them. ``left``: roles (``neutron:server``) that its upgrade leaves out."""
+    services = {role.partition(":")[0] for role in left}
+    spared = {f"{role}:enabled" for role in left} | {f"{_CLONES}:{clone_name(one)}" for one in services}
+    wanted = tuple(replace(one, keys=tuple(key for key in one.keys if key not in spared)) for one in NEEDS)
     if len(held[DATABASE]) in (0, 3):
-        return NEEDS
-    return tuple(replace(need, name=LISTED) if need.name == ANCHOR else need for need in NEEDS)
+        return wanted
+    return tuple(replace(need, name=LISTED) if need.name == ANCHOR else need for need in wanted)
 
 
 EXAMPLES: Mapping[str, str] = {

@@ -55,23 +55,23 @@ def collapsed(held: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
         )
 
 
-def databases(rendered: Mapping[str, Rendered], held: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
-    """What ``mysql:server:database`` of the database nodes says beside, or instead of, what an upgrade works on."""
+def listed_databases(rendered: Mapping[str, Rendered], held: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """The names under ``mysql:server:database`` of the database nodes."""
     listed: set[str] = set()
     for node in held[needs.DATABASE]:
         said = host_pillar.value(rendered[node].pillar or {}, "mysql:server:database", {})
         listed |= {str(name) for name in said} if isinstance(said, dict) else set()
+    return listed
+
+
+def databases(listed: set[str]) -> Iterable[str]:
+    """Which of these an upgrade does not work on, and what that means."""
     known = {*needs.CLONES, *map(needs.clone_name, needs.CLONES), *needs.BESIDE}
     others = sorted(listed - known)
     if others:
         yield (
             f"databases of other services: {some(others)}. They are part of every backup and are otherwise left alone: "
             "their services are not upgraded, look whether they work beside Ocata"
-        )
-    if "nova" in listed and "neutron" not in listed:
-        yield (
-            "the database nodes hold no database neutron, so another controller (contrail?) makes the networks: "
-            "leave neutron:server out of the upgrade node's class"
         )
 
 

@@ -61,10 +61,14 @@ def chosen(inventory: Inventory, before: Mapping[str, Rendered], held: Mapping[s
 
 def notes(found: Chosen) -> Iterable[str]:
     """A sentence for each class whose settings a rehearsal does not prove, because more comes with it."""
-    for name, role, others in found.mixed:
+    for name in dict.fromkeys(name for name, _, _ in found.mixed):
+        roles = [role for one, role, _ in found.mixed if one == name]
+        services = {role.partition(":")[0] for role in roles}
+        brought = {root for one, _, roots in found.mixed if one == name for root in roots} - services
+        others = sorted(brought or services)
         yield (
-            f"class {name} sets {role} together with {', '.join(others[:4])}: the upgrade node does not include it, so what it sets "
-            "there is not rehearsed; move the service's keys into a class of their own"
+            f"class {name} sets {', '.join(roles)} together with {', '.join(others[:4])}: the upgrade node does not include it, so "
+            "what it sets there is not rehearsed; move each service's keys into a class of their own"
         )
 
 

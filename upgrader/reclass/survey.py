@@ -7,7 +7,6 @@ classes need and nobody defines are known beforehand: a pillar with one unresolv
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from upgrader_node.service import required
@@ -15,46 +14,16 @@ from upgrader_node.service import required
 from upgrader.cloud.release import sources
 from upgrader.content import RECLASS_CLASSES
 from upgrader.errors import Refused
-from upgrader.reclass import alone, needs, remarks, service_classes, targets, unread
+from upgrader.reclass import alone, needs, networks, remarks, service_classes, targets, unread
+from upgrader.reclass.dangers import dangers
 from upgrader.reclass.extent import extent
+from upgrader.reclass.finding import Finding, Survey
 from upgrader.reclass.include import with_classes
 from upgrader.reclass.inventory import Inventory, Rendered, Unresolved
-from upgrader.reclass.needs import REHEARSAL, UPGRADE, Need
+from upgrader.reclass.needs import UPGRADE, Need
 from upgrader.reclass.place import Place
 
 PER_NODE = ("single_address", "cluster_local_address")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is missing or wrong. ``kind``: unreachable, render, role, release, class, file, parameter, key, danger.
-
-    ``file`` is where to write, ``name`` the class, parameter or pillar key to write there; both "" where there is none.
-    """
-
-    kind: str
-    nodes: tuple[str, ...]
-    what: str
-    remedy: str
-    file: str = ""
-    name: str = ""
-    stage: str = REHEARSAL
-
-
-@dataclass(frozen=True)
-class Survey:
-    """The outcome. ``edits`` is what prepare would write: path to (old text or None, new text).
-
-    ``unread``: role to the keys that production sets and no state of this tool reads.
-    """
-
-    roles: Mapping[str, tuple[str, ...]]
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    edits: Mapping[Path, tuple[str | None, str]]
-    prefix: str | None
-    unsound_before: frozenset[str]
-    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
@@ -68,12 +37,15 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     needed = {node: found for node, found in before.items() if found.pillar is not None or not cloud.unrelated(node)}
     findings = [*_broken(inventory, needed), *_unheld(held), *_releases(before, held)]
     prefix = remarks.reach(inventory)
-    lost = unread.of_production(before, held)
-    notes = (*remarks.left_out(cloud, everything), *remarks.collapsed(held), *remarks.databases(before, held))
+    left = networks.without(before, held)
+    lost = {role: keys for role, keys in unread.of_production(before, held).items() if role not in left}
+    notes = (*remarks.left_out(cloud, everything), *remarks.collapsed(held))
+    listed = remarks.listed_databases(before, held)
+    notes = (*notes, *remarks.databases(listed), *networks.notes(before, held, listed))
     notes = (*notes, *unread.notes(lost), *unread.notes_of_upgrade_node(before, held))
     if prefix is None:
         return Survey(held, (*findings, _unreachable(inventory)), notes, {}, None, unsound, lost)
-    wanted = [found for found in _lacking(before, held, prefix) if stages is None or found[0].stage in stages]
+    wanted = [found for found in _lacking(before, held, prefix, left) if stages is None or found[0].stage in stages]
     planned = targets.plan(inventory, before, held, prefix, [(need, nodes) for need, nodes, _ in wanted])
     findings += _of_classes(wanted, planned, prefix)
     findings += _renamed(inventory, before, wanted)
@@ -83,10 +55,11 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     changed, after = _after(inventory, texts, planned, before, held)
     named = {**held, UPGRADE: held[UPGRADE] or planned.virtual}
     findings += _parameters(inventory, changed, before, after, named)
-    findings += _keys(after, (*held[UPGRADE], *planned.virtual))
-    findings += _dangers({**before, **after}, named)
+    findings += _keys(after, (*held[UPGRADE], *planned.virtual), left)
+    findings += networks.unheard({**before, **after}, held, named[UPGRADE])
+    findings += dangers({**before, **after}, named, left)
     site = service_classes.chosen(inventory, before, held)
-    notes = (*notes, *service_classes.notes(site), *alone.notes({**before, **after}, held, named[UPGRADE]))
+    notes = (*notes, *service_classes.notes(site), *alone.notes({**before, **after}, held, named[UPGRADE], left))
     notes = (*notes, *remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
     edits = {path: (inventory.text(path) if path.exists() else None, text) for path, text in texts.items()}
     return Survey(held, tuple(findings), notes, edits, prefix, unsound, lost)
@@ -168,10 +141,12 @@ def _define(
 Lacking = tuple[Need, tuple[str, ...], tuple[str, ...]]
 
 
-def _lacking(before: Mapping[str, Rendered], held: Mapping[str, tuple[str, ...]], prefix: str) -> list[Lacking]:
-    """(need, nodes, keys they lack), for every need that some node of its role does not meet."""
+def _lacking(
+    before: Mapping[str, Rendered], held: Mapping[str, tuple[str, ...]], prefix: str, left: Collection[str]
+) -> list[Lacking]:
+    """(need, nodes, keys they lack), for every need that some node of its role does not meet. ``left``: roles left out."""
     found: list[Lacking] = []
-    for need in needs.needs_of(held):
+    for need in needs.needs_of(held, left):
         absent: dict[str, tuple[str, ...]] = {}
         for node in held[need.role]:
             pillar = before[node].pillar
@@ -264,30 +239,12 @@ def _parameters(
             yield Finding("parameter", group, what, remedy, str(file), reference)
 
 
-def _keys(after: Mapping[str, Rendered], nodes: Iterable[str]) -> Iterable[Finding]:
+def _keys(after: Mapping[str, Rendered], nodes: Iterable[str], left: Collection[str]) -> Iterable[Finding]:
     """What a complete controller needs and the upgrade node would still lack."""
     for node in nodes:
         found = after.get(node)
         if found is None or found.pillar is None:
             continue
-        for role in required.UPGRADE_NODE:
+        for role in (role for role in required.UPGRADE_NODE if role not in left):
             for key, example in required.missing(found.pillar, role):
                 yield Finding("key", (node,), f"lacks {key}", f"write there: {example}", "", key)
-
-
-def _dangers(rendered: Mapping[str, Rendered], held: Mapping[str, tuple[str, ...]]) -> Iterable[Finding]:
-    """The upgrade node on production's queue would take production's messages."""
-    for node, key, host in remarks.shared_queues(rendered, held):
-        what = f"{key} names {host}, a queue of production"
-        remedy = "name the upgrade node's own RabbitMQ: on production's it would take production's messages"
-        yield Finding("danger", (node,), what, remedy, "", key)
-    production = alone.of_production(rendered, held)
-    for node in held[UPGRADE]:
-        pillar = (rendered[node].pillar if node in rendered else None) or {}
-        for key, what in alone.taking_part(pillar):
-            remedy = "take the class away that brings it: the upgrade node holds a copy and takes part in nothing"
-            yield Finding("danger", (node,), f"{key} {what}", remedy, "", key)
-        for key, place, whose in alone.leading_away(pillar, production):
-            if "message_queue" not in key:
-                remedy = "set it to the upgrade node's own in the node's class, behind the site's classes"
-                yield Finding("danger", (node,), f"{key} names {place}, {whose}", remedy, "", key)

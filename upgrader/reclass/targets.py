@@ -212,7 +212,7 @@ def _make_upgrade_node(
             (path, f"class {name} of the upgrade node is missing", f"make it; it includes {prefix}{SINGLE}")
         )
     elif prefix + SINGLE not in inventory.included(path):
-        planned.includes[path] = [prefix + SINGLE]
+        planned.includes[path] = [name for name in includes if name not in inventory.included(path)]
         planned.told.append((path, f"class {name} is no Ocata controller yet", f"include class {prefix}{SINGLE}"))
     else:
         planned.told.append(

@@ -12,9 +12,9 @@ from typing import Any
 
 from tabulate import tabulate
 
+from upgrader.reclass.finding import Finding, Survey
 from upgrader.reclass.inventory import Inventory
 from upgrader.reclass.needs import REHEARSAL
-from upgrader.reclass.survey import Finding, Survey
 from upgrader.report.wording import node_list
 
 ALL = "the whole model"

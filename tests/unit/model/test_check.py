@@ -15,8 +15,9 @@ from tests.support.models import PARAMETERS, inventory, mcp
 from upgrader.cli.main import entry
 from upgrader.content import RECLASS_CLASSES
 from upgrader.reclass import remarks
+from upgrader.reclass.finding import Finding, Survey
 from upgrader.reclass.place import find_place
-from upgrader.reclass.survey import Finding, Survey, survey
+from upgrader.reclass.survey import survey
 
 
 @dataclass

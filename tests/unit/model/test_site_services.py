@@ -11,8 +11,9 @@ from upgrader_node.host.pillar import value
 
 from tests.support.models import inventory, mcp
 from upgrader.reclass import alone
+from upgrader.reclass.finding import Survey
 from upgrader.reclass.inventory import Inventory
-from upgrader.reclass.survey import Survey, survey
+from upgrader.reclass.survey import survey
 
 CONTROL, SYSTEM = "classes/cluster/mcp/openstack/control.yml", "classes/system/nova/control/cluster.yml"
 UPG = "upg01.mcp.local"

@@ -3,7 +3,7 @@
 import typing
 
 from upgrader_node.database import sql
-from upgrader_node.preflight import catalog, image_properties, leftovers, tighter
+from upgrader_node.preflight import catalog, image_properties, left_out, leftovers, tighter
 from upgrader_node.preflight.question import (
     BLOCKER,
     EVERY_SERVICE,
@@ -37,17 +37,23 @@ class Session(typing.NamedTuple):
 
 
 def ask_all(
-    session: Session, databases: typing.Mapping[str, typing.Sequence[str]], repaired: typing.Container[str] = ()
+    session: Session,
+    databases: typing.Mapping[str, typing.Sequence[str]],
+    repaired: typing.Container[str] = (),
+    without: typing.Optional[typing.Mapping[str, typing.Mapping[str, str]]] = None,
 ) -> typing.List[Finding]:
     """Every finding of every question, blockers first. ``databases``: service to the names of its databases.
 
     A question that the server refuses is a blocker of its own and hides no other. Blockers whose id is in ``repaired``
-    are warnings: a step of the plan takes care of them.
+    are warnings: a step of the plan takes care of them. ``without``: a service that the plan leaves out to ``database``, the
+    name that its database would have, and ``why``.
     """
     told = []  # type: typing.List[Finding]
     every = tuple(name for names in databases.values() for name in names)
     for names in [Names(service, tuple(names)) for service, names in databases.items()] + [Names(SERVER, every)]:
         told += _of_service(session, names)
+    for service, said in (without or {}).items():
+        told += _asked(session, left_out.NETWORKS, Names(service, (said["database"],)), _left_out(session, said))
     told = [_excused(item) if item["id"] in repaired and item["severity"] == BLOCKER else item for item in told]
     return sorted(told, key=lambda item: ORDER[item["severity"]])
 
@@ -55,11 +61,19 @@ def ask_all(
 def _of_service(session: Session, names: Names) -> typing.List[Finding]:
     told = []  # type: typing.List[Finding]
     for question, asking in _askings(session, names):
-        try:
-            told += asking()
-        except session.errors as error:
-            told.append(_refused(question, names, error))
+        told += _asked(session, question, names, asking)
     return told
+
+
+def _asked(session: Session, question: Question, names: Names, asking: Asking) -> typing.List[Finding]:
+    try:
+        return asking()
+    except session.errors as error:
+        return [_refused(question, names, error)]
+
+
+def _left_out(session: Session, said: typing.Mapping[str, str]) -> Asking:
+    return lambda: left_out.ask(session.connection, said["database"], said["why"])
 
 
 def _askings(session: Session, names: Names) -> typing.List[typing.Tuple[Question, Asking]]:

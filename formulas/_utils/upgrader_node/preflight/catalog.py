@@ -9,6 +9,7 @@ from upgrader_node.preflight import (
     heat,
     image_properties,
     keystone,
+    left_out,
     leftovers,
     neutron,
     nova,
@@ -31,7 +32,7 @@ ASKED = (
     + server.QUESTIONS
 )
 # Those that have code of their own instead of one statement.
-BUILT = (*image_properties.QUESTIONS, *leftovers.QUESTIONS, tighter.QUESTION)
+BUILT = (*image_properties.QUESTIONS, *left_out.QUESTIONS, *leftovers.QUESTIONS, tighter.QUESTION)
 
 
 def of_service(service: str) -> typing.Tuple[Question, ...]:

@@ -1,6 +1,6 @@
 """What else stands in a database and on its server: code that runs by itself, and names that need quoting."""
 
-from upgrader_node.preflight.question import BLOCKER, EVERY_SERVICE, SERVER, WARNING, Question
+from upgrader_node.preflight.question import BLOCKER, EVERY_SERVICE, NOTE, SERVER, WARNING, Question
 
 _SYSTEM = "('information_schema', 'performance_schema', 'mysql', 'sys')"
 _PLAIN = "'^[0-9A-Za-z_$-]{{1,64}}$'"
@@ -80,5 +80,14 @@ QUESTIONS = (
         "the proof of a backup counts every table of the server and refuses such a name at its end",
         "dump it, load it into a database with a plain name, and drop it", "MySQL manual: identifier names",
         "SELECT s.schema_name AS named FROM information_schema.schemata s WHERE s.schema_name NOT REGEXP " + _PLAIN + " ORDER BY named",
+    ),
+    Question(
+        "other-databases", SERVER, "databases", NOTE, "databases of other services",
+        "they are part of every backup and otherwise left alone, so their services stay what they are beside Ocata's",
+        "look whether each of these services works with Ocata's APIs, and upgrade it by its own procedure",
+        "no phase of the release path touches them",
+        "SELECT s.schema_name AS named FROM information_schema.schemata s WHERE s.schema_name NOT IN " + _SYSTEM + " AND s.schema_name NOT IN"
+        " ({names}) AND s.schema_name NOT IN ('neutron', 'horizon', 'upgrader') AND s.schema_name NOT LIKE '%%\\_upgrade%%'"
+        " AND s.schema_name NOT LIKE '%%\\_cell0' ORDER BY named",
     ),
 )  # fmt: skip

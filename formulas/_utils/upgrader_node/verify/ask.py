@@ -19,13 +19,17 @@ Given = typing.Tuple[openrc.Account, str]
 
 
 class Asked(typing.NamedTuple):
-    """What the operator asked for: a cloud of clouds.yaml or a file, whether to make objects, how long to wait (seconds)."""
+    """What the operator asked for: a cloud of clouds.yaml or a file, whether to make objects, how long to wait (seconds).
+
+    ``without``: services that this cloud's node does not have.
+    """
 
     cloud: str
     openrc: str
     change: bool
     patience: float
     timeout: float
+    without: typing.Sequence[str] = ()
 
 
 def calls(pillar: Pillar, asked: Asked, own: typing.Sequence[str], baseline: str, yaml: typing.Any) -> Answer:
@@ -46,6 +50,7 @@ def calls(pillar: Pillar, asked: Asked, own: typing.Sequence[str], baseline: str
         "kinds": [entry.kind for entry in catalogue.wanted(pillar)],
         "change": asked.change,
         "patience": asked.patience,
+        "without": list(asked.without),
     }
     result = _run(settings.python(pillar), order, asked.timeout)
     wrong = [dict(one) for call in result["calls"] for one in call.pop("findings")]

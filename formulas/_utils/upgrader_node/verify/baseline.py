@@ -8,10 +8,12 @@ import typing
 
 from upgrader_node.database import connection, sql
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 from upgrader_node.host import pillar as host_pillar
 from upgrader_node.release.path import ReleasePath
 from upgrader_node.service.roles import ROLE_OF
-from upgrader_node.verify.resources import RESOURCES, Fields, Resource, Taken, taken
+from upgrader_node.verify import resources
+from upgrader_node.verify.resources import Fields, Resource, Taken, taken
 
 FOLDER = "/var/lib/upgrader/baseline"
 # Whose schema tells whether the baseline is still to be had there: the upgrade takes these two first.
@@ -43,8 +45,17 @@ def chosen(folder: str, run: str) -> str:
     return os.path.join(folder, names[-1]) if names else ""
 
 
-def take(driver: typing.Any, pillar: Pillar, run: str, folder: str, release: ReleasePath) -> Answer:
+def take(
+    driver: typing.Any,
+    pillar: Pillar,
+    run: str,
+    folder: str,
+    release: ReleasePath,
+    without: typing.Sequence[str] = (),
+) -> Answer:
     """Read the resources that stand in databases and write them down. One that was taken before stays as it is.
+
+    :param without: services that the copy does not have
 
     ``left_out`` counts what the API does not show of the rows: nothing that can be missed afterwards.
     """
@@ -52,7 +63,7 @@ def take(driver: typing.Any, pillar: Pillar, run: str, folder: str, release: Rel
     if os.path.exists(path):
         counts = _counts(_read(path))
         return {"comment": "taken before: {}".format(_said(counts)), "counts": counts, "changed": False}
-    held = {one.name: _taken(driver, pillar, one, release) for one in RESOURCES if one.statement}
+    held = {one.name: _taken(driver, pillar, one, release) for one in resources.asked(without) if one.statement}
     records = {name: found.records for name, found in held.items()}
     _write(path, run, records)
     counts, left_out = (
@@ -97,13 +108,9 @@ def _require_source(session: typing.Any, release: ReleasePath, service: str, nam
 def _write(path: str, run: str, records: Records) -> None:
     """Whole or not at all; readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    fresh, taken_at = path + ".part", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+    taken_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with files.whole(path) as opened:
         json.dump({"run": run, "taken_at": taken_at, "resources": records}, opened)
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(fresh, path)
 
 
 def _read(path: str) -> Records:

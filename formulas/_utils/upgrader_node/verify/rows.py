@@ -63,6 +63,13 @@ def server(row: Fields) -> Shown:
     return Shown(fields)
 
 
+def server_name(row: Fields) -> Shown:
+    """``server`` where no more than the name is shown."""
+    if str(row["vm_state"]).lower() == "soft-delete":
+        return Shown(None, "soft-deleted servers")
+    return Shown({"name": row["name"]})
+
+
 def _flavor(text: typing.Optional[str]) -> typing.Optional[str]:
     """The flavor's public id in instance_extra.flavor (objects/instance.py ``_flavor_from_db``); None when it says none."""
     try:

@@ -15,7 +15,7 @@ from upgrader_node.verify import compare
 from upgrader_node.verify.client import Answer, CallFailed, Client, outcome, wait_for
 from upgrader_node.verify.objects import OBJECTS, made_and_deleted
 from upgrader_node.verify.questions import listed, placement
-from upgrader_node.verify.resources import RESOURCES
+from upgrader_node.verify.resources import NETWORKS, asked
 
 WORKERS = 8
 
@@ -23,16 +23,17 @@ WORKERS = 8
 def verify(order: Answer) -> Answer:
     """Everything, in two rounds: first what only reads, then what makes and deletes."""
     started, own, patience = time.monotonic(), order["own"], order["patience"]
-    baseline = _baseline(order)
+    baseline, without = _baseline(order), order.get("without", ())
     cloud = Client(order)
     wait_for(cloud, patience)
     outcomes = [_catalogue(cloud, order)]
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        reading = [pool.submit(listed, cloud, one, baseline, own, patience) for one in RESOURCES]
+        reading = [pool.submit(listed, cloud, one, baseline, own, patience) for one in asked(without)]
         reading.append(pool.submit(placement, cloud))
         outcomes += [job.result() for job in reading]
         if order.get("change", True):
-            outcomes += list(pool.map(lambda kind: made_and_deleted(cloud, kind), OBJECTS))
+            kinds = [kind for kind in OBJECTS if kind.service_type != "network" or NETWORKS not in without]
+            outcomes += list(pool.map(lambda kind: made_and_deleted(cloud, kind), kinds))
     return {"calls": outcomes, "seconds": round(time.monotonic() - started, 2)}
 
 

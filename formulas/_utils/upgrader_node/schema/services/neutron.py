@@ -6,10 +6,10 @@ that keeps its own records (Contrail) there is nothing to do.
 
 import typing
 
-from upgrader_node.host import pillar as host_pillar
 from upgrader_node.release.path import Phase
 from upgrader_node.schema import installed
 from upgrader_node.schema.session import Look, Service, Session, Tool, Work, demand_source, judged, run
+from upgrader_node.service import networks
 
 EXPAND, CONTRACT = 0, 1
 
@@ -71,11 +71,8 @@ WORKS: typing.Mapping[str, Work] = {
 
 def plugin_owns_schema(role: typing.Mapping[str, typing.Any]) -> str:
     """With Contrail the network's records are in its own database, not in neutron's."""
-    for key in ("plugin", "backend:engine"):  # ours, and MCP's
-        plugin = host_pillar.value(role, key)
-        if str(plugin).lower() in ("contrail", "opencontrail"):
-            return "skipped: pillar neutron:server:{0} is {1}, which keeps no schema of neutron's".format(key, plugin)
-    return ""
+    said = networks.contrail({"neutron": {"server": role}})
+    return "skipped: pillar {0}, which keeps no schema of neutron's".format(said) if said else ""
 
 
 SERVICE = Service("neutron-db-manage", "/etc/neutron/neutron.conf", WORKS, owned=plugin_owns_schema)
