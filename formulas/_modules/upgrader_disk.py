@@ -5,6 +5,7 @@ from upgrader_node.errors import StepError, told_as
 from upgrader_node.machine import disk, identity
 from upgrader_node.vm import back, exclusive, finding, proof, receipts
 from upgrader_node.vm import check as gate
+from upgrader_node.vm import discard as leftovers
 from upgrader_node.vm import keep as keeping
 
 try:
@@ -111,6 +112,32 @@ def restore(receipt, content=True):
     """
     with told_as(CommandExecutionError), _alone("restore", receipt):
         return back.restore(_host(__opts__), receipt, content is not False)
+
+
+def held(run):
+    """Every file that a run left on this node, and the room that it takes. Changes nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.held run=20261129-1
+    """
+    with told_as(CommandExecutionError):
+        return leftovers.held(_host(__opts__), run)
+
+
+def discard(receipt):
+    """Delete what a receipt kept, or what its way back moved aside: the operator's last word. There is no way back by it then.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.discard receipt='{...}'
+    """
+    with told_as(CommandExecutionError), _alone("discard", receipt):
+        return leftovers.discard(_host(__opts__), receipt)
 
 
 def prepare(name, run, path, base, sha256, format="qcow2", size=0, minion_id="", salts=(), files=None):

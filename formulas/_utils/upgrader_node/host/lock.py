@@ -12,7 +12,7 @@ STORE     the backup node             ``upgrader_store.prove``, ``.prepared``, `
                                       ``upgrader_export.create``, ``upgrader_clone.fill``: all that use a scratch server
 CLONES    the backup node             ``upgrader_clone.create``, ``.fill``, ``.drop``
 vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
-                                      ``.verify``, ``.restore``, ``.prepare``, ``.place``
+                                      ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
 ========= =========================== =================================================================================
 """
 

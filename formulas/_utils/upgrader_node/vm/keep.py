@@ -36,7 +36,7 @@ def _require_same(receipt: Receipt, mode: str) -> None:
         what = "run {run} keeps the disks of {domain} by mode {mode}: ask for that, or take another run"
         raise StepError(what.format(**receipt))
     if receipt["state"] not in (receipts.INTENDED, receipts.KEPT):
-        what = "the disks of {domain} that run {run} kept went back already: keep them under another run"
+        what = "the disks of {domain} that run {run} kept are {state} already: keep them under another run"
         raise StepError(what.format(**receipt))
 
 
