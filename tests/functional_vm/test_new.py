@@ -55,7 +55,7 @@ def test_new_machine_takes_the_place_of_the_old_one_and_the_old_one_comes_back(
     assert not disk.prepare(node, name, "r1", base, wanted, SEED)["changed"]
     with pytest.raises(StepError, match=f"{name} on kvm01.lab.local is running: stop it first"):
         disk.place(node, name, "r1")
-    power.stop(node, name, 20, hard=False)
+    power.stop(node, name, 60, hard=False)
     with pytest.raises(StepError, match=r"prx01.img still holds the old disk of prx01: keep it first"):
         disk.place(node, name, "r1")
     receipt = keep.keep(node, name, "r1", "rename")["receipt"]
@@ -65,14 +65,14 @@ def test_new_machine_takes_the_place_of_the_old_one_and_the_old_one_comes_back(
     assert defining.define(node, machine)["changed"] and not defining.define(node, machine)["changed"]
     power.start(node, name)
     container.wait_up()
-    power.stop(node, name, 20, hard=False)
+    power.stop(node, name, 60, hard=False)
     assert (container.boots(), read(container.disk, "/etc/new-release")) == (1, "of the image\n")
     assert container.disk.stat().st_size == 24 * 1024 * 1024
     assert "131072" in container.virsh("dominfo")
     back.restore(node, receipt)
     power.start(node, name)
     container.wait_up()
-    power.stop(node, name, 20, hard=False)
+    power.stop(node, name, 60, hard=False)
     assert (container.boots(), read(container.disk, "/etc/new-release")) == (2, "")
     assert "65536" in container.virsh("dominfo")
     assert read(f"{container.disk}.replaced-r1", "/etc/hostname") == "ctl01\n"
