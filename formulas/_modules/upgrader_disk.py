@@ -35,7 +35,7 @@ def check(names, mode="rename", folder=""):
         salt 'kvm01*' upgrader_disk.check '["ctl01.lab.local"]'
     """
     with told_as(CommandExecutionError):
-        return gate.check(_host(__opts__), names, mode, folder)
+        return gate.check(_host(__opts__), [names] if isinstance(names, str) else names, mode, folder)
 
 
 def keep(name, run, mode="rename", folder=""):
@@ -53,6 +53,19 @@ def keep(name, run, mode="rename", folder=""):
     """
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.keep", run):
         return keeping.keep(_host(__opts__), name, run, mode, folder)
+
+
+def progress(name, run):
+    """How much of what ``keep`` copies is there, in megabytes; takes no lock.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.progress ctl01.lab.local run=20261129-1
+    """
+    with told_as(CommandExecutionError):
+        return keeping.progress(_host(__opts__), name, run)
 
 
 def receipt(name, run):

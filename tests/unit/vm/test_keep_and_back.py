@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from upgrader_node.errors import StepError
-from upgrader_node.vm import copying, moving, proof, receipts
+from upgrader_node.vm import copying, keep, moving, proof, receipts
 
 from tests.conftest import SOAK
 from tests.support.hypervisor_in_memory import definition
@@ -316,6 +316,16 @@ def test_disk_that_is_full_leaves_the_domain_as_it_was(world: World, monkeypatch
     assert world.files() == PLACE
     world.keep(mode="copy")
     assert world.files() == {**PLACE, **KEPT}
+
+
+def test_progress_of_a_copy_counts_what_is_there_unfinished_too(world: World, put_back: Callable[[], None]) -> None:
+    assert keep.progress(world.host, CTL, "r1") == {"what": "MB kept", "done": 0, "total": 0}
+    world.disks["vda"].write_bytes(b"x" * 3_000_000)
+    world.keep(mode="copy")
+    assert keep.progress(world.host, CTL, "r1") == {"what": "MB kept", "done": 3, "total": 3}
+    kept = world.folder / "images" / "vda.img.kept-r1"
+    kept.rename(f"{kept}.partial")
+    assert keep.progress(world.host, CTL, "r1")["done"] == 3
 
 
 def test_mode_of_a_run_is_not_changed_half_way(world: World) -> None:
