@@ -16,12 +16,13 @@ from upgrader.beside import master, node_states
 from upgrader.beside.bundle import Bundle, served
 from upgrader.beside.nodes import NodeFacts
 from upgrader.beside.paths import DELIVERY_PORT, EGRESS_UNIT, PKI, PUBLISH_PORT, RETURN_PORT, STATE
-from upgrader.beside.site_salt import SiteSalt
+from upgrader.beside.site_salt import NO_SHELL, SiteSalt
 from upgrader.errors import Refused
 
 APPLY_SECONDS = 900
 KEY_SECONDS, ANSWER_SECONDS = 90, 60
 AT_ONCE = 8
+SILENT = "silent in the site's Salt: bring it back, or name other nodes with --target"
 Say = Callable[[str], None]
 
 
@@ -35,14 +36,14 @@ class Outcome:
 
 
 def obstacles(facts: Mapping[str, NodeFacts | None], port: int = DELIVERY_PORT) -> list[str]:
-    """Why joining cannot begin, a sentence each; all of them at once."""
-    told = []
+    """Why joining cannot begin, a sentence each with the nodes of which it is true; all of them at once."""
+    told: dict[str, list[str]] = {}
     for node, one in facts.items():
-        silent = f"{node} does not answer the site's Salt: bring it back, or name other nodes with --target"
-        told += [silent] if one is None else [f"{node}: {lack}" for lack in one.lacks]
+        for lack in (SILENT,) if one is None else one.lacks:
+            told.setdefault(lack, []).append(node)
     wanted = [port] if master.running() else [PUBLISH_PORT, RETURN_PORT, port]
-    told += [f"port {taken} of this machine is taken" for taken in master.ports_taken(wanted)]
-    return told
+    taken = [f"port {one} of this machine is taken" for one in master.ports_taken(wanted)]
+    return [f"{', '.join(nodes)}: {lack}" for lack, nodes in told.items()] + taken
 
 
 def join(site: SiteSalt, facts: Mapping[str, NodeFacts | None], bundle: Bundle, port: int, say: Say) -> Outcome:
@@ -96,7 +97,7 @@ def _judged(node: str, said: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _accept(site: SiteSalt, nodes: Sequence[str]) -> dict[str, str]:
-    told = site.call(nodes, "cmd.run_stdout", f'["cat", "{PKI}/minion/minion.pub"]')
+    told = site.call(nodes, "cmd.run_stdout", f"cat {PKI}/minion/minion.pub", NO_SHELL)
     failed = {}
     for node in nodes:
         wrong = _key_trouble(node, str(told.get(node) or "").strip())
@@ -147,9 +148,7 @@ def leave(site: SiteSalt, nodes: Sequence[str], say: Say) -> Outcome:
     inits = site.call(nodes, "grains.get", "init")
     silent = [node for node in nodes if node not in inits]
     if silent:
-        raise Refused(
-            f"{', '.join(silent)} do not answer the site's Salt: bring them back, or name other nodes with --target; nothing was changed"
-        )
+        raise Refused(f"{', '.join(silent)}: {SILENT}; nothing was changed")
     closed = _having(site, nodes, [str(EGRESS_UNIT)])
     if closed:
         raise Refused(
@@ -177,6 +176,6 @@ def _last(failed: Iterable[str], say: Say) -> None:
 
 def _having(site: SiteSalt, nodes: Sequence[str], paths: Sequence[str]) -> dict[str, list[str]]:
     """Node -> those of the paths that are there."""
-    told = site.call(nodes, "cmd.run_stdout", json.dumps(["find", *paths, "-maxdepth", "0"]), "ignore_retcode=True")
+    told = site.call(nodes, "cmd.run_stdout", f"find {' '.join(paths)} -maxdepth 0", NO_SHELL, "ignore_retcode=True")
     found = {node: [path for path in paths if path in str(said).split()] for node, said in told.items()}
     return {node: there for node, there in found.items() if there}

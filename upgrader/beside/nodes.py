@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgrader.beside.paths import ROOT
-from upgrader.beside.site_salt import SiteSalt
+from upgrader.beside.site_salt import NO_SHELL, SiteSalt
 
 OLDEST_GLIBC = (2, 17)
 """Salt's onedir is built against it (Salt's install guide, "onedir")."""
@@ -37,8 +37,8 @@ def ask_nodes(site: SiteSalt, nodes: Sequence[str], needed: int) -> dict[str, No
         nodes, "grains.item", "init", "osfullname", "osrelease", "osarch", "saltversion", "pythonversion"
     )
     awake = [node for node in nodes if node in grains]
-    glibc = site.call(awake, "cmd.run_stdout", '["getconf", "GNU_LIBC_VERSION"]')
-    room = site.call(awake, "cmd.run_stdout", f'["df", "-Pk", "{ROOT.parent}"]')
+    glibc = site.call(awake, "cmd.run_stdout", "getconf GNU_LIBC_VERSION", NO_SHELL)
+    room = site.call(awake, "cmd.run_stdout", f"df -Pk {ROOT.parent}", NO_SHELL)
     masters = site.call(awake, "config.get", "master")
     return {
         node: judged(node, grains[node], glibc.get(node), room.get(node), masters.get(node), needed)

@@ -13,6 +13,8 @@ from typing import Any
 from upgrader.errors import SaltUnreachable, UsageError
 
 GATHER_SECONDS = 30
+NO_SHELL = "python_shell=False"
+"""For cmd.run: by default the older releases give a command from the command line to a shell, of a list its first word only."""
 NO_MATCH = "No minions matched the target"
 
 

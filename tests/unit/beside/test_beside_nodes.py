@@ -198,3 +198,14 @@ def test_our_master_gives_the_sites_pillar_and_our_formulas(tmp_path: Path) -> N
     assert (made["interface"], made["publish_port"], made["ret_port"]) == ("10.0.0.1", 4525, 4526)
     assert [Path(root).name for root in made["file_roots"]["base"]] == ["formulas"]
     assert not {"user", "master_tops"} & set(made)
+
+
+def test_what_stands_against_joining_is_told_once_with_all_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master, "running", lambda: True)
+    monkeypatch.setattr(master, "ports_taken", lambda ports: list(ports))
+    old = facts(glibc="glibc 2.12")
+    assert joining.obstacles({"a": old, "b": None, "c": old, "d": facts()}, 4527) == [
+        "a, c: its glibc is 2.12, and Salt's own build needs 2.17 or newer",
+        "b: silent in the site's Salt: bring it back, or name other nodes with --target",
+        "port 4527 of this machine is taken",
+    ]
