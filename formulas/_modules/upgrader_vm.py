@@ -1,7 +1,8 @@
-"""Virtual machines of this foundation node: how they stand, off and on. Off is asked of the guest first, with a deadline."""
+"""Virtual machines of this foundation node: how they stand, off and on, defined and taken away. Off is asked of the guest first."""
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import told_as
+from upgrader_node.machine import blueprint, defining
 from upgrader_node.vm import exclusive, finding, power
 
 try:
@@ -58,3 +59,36 @@ def start(name):
     """
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_vm.start"):
         return power.start(finding.host(__opts__["id"], libvirt), name)
+
+
+def define(name, kind, cpus, memory, path, format="qcow2", bridges=(), seed="", autostart=False):
+    """Define a machine from its sizes; one of that name that is off is defined anew and keeps its UUID.
+
+    :param kind: ``kvm``, ``qemu`` or ``lxc``
+    :param memory: MiB
+    :param path: its disk, as ``upgrader_disk.place`` put it there
+    :param bridges: one for each of its interfaces, whose addresses follow from the name
+    :param seed: the disk for cloud-init that ``upgrader_disk.prepare`` answered
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_vm.define upg01.lab.local kvm cpus=8 memory=16384 path=/var/lib/libvirt/images/upg01/system.qcow2
+    """
+    wanted = blueprint.Machine(name, kind, int(cpus), int(memory), path, format, tuple(bridges), seed)
+    with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_vm.define"):
+        return defining.define(finding.host(__opts__["id"], libvirt), wanted, autostart is True)
+
+
+def remove(name, run):
+    """Take a machine away that is off: no longer defined, its disks moved to ``<disk>.removed-<run>``. None is no error.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_vm.remove upg01.lab.local run=20261129-1
+    """
+    with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_vm.remove", run):
+        return defining.remove(finding.host(__opts__["id"], libvirt), name, run)

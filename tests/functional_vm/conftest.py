@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ from tests.functional_vm.machines import NODE, URIS, Container, Guest, Machine, 
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> Iterator[Path]:
-    """A folder for disks; whatever a test left running or defined is gone afterwards."""
-    folder = tmp_path / "images"
-    folder.mkdir()
+def images() -> Iterator[Path]:
+    """A folder for disks; whatever a test left running or defined is gone afterwards.
+
+    Not the node's /tmp, which is in memory, and a short name: libvirt takes no longer one than 63 characters for a container.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="vm-", dir="/srv"))
     yield folder
     run("systemctl", "start", "libvirtd.service")
     for uri in URIS:
@@ -37,6 +40,7 @@ def images(tmp_path: Path) -> Iterator[Path]:
         for name in run("virsh", "-q", "-c", uri, "list", "--all", "--name").split():
             more = ["--managed-save", "--snapshots-metadata"] if uri.startswith("qemu") else []
             run("virsh", "-q", "-c", uri, "undefine", name, *more)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

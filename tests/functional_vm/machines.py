@@ -11,7 +11,7 @@ from pathlib import Path
 NODE = "kvm01.lab.local"
 QEMU, LXC = URIS = ("qemu:///system", "lxc:///system")
 GUESTS = Path("/opt/guests")
-UP_SECONDS = 120
+UP_SECONDS = 300
 
 QEMU_XML = """<domain type='qemu'>
   <name>{name}</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>
@@ -154,4 +154,4 @@ class Container(Machine):
             pids = children.read_text().split()
             return bool(pids) and Path(f"/proc/{pids[0]}/root/boots").exists()
 
-        until(counted, f"the init of {self.name}", 30)
+        until(counted, f"the init of {self.name}", 60)

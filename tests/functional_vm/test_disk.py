@@ -24,7 +24,7 @@ from tests.functional_vm.machines import NODE, QEMU, QEMU_DISK, QEMU_XML, Contai
 def up_and_off(here: finding.Host, machine: Machine) -> None:
     power.start(here, machine.name)
     machine.wait_up()
-    power.stop(here, machine.name, 60, hard=False)
+    power.stop(here, machine.name, 180, hard=False)
 
 
 def names(folder: Path) -> set[str]:
@@ -56,7 +56,7 @@ def test_old_machine_comes_back_with_what_it_had(minion: Minion, machine: Machin
     machine.wait_up()
     found = minion.call("upgrader_disk.check", [name])
     assert found["findings"] == [], found
-    assert minion.call("upgrader_vm.stop", name, timeout=60)["comment"] == f"{name} went off by itself"
+    assert minion.call("upgrader_vm.stop", name, timeout=180)["comment"] == f"{name} went off by itself"
     answer = minion.call("upgrader_disk.keep", name, run="r1")
     kept = Path(f"{machine.disk}.kept-r1")
     assert kept.exists() and not machine.disk.exists()
@@ -70,10 +70,13 @@ def test_old_machine_comes_back_with_what_it_had(minion: Minion, machine: Machin
     minion.call("upgrader_vm.start", name)
     seconds = time.monotonic() - began
     machine.wait_up()
-    minion.call("upgrader_vm.stop", name, timeout=60)
+    minion.call("upgrader_vm.stop", name, timeout=180)
     assert machine.boots() == 2 and not kept.exists()
     assert back["moved_aside"] == [f"{machine.disk}.replaced-r1"]
     assert minion.call("upgrader_disk.restore", receipt=receipt)["changed"] is False
+    assert [one["path"] for one in minion.call("upgrader_disk.held", run="r1")["files"]] == back["moved_aside"]
+    assert minion.call("upgrader_disk.discard", receipt=receipt)["files"] == back["moved_aside"]
+    assert not Path(back["moved_aside"][0]).exists() and machine.disk.exists()
     print(f"{name}: verified, put back and started in {seconds:.1f} s")
 
 
@@ -259,7 +262,7 @@ def test_live_backup_that_was_killed_in_the_middle_is_ended_by_the_next_call(
     run("qemu-io", "-f", "qcow2", "-c", "write -P 65 1M 60M", str(idle.disk))
     power.start(node, idle.name)
     call = Call(node, idle.name, "live")
-    until(lambda: any(path.name.endswith(".partial") for path in images.iterdir()), "the copy", 30)
+    until(lambda: any(path.name.endswith(".partial") for path in images.iterdir()), "the copy", 120)
     call.kill()
     assert f"{idle.disk}.live-r1" in idle.virsh("domblklist")
     idle.write("C", 20)
@@ -278,7 +281,7 @@ def test_libvirtd_that_is_killed_during_a_live_backup_loses_nothing(
     run("qemu-io", "-f", "qcow2", "-c", "write -P 65 1M 60M", str(idle.disk))
     power.start(node, idle.name)
     call = Call(node, idle.name, "live")
-    until(lambda: any(path.name.endswith(".partial") for path in images.iterdir()), "the copy", 30)
+    until(lambda: any(path.name.endswith(".partial") for path in images.iterdir()), "the copy", 120)
     run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "libvirtd.service")
     call.process.wait()
     run("systemctl", "start", "libvirtd.service")
@@ -291,7 +294,7 @@ def test_libvirtd_that_is_killed_during_a_live_backup_loses_nothing(
 def test_copy_that_was_killed_is_made_anew(node: finding.Host, container: Container, images: Path) -> None:
     up_and_off(node, container)
     call = Call(node, container.name, "copy")
-    until(lambda: any(path.name.endswith(".partial") for path in images.iterdir()), "the copy", 30)
+    until(lambda: any(path.name.endswith(".partial") for path in images.iterdir()), "the copy", 120)
     call.kill()
     receipt: dict[str, Any] = keep.keep(node, container.name, "r1", "copy")["receipt"]
     assert receipt["disks"][0]["sha256"] == copying.sha256(str(container.disk))

@@ -36,6 +36,9 @@ def test_what_libvirt_knows_of_a_domain_is_the_same_by_library_and_by_command(
     assert libvirt.standing(quick.name) == Standing("running", True, True, False)
     assert str(libvirt.number(quick.name)) == quick.virsh("domid").strip()
     assert str(quick.disk) in libvirt.xml(quick.name, running=True)
+    if quick.uri == QEMU:
+        libvirt.shutdown(quick.name)
+        assert libvirt.standing(quick.name).state == "running", "its firmware does not hear"
     libvirt.destroy(quick.name)
     libvirt.set_autostart(quick.name, False)
     assert libvirt.standing(quick.name) == Standing("shut off", True, False, False)
@@ -104,14 +107,14 @@ def test_saved_memory_and_snapshots_are_seen_by_library_and_by_command(here: fin
     assert libvirt.standing(idle.name).saved
 
 
-def test_guest_goes_off_when_it_is_asked(here: finding.Host, machine: Machine) -> None:
-    assert power.start(here, machine.name)["changed"]
+def test_guest_goes_off_when_it_is_asked(node: finding.Host, machine: Machine) -> None:
+    assert power.start(node, machine.name)["changed"]
     machine.wait_up()
-    answer = power.stop(here, machine.name, 60, hard=True)
+    answer = power.stop(node, machine.name, 180, hard=True)
     assert answer["comment"] == f"{machine.name} went off by itself" and not answer["hard"]
     assert machine.state == "shut off"
     assert machine.boots() == 1
-    assert not power.stop(here, machine.name, 60, hard=False)["changed"]
+    assert not power.stop(node, machine.name, 180, hard=False)["changed"]
 
 
 def test_container_goes_off_after_every_start(node: finding.Host, container: Container) -> None:
@@ -119,7 +122,7 @@ def test_container_goes_off_after_every_start(node: finding.Host, container: Con
     for boot in (1, 2, 3):
         power.start(node, container.name)
         container.wait_up()
-        assert power.stop(node, container.name, 20, hard=False)["comment"] == "prx01 went off by itself"
+        assert power.stop(node, container.name, 60, hard=False)["comment"] == "prx01 went off by itself"
         assert container.boots() == boot
 
 

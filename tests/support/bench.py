@@ -37,8 +37,6 @@ def run_on(
         "--show-capture=no",
         "--durations=20",
         "--durations-min=10",
-        # Not the node's /tmp, which is in memory: disks of containers lie on a file system, as they do on a real node.
-        *(["--basetemp=/var/tmp/pytest"] if folder == "functional_vm" else []),
         *(f"/src/tests/{folder}/{name}" for name in files),
         *words,
     ]

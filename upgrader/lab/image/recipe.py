@@ -109,7 +109,7 @@ def _site_recipe() -> Recipe:
 
 def _kvm_recipe() -> Recipe:
     """It stands on `salt`: a foundation node has no database and no service of OpenStack."""
-    return replace(_recipe("kvm", "libvirt, qemu and two small guests", 450), on="salt")
+    return replace(_recipe("kvm", "libvirt, qemu and two small guests", 250), on="salt")
 
 
 def lab_recipes() -> tuple[Recipe, ...]:

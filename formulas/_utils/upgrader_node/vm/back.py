@@ -22,6 +22,9 @@ def restore(here: finding.Host, given: Receipt, content: bool = True) -> Answer:
     receipt = receipts.own(here.receipts, given, here.node)
     if receipt["state"] == receipts.RETURNED:
         return _answer(receipt, _still_back(receipt), changed=False)
+    if receipt["state"] == receipts.DISCARDED:
+        what = "what run {run} kept of {domain} was discarded: there is no way back by this receipt"
+        raise StepError(what.format(**receipt))
     _require_nobody(here, receipt["domain"])
     if receipt["state"] != receipts.RETURNING:
         receipt = _prepare(here, receipt, content)
@@ -55,7 +58,7 @@ def _beside(disk: Receipt, run: str) -> Receipt:
         copying.forget(back)
         what = "kept disk {} has sha256 {}, its receipt says {}: " + proof.REMEDY
         raise StepError(what.format(disk["kept"], read, disk["sha256"]))
-    return dict(disk, back=back, inode=moving.inode(back))
+    return dict(disk, back=back, inode=moving.inode(back), kept_inode=disk["inode"])
 
 
 def _untouched(disk: Receipt, receipt: Receipt) -> str:
@@ -74,7 +77,9 @@ def _untouched(disk: Receipt, receipt: Receipt) -> str:
 
 
 def _with_names(disk: Receipt, run: str) -> Receipt:
-    return dict(disk, replaced=moving.free_name("{}.replaced-{}".format(disk["path"], run)))
+    """Where goes what is in the disk's place now, and which file that is."""
+    replaced = moving.free_name("{}.replaced-{}".format(disk["path"], run))
+    return dict(disk, replaced=replaced, replaced_inode=moving.inode(disk["path"]))
 
 
 def _return(disk: Receipt) -> None:
@@ -100,19 +105,12 @@ def _require_nobody(here: finding.Host, name: str) -> None:
 def _redefine(here: finding.Host, receipt: Receipt) -> None:
     """The definition of the receipt, and no other domain of that name. A node may have lost it altogether."""
     name, wanted = receipt["domain"], receipt.get(receipts.SECRET) or receipt["definition"]
-    own = _driver(here, receipt["uri"])
+    own = finding.driver(here, receipt["uri"])
     for hypervisor, names in finding.names(here)[0]:
         if name in names and (hypervisor.uri != own.uri or _uuid(hypervisor, name) != receipt["uuid"]):
             hypervisor.undefine(name)
     own.define(wanted)
     own.set_autostart(name, receipt["autostart"])
-
-
-def _driver(here: finding.Host, uri: str) -> Hypervisor:
-    for hypervisor in here.hypervisors:
-        if hypervisor.uri == uri:
-            return hypervisor
-    raise StepError("{} has no libvirt at {}: install that driver, then run this again".format(here.node, uri))
 
 
 def _uuid(hypervisor: Hypervisor, name: str) -> str:

@@ -28,12 +28,13 @@ class Ran(typing.NamedTuple):
         return " ".join((self.err.strip() or self.out.strip() or "it said nothing").split())[:300]
 
 
-def run(command: typing.Sequence[str], timeout: float = SECONDS) -> Ran:
-    """The ended program, whatever its exit code. Raises StepError when it is not there or does not end in time."""
+def run(command: typing.Sequence[str], timeout: float = SECONDS, text: str = "") -> Ran:
+    """The ended program, whatever its exit code; ``text`` is what it reads. Raises StepError when it is not there or does not
+    end in time."""
     try:
         done = subprocess.run(
             list(command),
-            stdin=subprocess.DEVNULL,
+            input=text.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             timeout=timeout,
@@ -48,9 +49,9 @@ def run(command: typing.Sequence[str], timeout: float = SECONDS) -> Ran:
     return Ran(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
 
-def must(command: typing.Sequence[str], what: str, timeout: float = SECONDS) -> str:
+def must(command: typing.Sequence[str], what: str, timeout: float = SECONDS, text: str = "") -> str:
     """What a program printed that has to end well. ``what`` did not come about if it does not, and stands before its words."""
-    ran = run(command, timeout)
+    ran = run(command, timeout, text)
     if ran.code != 0:
         raise StepError("{}: {} ended with exit code {}: {}".format(what, command[0], ran.code, ran.words))
     return ran.out

@@ -29,6 +29,14 @@ def host(node: str, library: typing.Any = None, uris: typing.Sequence[str] = URI
     return Host(node, [ByLibrary(uri, library) if library else ByVirsh(uri) for uri in uris])
 
 
+def driver(here: Host, uri: str) -> Hypervisor:
+    """One driver of libvirt on this node. Raises StepError when it is not among those that are looked at."""
+    for hypervisor in here.hypervisors:
+        if hypervisor.uri == uri:
+            return hypervisor
+    raise StepError("{} has no libvirt at {}: install that driver, then run this again".format(here.node, uri))
+
+
 def find(here: Host, name: str) -> Hypervisor:
     """The hypervisor that has the domain. Raises StepError that says which there are, or why libvirt does not answer."""
     if not NAME.match(name):

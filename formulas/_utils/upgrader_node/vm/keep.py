@@ -31,12 +31,28 @@ def keep(here: finding.Host, name: str, run: str, mode: str, folder: str = "", n
     return _answer(receipt, "{} disks of {} kept".format(len(receipt["disks"]), name), changed=True)
 
 
+def progress(here: finding.Host, name: str, run: str) -> Answer:
+    """How much of the copies is there, in megabytes of room; asked beside a ``keep`` that runs."""
+    receipt = receipts.read(here.receipts, run, name)
+    disks = receipt["disks"] if receipt else []
+    done = sum(max(_room(disk["kept"]), _room(disk["kept"] + copying.PARTIAL)) for disk in disks)
+    total = sum(disk["allocated"] for disk in disks)
+    return {"what": "MB kept", "done": done // 1000000, "total": total // 1000000}
+
+
+def _room(path: str) -> int:
+    try:
+        return os.lstat(path).st_blocks * 512
+    except OSError:
+        return 0
+
+
 def _require_same(receipt: Receipt, mode: str) -> None:
     if receipt["mode"] != mode:
         what = "run {run} keeps the disks of {domain} by mode {mode}: ask for that, or take another run"
         raise StepError(what.format(**receipt))
     if receipt["state"] not in (receipts.INTENDED, receipts.KEPT):
-        what = "the disks of {domain} that run {run} kept went back already: keep them under another run"
+        what = "the disks of {domain} that run {run} kept are {state} already: keep them under another run"
         raise StepError(what.format(**receipt))
 
 

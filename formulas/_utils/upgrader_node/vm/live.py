@@ -107,7 +107,7 @@ def _aside(path: str) -> None:
     """An overlay that no domain writes to: of a call that was cut before libvirt took it, or after it gave it up. Not removed:
     of which of the two it is, nothing but its content would tell."""
     if os.path.lexists(path):
-        moving.move(path, moving.free_name(path + ".unused"))
+        moving.aside(path, path + ".unused")
 
 
 def _require_running(hypervisor: Hypervisor, name: str, node: str) -> None:

@@ -36,6 +36,16 @@ def free_name(path: str) -> str:
     return name
 
 
+def aside(path: str, name: str) -> str:
+    """Move a file to a name that nothing else has: the name itself or one with a number. A move that was cut is ended."""
+    number, target = 1, name
+    while os.path.lexists(target) and not os.path.samefile(path, target):
+        number += 1
+        target = "{}.{}".format(name, number)
+    move(path, target)
+    return target
+
+
 def sync_folder(folder: str) -> None:
     """Names in a folder are on disk when this returns."""
     descriptor = os.open(folder, os.O_RDONLY)

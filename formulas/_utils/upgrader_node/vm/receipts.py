@@ -15,7 +15,7 @@ from upgrader_node.vm import moving
 Receipt = typing.Dict[str, typing.Any]
 SCHEMA = 1
 # Intended: nothing says yet how far it got, the files do. Returning: the same of the way back.
-INTENDED, KEPT, RETURNING, RETURNED = "intended", "kept", "returning", "returned"
+INTENDED, KEPT, RETURNING, RETURNED, DISCARDED = "intended", "kept", "returning", "returned", "discarded"
 SECRET = "definition_with_secrets"
 RUN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 FACTS = ("target", "path", "kept", "format")
