@@ -1,11 +1,14 @@
 """This node as a member of the database cluster: what it says of itself. Changes nothing but what a killed call left changed."""
 
+import shutil
+
 from salt.exceptions import CommandExecutionError
 from upgrader_node.backup import borrowed
-from upgrader_node.database import galera
+from upgrader_node.database import galera, local_server
 from upgrader_node.database.local_server import LocalServer
 from upgrader_node.errors import told_as
 from upgrader_node.host import settings
+from upgrader_node.restore import kept
 
 try:
     import pymysql
@@ -33,6 +36,8 @@ def check(members, triggers=False):
         salt 'dbs*' upgrader_galera.check members=3
     """
     server = LocalServer(__opts__["id"], pymysql, settings.client(__pillar__))
+    with told_as(CommandExecutionError, driver=pymysql):
+        kept.refuse_kept(server.node, local_server.datadir(shutil.which))
     with told_as(CommandExecutionError, driver=pymysql), server.connect() as connection:
         borrowed.give_back_stale(connection)
         return galera.check(server.node, connection, int(members), triggers, settings.galera_role(__pillar__))

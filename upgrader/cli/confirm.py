@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -23,28 +24,42 @@ def confirm(plan: Plan, yes: bool) -> None:
 
 def _ask(plan: Plan) -> None:
     """A restore throws away what was written since the backup: somebody has to mean exactly this one."""
-    receipt = _receipt(plan)
+    receipt, kept = _receipt(plan), _kept(plan)
     what, word = ("the id of the backup", receipt) if receipt else ("the first digits of the plan", plan.digest[:WORD])
+    what, word = ("the id of the run that keeps the member", kept) if kept else (what, word)
     if not sys.stdin.isatty():
         raise UsageError(
             f"{plan.part} {plan.stages[0].name} has to be confirmed, and there is no terminal to do that on: give --yes"
         )
-    click.echo(_warning(plan, receipt), err=True)
+    click.echo(_warning(plan, receipt, kept), err=True)
     typed = click.prompt(f"Type {what} to go on", default="", show_default=False, err=True).strip()
     if typed != word:
         raise Refused("not confirmed; nothing was done")
 
 
-def _warning(plan: Plan, receipt: str) -> str:
+def _warning(plan: Plan, receipt: str, kept: str) -> str:
     stopped = sorted(
         {node for step in plan.steps() if step.call.function.endswith(".stop") for node in step.call.nodes}
     )
+    if kept and stopped:
+        return (
+            f"This stops the database servers of {', '.join(map(short, stopped))} and founds the cluster anew from the member that "
+            f"run {kept} keeps. What was written since is no longer served (the present data directories are kept, renamed)."
+        )
+    if kept:
+        return f"This ends the way back by the member that run {kept} keeps; after it only a backup goes back."
     if not receipt:
         return f"Plan {plan.digest[:WORD]}: {plan.stages[0].title}."
     return (
         f"This stops the database servers of {', '.join(map(short, stopped))} and puts them back to backup {receipt}. What was "
         f"written since is no longer served (the present data directories are kept, renamed)."
     )
+
+
+def _kept(plan: Plan) -> str:
+    """The run that keeps the member that the plan works with, if any."""
+    given = (step.call.args.get("kept") for step in plan.steps())
+    return next((str(kept["id"]) for kept in given if isinstance(kept, Mapping)), "")
 
 
 def _receipt(plan: Plan) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from upgrader import __version__
-from upgrader.cli import plans, preflight, runs
+from upgrader.cli import members, plans, preflight, runs
 from upgrader.cli.backup import backup
 from upgrader.cli.one_of import OneOf
 from upgrader.cli.settings import Settings
@@ -215,6 +215,8 @@ def stamp(settings: Settings, step: str, run: str | None, reason: str) -> None:
     runs.stamp(settings, step, run, reason)
 
 
+for command in members.COMMANDS:
+    backup.add_command(command)
 cli.add_command(backup)
 cli.add_command(verify)
 

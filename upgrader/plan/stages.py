@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from upgrader.cloud.cloud import Cloud
 from upgrader.errors import UsageError
 from upgrader.plan.backup_create import create, prove
+from upgrader.plan.backup_member import back, hold, rejoin
 from upgrader.plan.backup_prune import prune
 from upgrader.plan.backup_restore import place, restore
 from upgrader.plan.rehearsal import rehearsal
@@ -20,7 +21,7 @@ Builder = Callable[[Cloud, Facts, Options], tuple[Step, ...]]
 
 @dataclass(frozen=True)
 class StageRow:
-    """One stage: its part, name and title (``{receipt}`` is the backup that it was given), and who makes its steps.
+    """One stage: its part, name and title (``{receipt}`` is the backup that it was given, ``{kept}`` the run), and who makes its steps.
 
     ``requires`` are stages of the same part that must have passed on this cloud before. One that ``changes_world`` changes
     databases or services that an unfinished run relies on: such stages wait for each other, the others run beside them.
@@ -60,6 +61,17 @@ STAGES = (
     StageRow(
         BACKUP, "restore", "put every database node back to backup {receipt}", restore,
         keeps_backup=True, asks=1,
+    ),
+    StageRow(
+        BACKUP, "hold", "keep one database member as it is now, as a way back within seconds", hold,
+    ),
+    StageRow(
+        BACKUP, "back", "put the database cluster back to the member that run {kept} keeps", back,
+        asks=2,
+    ),
+    StageRow(
+        BACKUP, "rejoin", "give the member that run {kept} keeps back to the cluster that went on", rejoin,
+        asks=1,
     ),
     StageRow(
         BACKUP, "prune", "remove the oldest backups that no run needs", prune,
@@ -102,5 +114,6 @@ def make_plan(cloud: Cloud, part: str, stage: str, facts: Facts, options: Option
     """The plan for one stage of one part of the cloud. Pure: the same cloud, facts and options give the same digest."""
     row, wanted = stage_row(part, stage), options or Options()
     steps = row.build(cloud, facts, wanted)
-    made = Stage(row.name, row.title.format(receipt=wanted.receipt), steps, row.requires)
+    title = row.title.format(receipt=wanted.receipt, kept=wanted.kept.run if wanted.kept else "")
+    made = Stage(row.name, title, steps, row.requires)
     return Plan(cloud.name, cloud.path.source, cloud.path.target, part, (made,), facts)

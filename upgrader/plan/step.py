@@ -16,7 +16,7 @@ READABLE = (1, 2)
 KINDS = ("module", "state", "runner", "orchestration")
 MINUTE = 60
 GATE, WORK, VERIFY = "gate", "work", "verify"
-LIVE, COPY, NODE, ANEW = "live", "copy", "node", "anew"
+LIVE, COPY, NODE, ANEW, BACKUPS = "live", "copy", "node", "anew", "backups"
 """Where the fault is mended when a step fails: ``Step.mends``."""
 
 
@@ -66,9 +66,9 @@ class Step:
 
     ``mends`` says where the fault is when the step fails. ``live``: the live cloud, which is asked again when the run goes
     on. ``copy``: the rows that came with the backup; only a mended source and a new copy help. ``node``: the machine that it
-    runs on. ``anew``: that machine too, and what was seen there stays seen, so that only a new run can pass. Where nothing is
-    said, a gate asks the live cloud and everything else runs on a node. ``no_undo`` says why there is no ``undo``, or why
-    none is needed.
+    runs on. ``anew``: that machine too, and what was seen there stays seen, so that only a new run can pass. ``backups``: that
+    machine too, and where it cannot be mended a proven backup is the way. Where nothing is said, a gate asks the live cloud
+    and everything else runs on a node. ``no_undo`` says why there is no ``undo``, or why none is needed.
     """
 
     id: str
@@ -93,11 +93,31 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A member of the database cluster that run ``run`` keeps: its node, and the position (uuid, seqno) that its files hold.
+
+    ``members`` are the database nodes of that moment.
+    """
+
+    run: str
+    node: str
+    galera: Mapping[str, Any]
+    members: tuple[str, ...]
+
+    @property
+    def receipt(self) -> dict[str, Any]:
+        """What calls are given of it; the node holds the whole receipt."""
+        return {"id": self.run, "node": self.node, "galera": dict(self.galera)}
+
+
+@dataclass(frozen=True)
 class Options:
     """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest.
 
     ``receipt`` is the id of the backup that a stage works on; ``another_cluster`` accepts one of another Galera cluster.
     ``keep`` is how many backups a pruning leaves (None: what pillar says), ``protected`` are those that it must leave.
+    ``member`` is the database node to keep (empty: the last one), ``kept`` the one that an earlier run keeps, ``without``
+    are database nodes that are dead and that the way back leaves out.
     """
 
     repair_server_groups: bool = False
@@ -105,6 +125,9 @@ class Options:
     another_cluster: bool = False
     keep: int | None = None
     protected: tuple[str, ...] = ()
+    member: str = ""
+    kept: Kept | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

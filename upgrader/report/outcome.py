@@ -8,9 +8,13 @@ from dataclasses import fields
 from upgrader.journal.progress import STOPPED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING
 from upgrader.journal.way import failing, not_reached
-from upgrader.plan.step import ANEW, COPY, GATE, LIVE, Options, Step
+from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
 
 RESUME = "upgrader resume"
+FALLBACK = (
+    f"mend it there, then '{RESUME}'; if the kept member is lost, a proven backup is the way back: 'upgrader backup restore ID "
+    f"--restart' ('upgrader backup list' names them)"
+)
 
 
 def told(run: RunProgress) -> str:
@@ -37,6 +41,8 @@ def remedy(run: RunProgress) -> str:
         return _of_copy(run, places - {COPY})
     if ANEW in places:
         return f"mend it {_where(places)}, then '{again(run)}': what this run has seen stays seen"
+    if BACKUPS in places:
+        return _of_gates(run, stopped) + FALLBACK
     return _of_gates(run, stopped) + (f"mend it {_where(places)}, then '{RESUME}'" if failed else _of_doubt(run))
 
 

@@ -7,7 +7,8 @@ the way of a call that is about to begin. Which calls hold which lock:
 lock      node                        held by
 ========= =========================== =================================================================================
 DATABASE  each database node          ``upgrader_backup.create``, ``upgrader_tablespace.load`` and ``.compare``
-RESTORE   each database node          ``upgrader_restore.place``, ``.stop``, ``.swap``, ``.found``, ``.join``, ``.verify``
+RESTORE   each database node          ``upgrader_restore.place``, ``.stop``, ``.swap``, ``.found``, ``.join``, ``.verify``,
+                                      ``upgrader_member.hold``, ``.stop``, ``.set_aside``, ``.found``, ``.settle``, ``.rejoin``
 STORE     the backup node             ``upgrader_store.prove``, ``.prepared``, ``.prune``, ``.remove_scratch``,
                                       ``upgrader_export.create``, ``upgrader_clone.fill``: all that use a scratch server
 CLONES    the backup node             ``upgrader_clone.create``, ``.fill``, ``.drop``

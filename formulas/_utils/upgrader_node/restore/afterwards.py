@@ -28,7 +28,7 @@ def verify(server: LocalServer, receipt: Receipt, run: str, members: int, salt: 
         return {"comment": "does not serve", "findings": [_does_not_serve(server.node, str(error), servers.unit(salt))]}
     with connection:
         state = galera.status(connection)
-        wrong = _membership(server.node, state, receipt, members, would_found)
+        wrong = membership(server.node, state, receipt, members, would_found)
         if wrong and state["galera"] and not state["ready"]:
             return {"comment": "does not serve", "findings": wrong}
         if state["galera"]:
@@ -71,7 +71,8 @@ def _does_not_serve(node: str, why: str, unit: servers.Server) -> findings.Findi
     )
 
 
-def _membership(node: str, state: galera.Status, receipt: Receipt, members: int, would_found: str) -> findings.Findings:
+def membership(node: str, state: galera.Status, receipt: Receipt, members: int, would_found: str) -> findings.Findings:
+    """What is wrong with a member of the whole cluster that ``receipt`` is of (its ``galera``)."""
     cluster = receipt.get("galera")
     if not cluster:
         return []

@@ -12,8 +12,8 @@ import typing
 from upgrader_node.backup import backup_tool, store_link
 from upgrader_node.database import local_server
 from upgrader_node.errors import StepError
+from upgrader_node.restore import kept, servers
 from upgrader_node.restore import place as placing
-from upgrader_node.restore import servers
 from upgrader_node.restore import swap as folders
 
 Receipt = typing.Dict[str, typing.Any]
@@ -53,22 +53,25 @@ def swap(node: str, receipt: Receipt, run: str, founder: str, salt: servers.Func
     prepared, before = folders.prepared_folder(datadir, receipt["id"]), folders.before_folder(datadir, run)
     if folders.swapped(datadir, run):
         return {"comment": "done before", "before": before if os.path.isdir(before) else "", "changed": False}
-    _refuse_running(datadir, servers.unit(salt))
+    refuse_running(datadir, servers.unit(salt))
     if not placing.is_placed(prepared, receipt):
         what = "{} is not a finished copy of backup {}: run upgrader_restore.place on {} first"
         raise StepError(what.format(prepared, receipt["id"], node))
     old = datadir if os.path.isdir(datadir) else before
-    folders.finish_copy(prepared, old, _owner(), receipt, run, node == founder)
-    kept = folders.swap(datadir, prepared, before)
-    return {"comment": "before: {}".format(kept or "nothing was there"), "before": kept, "changed": True}
+    folders.finish_copy(prepared, old, owner(), receipt, run, node == founder)
+    was = folders.swap(datadir, prepared, before)
+    kept.replaced(datadir, run, servers.unit(salt))
+    return {"comment": "before: {}".format(was or "nothing was there"), "before": was, "changed": True}
 
 
-def _refuse_running(datadir: str, unit: servers.Server) -> None:
+def refuse_running(datadir: str, unit: servers.Server) -> None:
+    """Renames are for a server that is proven to be stopped."""
     if servers.state(unit) not in servers.STOPPED or servers.holders(datadir):
         raise StepError(servers.still_there(unit, datadir))
 
 
-def _owner() -> typing.Tuple[int, int]:
+def owner() -> typing.Tuple[int, int]:
+    """Whose the files of the database server are on this node."""
     user = local_server.options(shutil.which).get("user") or "mysql"
     try:
         entry = pwd.getpwnam(user)

@@ -55,7 +55,7 @@ def _fetching(receipt: Receipt, prepared: str, datadir: str) -> str:
     if _placed(receipt):
         return "keep {}, which holds this backup already".format(prepared)
     return "fetch archive {} ({} MB), unpack and prepare it into {} (needs {} MB, {} MB free)".format(
-        receipt["id"], receipt["bytes"] // 1000000, prepared, _needed(receipt) // 1000000, _free(datadir) // 1000000
+        receipt["id"], receipt["bytes"] // 1000000, prepared, _needed(receipt) // 1000000, free(datadir) // 1000000
     )
 
 
@@ -76,17 +76,17 @@ def _starting(receipt: Receipt, unit: servers.Server, founder: str, first: bool)
 def _gathered(server: LocalServer, receipt: Receipt, members: int, salt: servers.Functions) -> Answer:
     datadir, tool = local_server.datadir(shutil.which), backup_tool.find(shutil.which)
     options, saved = local_server.options(shutil.which), swap.saved_state(datadir)
-    state, clients = _running(server)
+    state, clients = running(server)
     return {
         "tool": _said_version(tool.backup) if tool else "",
         "server": _said_version(next(filter(shutil.which, local_server.OPTION_READERS), "")),
         "members": members,
         "datadir": datadir,
-        "unrenamable": _unrenamable(datadir),
+        "unrenamable": unrenamable(datadir),
         "needed": 0 if _placed(receipt) else _needed(receipt),
-        "free": _free(datadir),
+        "free": free(datadir),
         "options": options,
-        "addresses": judgement.empty_addresses(_option_files()),
+        "addresses": judgement.empty_addresses(option_files()),
         "uuid": state.get("uuid") or saved.get("uuid", ""),
         "name": options.get("wsrep_cluster_name", ""),
         "size": state.get("size", 0),
@@ -95,7 +95,7 @@ def _gathered(server: LocalServer, receipt: Receipt, members: int, salt: servers
     }
 
 
-def _running(server: LocalServer) -> typing.Tuple[galera.Status, int]:
+def running(server: LocalServer) -> typing.Tuple[galera.Status, int]:
     """What the running server says of its cluster, and how many clients it has; nothing when it does not run."""
     try:
         connection = server.connect()
@@ -109,7 +109,7 @@ def _said_version(program: str) -> str:
     return pipeline.output([program, "--version"], timeout=60) if program else ""
 
 
-def _unrenamable(datadir: str) -> str:
+def unrenamable(datadir: str) -> str:
     """Why this folder cannot be renamed, or an empty text. A rename that only fails after the stop is too late.
 
     Read from the mount table: a bind mount on its own filesystem looks like any other folder to ``os.path.ismount``.
@@ -124,7 +124,8 @@ def _unrenamable(datadir: str) -> str:
     return ""
 
 
-def _option_files() -> typing.Dict[str, str]:
+def option_files() -> typing.Dict[str, str]:
+    """Path to text of every option file that a server of this node may read."""
     texts = {}
     for path in (path for pattern in OPTION_FILES for path in glob.glob(pattern, recursive=True)):
         try:
@@ -144,6 +145,6 @@ def _needed(receipt: Receipt) -> int:
     return place.bytes_needed(receipt) if "data_bytes" in receipt else 0
 
 
-def _free(datadir: str) -> int:
+def free(datadir: str) -> int:
     """Room for everybody but root's reserve, beside the data directory."""
     return shutil.disk_usage(os.path.dirname(datadir)).free

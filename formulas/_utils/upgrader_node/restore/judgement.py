@@ -25,7 +25,7 @@ def before(node: str, receipt: Facts, facts: Facts, another_cluster: bool) -> Fi
     """
     return [
         one
-        for judge in (_receipt, _programs, _folders, _room, _addresses, _cluster, _strangers, _clients)
+        for judge in (_receipt, _programs, unmovable, _room, empty_address, _cluster, _strangers, _clients)
         for one in judge(node, receipt, facts, another_cluster)
     ]
 
@@ -85,7 +85,8 @@ def _programs(node: str, receipt: Facts, facts: Facts, _: bool) -> Findings:
     return wrong
 
 
-def _folders(node: str, receipt: Facts, facts: Facts, _: bool) -> Findings:
+def unmovable(node: str, receipt: Facts, facts: Facts, _: bool = False) -> Findings:
+    """A data directory that a rename would not move whole."""
     wrong = []
     if facts["unrenamable"]:
         wrong.append(
@@ -124,7 +125,7 @@ def _room(node: str, receipt: Facts, facts: Facts, _: bool) -> Findings:
     ]
 
 
-def _addresses(node: str, receipt: Facts, facts: Facts, _: bool) -> Findings:
+def empty_address(node: str, receipt: Facts, facts: Facts, _: bool = False) -> Findings:
     """An empty address anywhere founds a second cluster one day: a restore by hand that leaves ``gcomm://`` in my.cnf has done that."""
     if not receipt.get("galera"):
         return []

@@ -41,7 +41,8 @@ class Start(typing.NamedTuple):
         )
 
 
-def _begin(server: LocalServer, timeout: float, salt: servers.Functions) -> Start:
+def begin(server: LocalServer, timeout: float, salt: servers.Functions) -> Start:
+    """A start of this node's server, from now on."""
     return Start(server, servers.unit(salt), time.time(), time.monotonic() + timeout)
 
 
@@ -52,12 +53,17 @@ def found(
 
     :param own: every name and address of this node
     """
-    start = _begin(server, timeout, salt)
+    start = begin(server, timeout, salt)
     _require_swapped(server.node, run)
     if not receipt.get("galera"):
         return _start_alone(start)
+    return found_cluster(start, own, timeout)
+
+
+def found_cluster(start: Start, own: typing.Iterable[str], timeout: float) -> Answer:
+    """The first member of the cluster, whatever its files come from. One that is a primary already is only waited for."""
     try:
-        if start.stopped() or not _is_primary(server):
+        if start.stopped() or not _is_primary(start.server):
             _refuse_other_members(own)
             if servers.found(start.unit, timeout).code != 0:
                 raise start.failure("does not found the cluster")
@@ -69,8 +75,8 @@ def found(
 
 def join(server: LocalServer, receipt: Receipt, run: str, timeout: float, salt: servers.Functions) -> Answer:
     """Start this server and wait until it is a synced member of the cluster that the first one founded."""
-    start = _begin(server, timeout, salt)
-    state = _status(server)
+    start = begin(server, timeout, salt)
+    state = view(server)
     if state.get("state") == galera.SYNCED and state.get("cluster_status") == galera.PRIMARY:
         return {"comment": "is a synced member already", "changed": False}
     servers.forget_founding()
@@ -115,7 +121,7 @@ def _wait_synced(start: Start) -> None:
     """Until the server is a synced member of a primary component; a server that ends or takes too long says why."""
     last = "nothing"
     while True:
-        state = _status(start.server)
+        state = view(start.server)
         last = state.get("state") or state.get("refused") or last
         if state.get("state") == galera.SYNCED and state["cluster_status"] == galera.PRIMARY:
             return
@@ -141,10 +147,10 @@ def _refuse_other_members(own: typing.Iterable[str]) -> None:
 
 
 def _is_primary(server: LocalServer) -> bool:
-    return bool(_status(server).get("cluster_status") == galera.PRIMARY)
+    return bool(view(server).get("cluster_status") == galera.PRIMARY)
 
 
-def _status(server: LocalServer) -> galera.Status:
+def view(server: LocalServer) -> galera.Status:
     """The server's view of its cluster; ``refused`` while it does not let us in."""
     try:
         with server.connect() as connection:

@@ -52,3 +52,17 @@ def start(server: Server) -> bool:
 def stop(server: Server, name: str) -> bool:
     """Stop the server, or another unit of the same server, and wait for it; whether the init system calls it a success."""
     return bool(server.salt["service.stop"](name))
+
+
+def starts_at_boot(server: Server) -> bool:
+    """Whether the init system starts the server by itself when the node comes up."""
+    return bool(server.salt["service.enabled"](server.name))
+
+
+def at_boot(server: Server, wanted: bool) -> None:
+    """Have the server started at boot, or not. Raises ServiceFailed."""
+    if not server.salt["service.enable" if wanted else "service.disable"](server.name):
+        word = "enabled" if wanted else "disabled"
+        raise ServiceFailed(
+            "{0} cannot be {1} at boot: look at 'systemctl status {0}', then 'upgrader resume'".format(server, word)
+        )

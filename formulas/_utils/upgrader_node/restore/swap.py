@@ -72,6 +72,15 @@ def galera_state(uuid: str, seqno: int, founding: bool) -> str:
     )
 
 
+def allow_founding(datadir: str) -> None:
+    """Mark a stopped server's own files as those to found a cluster from. Position and owner stay as they are."""
+    saved = saved_state(datadir)
+    text = galera_state(saved["uuid"], int(saved["seqno"]), True)
+    with files.whole(os.path.join(datadir, GALERA_STATE), permissions=0o660, owned_as_folder=True) as file:
+        file.write(text)
+    sync_folder(datadir)
+
+
 def saved_state(datadir: str) -> typing.Dict[str, str]:
     """What grastate.dat says, by key; empty when there is none."""
     try:
