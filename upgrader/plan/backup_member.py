@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from upgrader.cloud.cloud import DATABASE, Cloud
 from upgrader.errors import Refused, UsageError
 from upgrader.plan.blocks import member
 from upgrader.plan.blocks.gates import common_gates
-from upgrader.plan.step import Facts, Kept, Options, Step
+from upgrader.plan.step import BACKUPS, Facts, Kept, Options, Step
 
 LEAST = 3
 """Members that a cluster needs to do without one: two others keep the quorum while both are well."""
@@ -44,11 +46,11 @@ def back(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     others = tuple(node for node in kept.members if node != kept.node and node not in without)
     if not others:
         raise UsageError("no member is left that could join the kept one: start the others, or restore a backup")
-    first, *gates = member.back_gates(kept, others)
+    answer, *common = common_gates(tuple(sorted((kept.node, *others))), facts)
     return (
-        first,
-        *common_gates((kept.node, *others), facts),
-        *gates,
+        replace(answer, mends=BACKUPS),
+        *common,
+        *member.back_gates(kept, others),
         *member.gone_back(kept, others, needs=("member-untouched", "member-others")),
     )
 

@@ -12,8 +12,9 @@ from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
 
 RESUME = "upgrader resume"
 FALLBACK = (
-    f"mend it there, then '{RESUME}'; if the kept member is lost, a proven backup is the way back: 'upgrader backup restore ID "
-    f"--restart' ('upgrader backup list' names them)"
+    f"mend it there, then '{RESUME}'; a dead node that is not the kept member can be left out ('upgrader backup back RUN --without "
+    f"NODE --restart'); if the kept member is lost, a proven backup is the way back: 'upgrader backup restore ID --restart' "
+    f"('upgrader backup list' names them)"
 )
 
 
@@ -41,7 +42,7 @@ def remedy(run: RunProgress) -> str:
         return _of_copy(run, places - {COPY})
     if ANEW in places:
         return f"mend it {_where(places)}, then '{again(run)}': what this run has seen stays seen"
-    if BACKUPS in places:
+    if any(step.mends == BACKUPS for step in stopped):
         return _of_gates(run, stopped) + FALLBACK
     return _of_gates(run, stopped) + (f"mend it {_where(places)}, then '{RESUME}'" if failed else _of_doubt(run))
 

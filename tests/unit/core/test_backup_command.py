@@ -373,7 +373,9 @@ def test_prune_keeps_at_least_one(command: Command) -> None:
     assert command("backup", "prune", "--keep", "0").code == 2
 
 
-@pytest.mark.parametrize("name", ["create", "list", "verify", "prove", "place", "restore", "prune"])
+@pytest.mark.parametrize(
+    "name", ["create", "list", "verify", "prove", "place", "restore", "prune", "hold", "back", "rejoin"]
+)
 def test_every_command_has_help(command: Command, name: str) -> None:
     ran = command("backup", name, "--help")
     assert ran.code == 0

@@ -81,6 +81,9 @@ def test_unknown_stage_of_an_old_journal_counts_as_one_that_changes_the_world() 
         ("backup", "prove", False, False),
         ("backup", "place", False, True),
         ("backup", "prune", False, False),
+        ("backup", "hold", True, False),
+        ("backup", "back", True, False),
+        ("backup", "rejoin", True, False),
     ],
 )
 def test_which_stages_wait_for_each_other_and_which_need_a_backup(

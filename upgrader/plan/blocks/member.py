@@ -41,17 +41,10 @@ def held(members: tuple[str, ...], node: str, needs: tuple[str, ...] = ()) -> tu
 
 
 def back_gates(kept: Kept, others: tuple[str, ...]) -> tuple[Step, ...]:
-    """Nobody touched the kept member, and the others can be put aside. The first one is alone: a dead host is said at once."""
+    """Nobody touched the kept member, and the others can be put aside."""
     this = {"kept": kept.receipt, "run": RUN_ID}
     there = {**this, "members": len(kept.members)}
     return (
-        gate(
-            "member-answers",
-            "the node of the kept member answers",
-            Call("module", "test.ping", (kept.node,), timeout=60),
-            needs=(),
-            mends=BACKUPS,
-        ),
         gate(
             "member-untouched",
             "the kept member is as it was kept, and can found the cluster",
