@@ -143,6 +143,10 @@ def test_member_that_founds_for_this_way_back_may_have_moved_on() -> None:
     assert back({**RECEIPT, "state": kept.FOUNDING}, service="active", state=state(seqno=520)) == []
 
 
+def test_way_back_that_was_cut_off_at_its_last_line_can_be_resumed() -> None:
+    assert back({**RECEIPT, "state": kept.BACK, "back": "back-1"}, service="active", state=state(seqno=520)) == []
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [(kept.BACK, "gone back to already"), (kept.REJOINED, "given back"), (kept.REPLACED, "replaced by a restore")],

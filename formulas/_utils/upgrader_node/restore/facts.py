@@ -76,7 +76,7 @@ def _starting(receipt: Receipt, unit: servers.Server, founder: str, first: bool)
 def _gathered(server: LocalServer, receipt: Receipt, members: int, salt: servers.Functions) -> Answer:
     datadir, tool = local_server.datadir(shutil.which), backup_tool.find(shutil.which)
     options, saved = local_server.options(shutil.which), swap.saved_state(datadir)
-    state, clients = running(server)
+    state, clients = _running(server)
     return {
         "tool": _said_version(tool.backup) if tool else "",
         "server": _said_version(next(filter(shutil.which, local_server.OPTION_READERS), "")),
@@ -95,7 +95,7 @@ def _gathered(server: LocalServer, receipt: Receipt, members: int, salt: servers
     }
 
 
-def running(server: LocalServer) -> typing.Tuple[galera.Status, int]:
+def _running(server: LocalServer) -> typing.Tuple[galera.Status, int]:
     """What the running server says of its cluster, and how many clients it has; nothing when it does not run."""
     try:
         connection = server.connect()

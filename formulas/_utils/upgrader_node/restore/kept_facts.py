@@ -4,8 +4,7 @@ import os
 import shutil
 import typing
 
-from upgrader_node.database import connection as database_connection
-from upgrader_node.database import local_server, sql
+from upgrader_node.database import galera, local_server, sql
 from upgrader_node.database.local_server import LocalServer
 from upgrader_node.errors import StepError
 from upgrader_node.restore import afterwards, facts, judgement, kept, kept_judgement, membership, place, servers
@@ -38,15 +37,14 @@ def check(server: LocalServer, run: str, holder: str, members: int, salt: server
 
 def _gathered(server: LocalServer, run: str, salt: servers.Functions) -> Answer:
     where, own = datadir(), kept.read(datadir(), run) if run else None
-    state, clients = facts.running(server)
+    state = membership.view(server)
     return {
-        "state": state or membership.view(server),
-        "clients": clients,
+        "state": state,
         "kept_by": kept.of_another_run(where, run),
         "stopped_for_it": own is not None and servers.state(servers.unit(salt)) in servers.STOPPED,
         "founder": servers.can_found(salt),
         **_of_folder(where),
-        **_of_server(server),
+        **_of_server(server, state),
     }
 
 
@@ -62,15 +60,19 @@ def _of_folder(where: str) -> Answer:
     }
 
 
-def _of_server(server: LocalServer) -> Answer:
-    """How much the databases hold, and how much of it Galera keeps for members that were away; 0 while nobody says."""
-    try:
-        connection = server.connect()
-    except database_connection.ConnectionRefused:
-        return {"data": 0, "gcache": 0}
-    with connection:
-        options = sql.variable(connection, "wsrep_provider_options") or ""
-        return {"data": int(sql.scalar(connection, DATA) or 0), "gcache": kept_judgement.cache_size(options)}
+def _of_server(server: LocalServer, state: galera.Status) -> Answer:
+    """Clients, how much the databases hold, and how much of it Galera keeps for members that were away.
+
+    A server without quorum refuses questions about tables (error 1047), and none of this matters there.
+    """
+    if not state.get("ready"):
+        return {"clients": 0, "data": 0, "gcache": 0}
+    with server.connect() as connection:
+        return {
+            "clients": int(sql.scalar(connection, facts.CLIENTS) or 0),
+            "data": int(sql.scalar(connection, DATA) or 0),
+            "gcache": kept_judgement.cache_size(sql.variable(connection, "wsrep_provider_options") or ""),
+        }
 
 
 def of_files(server: LocalServer, salt: servers.Functions) -> Answer:

@@ -132,7 +132,9 @@ def moved(node: str, receipt: Facts, facts: Facts) -> Findings:
 
 
 def way_back_of_member(node: str, receipt: Facts, run: str, facts: Facts) -> Findings:
-    """Whether the kept member can found the cluster, or is about to for this way back already."""
+    """Whether the kept member can found the cluster, or has for this very way back already."""
+    if receipt["state"] == kept.BACK and receipt.get("back") == run:
+        return []
     if receipt["state"] in (kept.BACK, kept.REJOINED, kept.REPLACED):
         told = {kept.BACK: "was gone back to already", kept.REJOINED: "was given back to the cluster"}
         what = told.get(receipt["state"], "was replaced by a restore")
