@@ -68,6 +68,7 @@ def test_cluster_that_is_well_can_do_without_one_member(node: str) -> None:
             "has 1 MB free beside /var/lib/mysql and the way back needs 5 MB",
         ),
         (OTHER, {"options": {**FACTS["options"], "wsrep_sst_donor": "dbs03"}}, "takes its state from dbs03 only"),
+        (OTHER, {"options": {**FACTS["options"], "wsrep_sst_method": "mysqldump"}}, "gets its state by mysqldump"),
     ],
 )
 def test_what_does_not_fit_is_one_blocker_with_a_remedy(node: str, facts: dict[str, Any], words: str) -> None:

@@ -38,7 +38,7 @@ def before_keeping(asked: Asked, facts: Facts) -> Findings:
     wrong += no_member(asked, facts["state"])
     if asked.node != asked.holder:
         wrong += judgement.unmovable(asked.node, CLUSTER, facts) + _room(asked, facts)
-        wrong += _donor(asked, facts) + _small_cache(asked, facts)
+        wrong += _donor(asked, facts) + _method(asked, facts) + _small_cache(asked, facts)
     return wrong + _clients(asked, facts)
 
 
@@ -70,6 +70,14 @@ def _donor(asked: Asked, facts: Facts) -> Findings:
         return []
     what = "takes its state from {} only (wsrep_sst_donor), which is the member to be kept".format(wanted)
     return [blocker(asked.node, what, "end the option with a comma, or keep another member (--node)")]
+
+
+def _method(asked: Asked, facts: Facts) -> Findings:
+    """A dump is loaded into a server that runs, and one on an empty data directory does not."""
+    if facts["options"].get("wsrep_sst_method", "").strip("\"'") != "mysqldump":
+        return []
+    what = "gets its state by mysqldump (wsrep_sst_method), which does not fill an empty data directory"
+    return [blocker(asked.node, what, "set rsync, or the method of its backup tool, on every database node")]
 
 
 def _room(asked: Asked, facts: Facts) -> Findings:
