@@ -38,6 +38,6 @@ def check(members, triggers=False):
     server = LocalServer(__opts__["id"], pymysql, settings.client(__pillar__))
     with told_as(CommandExecutionError, driver=pymysql):
         kept.refuse_kept(server.node, local_server.datadir(shutil.which))
-    with told_as(CommandExecutionError, driver=pymysql), server.connect() as connection:
-        borrowed.give_back_stale(connection)
-        return galera.check(server.node, connection, int(members), triggers, settings.galera_role(__pillar__))
+        with server.connect() as connection:
+            borrowed.give_back_stale(connection)
+            return galera.check(server.node, connection, int(members), triggers, settings.galera_role(__pillar__))

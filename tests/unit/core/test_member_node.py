@@ -13,7 +13,7 @@ from upgrader_node.restore import kept, kept_back, kept_facts, kept_holding
 from upgrader_node.restore import swap as folders
 
 from tests.support.killed import kill_points
-from tests.support.member_world import GIVEN, MEMBERS, NODE, OTHER, World
+from tests.support.member_world import GIVEN, MEMBERS, NODE, OTHER, UUID, World
 
 
 @pytest.fixture
@@ -288,9 +288,18 @@ def test_kept_member_is_never_put_aside_and_a_running_server_is_not_either(world
         kept_back.set_aside(OTHER, GIVEN, "back-1", world.salt())
 
 
+def test_founder_whose_state_a_crash_took_is_founded_by_what_its_receipt_says(world: World) -> None:
+    hold(world)
+    found(world)
+    world.say(runs=False)
+    lose_state(world)
+    found(world)
+    assert world.said()["starts"] == ["founded", "founded"]
+
+
 def test_founding_is_marked_for_the_servers_own_account(world: World) -> None:
     hold(world)
-    folders.allow_founding(str(world.datadir))
+    folders.allow_founding(str(world.datadir), UUID)
     state = folders.saved_state(str(world.datadir))
     assert (state["seqno"], state["safe_to_bootstrap"]) == ("518", "1")
     assert (world.datadir / folders.GALERA_STATE).stat().st_uid == world.datadir.stat().st_uid

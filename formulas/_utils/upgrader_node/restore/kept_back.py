@@ -57,7 +57,7 @@ def found(
         kept_facts.untouched(server, receipt, salt)
         receipt = kept.write(datadir, receipt, state=kept.FOUNDING, back=run)
     if start.stopped():
-        folders.allow_founding(datadir)
+        folders.allow_founding(datadir, receipt["galera"]["uuid"])
     answer = membership.found_cluster(start, own, timeout)
     if receipt["enabled"]:
         service_control.at_boot(start.unit, True)

@@ -25,8 +25,9 @@ def hold(server: LocalServer, run: str, members: int, timeout: float, salt: serv
         kept_facts.untouched(server, receipt, salt)
         return _answer(receipt, False)
     if receipt is None or servers.state(unit) not in servers.STOPPED:
-        state = _require_member(server, members)
-        receipt = kept.write(datadir, receipt or _intended(server.node, run, state, _starts_at_boot(datadir, unit)))
+        cluster = _require_member(server, members)
+        enabled = receipt["enabled"] if receipt else _starts_at_boot(datadir, unit)
+        receipt = kept.write(datadir, _intended(server.node, run, cluster, enabled))
     service_control.at_boot(unit, False)
     servers.forget_founding()
     servers.stop(unit, datadir, timeout)

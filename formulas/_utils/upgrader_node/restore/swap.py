@@ -72,10 +72,13 @@ def galera_state(uuid: str, seqno: int, founding: bool) -> str:
     )
 
 
-def allow_founding(datadir: str) -> None:
-    """Mark a stopped server's own files as those to found a cluster from. Position and owner stay as they are."""
+def allow_founding(datadir: str, uuid: str) -> None:
+    """Mark a stopped server's own files as those to found a cluster from. Position and owner stay as they are.
+
+    :param uuid: of its cluster, for a file that a crash took; the server then finds its seqno in its own tables
+    """
     saved = saved_state(datadir)
-    text = galera_state(saved["uuid"], int(saved["seqno"]), True)
+    text = galera_state(saved.get("uuid") or uuid, int(saved.get("seqno") or -1), True)
     with files.whole(os.path.join(datadir, GALERA_STATE), permissions=0o660, owned_as_folder=True) as file:
         file.write(text)
     sync_folder(datadir)
