@@ -41,8 +41,9 @@ def left_out(cloud: Extent, rendered: Mapping[str, Rendered]) -> Iterable[str]:
     if cloud.others:
         yield f"of other clouds and left out: {some(cloud.others)}"
     for node in sorted(cloud.nodes):
-        if rendered[node].pillar is None and cloud.unrelated(node):
-            said = next((what for _, what in rendered[node].problems), "references lead nowhere")
+        if not rendered[node].sound and cloud.unrelated(node):
+            lost = (f"{one.reference} is defined nowhere" for one in rendered[node].unresolved)
+            said = next(iter((*(what for _, what in rendered[node].problems), *lost)), "reclass gives no reason")
             yield f"{node} cannot be rendered ({said}); an upgrade does not need it"
 
 

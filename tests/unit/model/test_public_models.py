@@ -143,10 +143,19 @@ def test_nodes_of_another_cloud_hold_no_role(model: Model) -> None:
     assert not [one for one in found.findings if any(node.endswith(".0.local") for node in one.nodes)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "classes: [nowhere.to.be.found]\nparameters: [\n",
+        "classes: [cluster.a, nowhere.to.be.found]\n",
+        "classes: [cluster.a]\nparameters: {maas: {mac: '${_param:of_nobody}'}}\n",
+    ],
+    ids=["no YAML", "no such class", "no such parameter"],
+)
 @pytest.mark.parametrize(("name", "stops"), [("mon01.a.local", False), ("cmp01.a.local", True)])
-def test_broken_node_stops_only_where_an_upgrade_needs_it(model: Model, name: str, stops: bool) -> None:
+def test_broken_node_stops_only_where_an_upgrade_needs_it(model: Model, name: str, stops: bool, text: str) -> None:
     root = model("collapsed")
-    (root / f"nodes/{name}.yml").write_text("classes: [nowhere.to.be.found]\nparameters: [\n")
+    (root / f"nodes/{name}.yml").write_text(text)
     found = of(root)
     told = [one for one in found.findings if name in one.nodes]
     assert bool(told) is stops
