@@ -11,7 +11,7 @@ from upgrader_node.host.findings import some
 from upgrader_node.service.roles import ROLE_OF
 
 from upgrader.reclass import needs
-from upgrader.reclass.inventory import Rendered
+from upgrader.reclass.inventory import UNDEFINED, Rendered
 from upgrader.reclass.service_classes import shipped_parameters
 
 Held = Mapping[str, tuple[str, ...]]
@@ -73,7 +73,8 @@ def of_production(rendered: Mapping[str, Rendered], held: Held) -> dict[str, str
             str(host_pillar.value(rendered[node].pillar or {}, "_param:single_address")),
         }
         found = {place: whose for place, whose in found.items() if place not in mine} if node in rendered else found
-    return {place: whose for place, whose in found.items() if place not in isolation.HERE}
+    # A reference that leads nowhere is nobody's address; it is told as such.
+    return {place: whose for place, whose in found.items() if place not in isolation.HERE and UNDEFINED not in place}
 
 
 def _stood_on(pillar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

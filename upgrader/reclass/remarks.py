@@ -17,7 +17,7 @@ from upgrader.cloud.renamed import old_name
 from upgrader.content import RECLASS_CLASSES
 from upgrader.reclass import needs
 from upgrader.reclass.extent import Extent
-from upgrader.reclass.inventory import BadFile, Inventory, Rendered, read_mapping
+from upgrader.reclass.inventory import UNDEFINED, BadFile, Inventory, Rendered, read_mapping
 from upgrader.reclass.needs import ANCHOR, UPGRADE
 
 
@@ -100,7 +100,7 @@ def shared_queues(
     }
     for node in held[UPGRADE]:
         for key, host in _queues(rendered[node].pillar or {}):
-            if host in production:
+            if host in production and UNDEFINED not in host:
                 yield node, key, host
 
 

@@ -304,3 +304,17 @@ def test_upgrade_nodes_class_that_was_begun_by_hand_gets_the_sites_classes_too(m
     _, text = of(root).edits[begun]
     classes = ["cluster.c", "system.neutron.control", "ocata.openstack.upgrade.single"]
     assert [line[2:] for line in text.splitlines() if line.startswith("- ")] == classes
+
+
+def test_reference_that_leads_nowhere_is_no_address_of_productions(model: Model) -> None:
+    """In a public model the pods' addresses come at run time: each key of the upgrade node was said to name a virtual address."""
+    root = model("collapsed")
+    file = root / "classes/cluster/a/control.yml"
+    file.write_text(file.read_text().replace("10.0.0.254", "'${_param:of_the_pod}'"))
+    with (root / "classes/cluster/a/control.yml").open("a") as text:
+        text.write("  keystone: {server: {enabled: true, message_queue: {host: '${_param:of_the_pod}'}}}\n")
+    upgrade = root / "nodes/upg01.a.local.yml"
+    upgrade.write_text("classes: [cluster.a, ocata.openstack.upgrade.single]\n")
+    found = of(root)
+    assert any("of_the_pod" in one.what for one in found.findings if one.kind == "render")
+    assert [one for one in found.findings if one.kind == "danger"] == []
