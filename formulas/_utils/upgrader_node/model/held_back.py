@@ -91,6 +91,13 @@ def keys(pillar: typing.Any, service: str) -> typing.List[str]:
     return sorted(key for key in known if host_pillar.value(held, key) not in (None, {}, OF_A_COPY.get((service, key))))
 
 
+def told(pillar: typing.Any, service: str) -> typing.List[str]:
+    """``keys`` without those that only name the upgrade node itself, as the classes of this tool set them: nothing is lost."""
+    held = host_pillar.value(pillar, ROLE_OF[service])
+    own = {"host": host_pillar.value(pillar, "_param:upgrader_upgrade_node")}
+    return [key for key in keys(pillar, service) if host_pillar.value(held, key) != own]
+
+
 def role(pillar: typing.Any, service: str) -> typing.Dict[str, typing.Any]:
     """The service's role as it is to be read here: pillar's, and of a copy without what is held back."""
     if service not in ROLE_OF:
