@@ -92,10 +92,9 @@ def keys(pillar: typing.Any, service: str) -> typing.List[str]:
 
 
 def told(pillar: typing.Any, service: str) -> typing.List[str]:
-    """``keys`` without those that only name the upgrade node itself, as the classes of this tool set them: nothing is lost."""
-    held = host_pillar.value(pillar, ROLE_OF[service])
-    own = {"host": host_pillar.value(pillar, "_param:upgrader_upgrade_node")}
-    return [key for key in keys(pillar, service) if host_pillar.value(held, key) != own]
+    """``keys`` without those whose host is the upgrade node itself, as the classes of this tool set it: nothing is lost."""
+    held, own = host_pillar.value(pillar, ROLE_OF[service]), host_pillar.value(pillar, "_param:upgrader_upgrade_node")
+    return [key for key in keys(pillar, service) if not own or host_pillar.value(held, key + ":host") != own]
 
 
 def role(pillar: typing.Any, service: str) -> typing.Dict[str, typing.Any]:
