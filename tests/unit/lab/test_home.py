@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.clouds import FACTS
+from tests.support.clouds import FACTS, lab_pillar
 from tests.support.models import PARAMETERS
 from upgrader.cloud.cloud import cloud_from_pillar
 from upgrader.content import FORMULAS, RECLASS_CLASSES
@@ -151,6 +151,19 @@ def test_key_of_stacks_is_the_labs_where_the_rows_are(at_home: tuple[Path, Laid]
     upg = pillar(out, "upg01")
     assert overlay.value(upg, "heat:server:auth_encryption_key") != "the key of their stacks"
     assert overlay.value(upg, "keystone:server:region") == "RegionOne"
+
+
+def test_networks_of_contrail_become_the_labs_own_and_that_is_said(theirs: Path, tmp_path: Path) -> None:
+    file = theirs / "nodes/upg01.t.local.yml"
+    file.write_text(file.read_text().replace("cpu_allocation_ratio: 7.5", "networking: contrail"))
+    found = laid(theirs, tmp_path / "out")
+    upg = pillar(tmp_path / "out", "upg01")
+    assert overlay.value(upg, "nova:controller:networking") == "default"
+    assert "nova:controller:networking" in found.replaced["upg01"]
+    assert any(
+        line.startswith("your networks are Contrail's: the lab has neutron with ML2 instead") for line in found.left
+    )
+    assert cloud_from_pillar({**lab_pillar(), "upg01.lab.local": upg}, "cfg01.lab.local").left_out == ()
 
 
 def test_node_files_of_the_copy_are_their_owners_to_read_alone(at_home: tuple[Path, Laid]) -> None:

@@ -66,6 +66,7 @@ def lay_over(folder: Path, topology: Topology, master: str, dumped: Collection[s
         theirs = rendered[own].pillar or {}
         over = overlay.overlay(ours.render(plan.minion_id).pillar or {}, theirs, dumped)
         over = overlay.merged({"upgrader": {"deployment": "builtin"}}, over) if _is_master(plan) else over
+        over = overlay.merged(over, overlay.with_ml2(theirs))
         first = _rendered(target, plan, over)
         over = overlay.merged(overlay.changed(first, overlay.translated(first, words)), over)
         replaced[plan.name] = tuple(sorted(overlay.replaced(theirs, _rendered(target, plan, over))))
@@ -153,7 +154,7 @@ def _left(
     for role in UNHELD:
         if held[role]:
             told.append(f"the lab has no {role} node: what your {len(held[role])} say is not rehearsed")
-    if networks.contrail(rendered, held[needs.CONTROL]):
+    if networks.contrail(rendered, (*held[needs.CONTROL], *held[needs.UPGRADE])):
         told.append("your networks are Contrail's: the lab has neutron with ML2 instead, with networks of its own")
     known = {*pairs.values(), *(node for nodes in held.values() for node in nodes)}
     others = sorted(set(rendered) - known)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from upgrader_node.service import networks
+
 HOW_IT_WAS_MADE = ("_reclass_", "__reclass__")
 REGIONS = ("region", "region_name", "openstack_region")
 # What only the operator's own rows can be read with: kept where their dump is loaded.
@@ -31,6 +33,18 @@ def overlay(lab: Pillar, own: Pillar, dumped: Iterable[str]) -> dict[str, Any]:
                 _drop(over, key.split(":"))
     region = _region(own) if "keystone" in dumped else ""
     return _with_region(over, region) if region else over
+
+
+def with_ml2(own: Pillar) -> dict[str, Any]:
+    """Networks as the lab has them, where a node of the operator's says Contrail: the lab's neutron has rows of its own."""
+    over: dict[str, Any] = {}
+    for key in networks.KEYS if networks.contrail(own) else ():
+        if value(own, key) is not None:
+            held: Any = "default" if key.startswith("nova") else "ml2"
+            for part in reversed(key.split(":")):
+                held = {part: held}
+            over = merged(over, held)
+    return over
 
 
 def written(over: Pillar, at: str = "") -> dict[str, Any]:
