@@ -64,6 +64,7 @@ def test_every_table_equals_what_nova_manage_alone_makes(large: Bench) -> None:
     assert {table: (novas[table], ours.get(table)) for table in novas if novas[table] != ours.get(table)} == {}
 
 
+@pytest.mark.soak
 def test_what_is_unusual_is_left_to_nova_and_told(newton: Bench) -> None:
     specless = [row[0] for row in newton.query(SPECLESS)]
     newton.query(

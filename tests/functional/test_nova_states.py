@@ -99,6 +99,7 @@ def test_failed_phase_fails_the_state_and_holds_the_next_ones_back(mitaka: Bench
     assert mitaka.versions()["main"] == 329 and mitaka.number(f"SELECT COUNT(*) FROM {API}.cell_mappings") == 0
 
 
+@pytest.mark.soak
 @pytest.mark.heavy
 def test_upgrade_applied_twice_changes_nothing_the_second_time(mitaka: Bench) -> None:
     first = apply(mitaka, "upgrader.nova.upgrade")

@@ -69,6 +69,7 @@ def test_a_marker_past_instances_without_spec_is_set_back_once(migrated: Bench) 
     assert migrated.number(SPECLESS) == 0
 
 
+@pytest.mark.soak
 def test_rows_that_match_for_ever_but_never_move_end_the_loop(newton: Bench) -> None:
     newton.query(
         f"INSERT INTO {API}.flavors (name, memory_mb, vcpus, swap, flavorid, is_public, disabled) VALUES ('m1.tiny', 1, 1, 0, '1', 1, 0)"
@@ -153,6 +154,7 @@ def test_trap_14_a_crash_and_more_to_do_are_told_apart_though_both_exit_1(migrat
     assert not ok and "CellMappingNotFound: Cell 11111111-2222-3333-4444-555555555555 has no mapping." in sentence
 
 
+@pytest.mark.soak
 def test_trap_14_an_interrupted_mapping_is_resumed_at_its_marker(migrated: Bench) -> None:
     migrated.nova("map_cell0")
     uuid = migrated.nova("create_cell")["uuid"]

@@ -84,6 +84,7 @@ def test_every_service_leaves_names_to_the_systems_resolver(controller: Controll
             assert b"EVENTLET_NO_GREENDNS=yes" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"), name
 
 
+@pytest.mark.soak
 def test_a_second_run_of_everything_changes_nothing(controller: Controller) -> None:
     before = units()
     for part in ("configured", "upgrade", "running"):
@@ -99,6 +100,7 @@ def test_a_second_run_of_everything_changes_nothing(controller: Controller) -> N
     assert units() == before
 
 
+@pytest.mark.soak
 def test_test_true_starts_and_stops_nothing(controller: Controller) -> None:
     before = units()
     planned = controller.apply(
@@ -246,6 +248,7 @@ def test_an_engine_of_another_host_is_no_engine_of_this_node(controller: Control
     )
 
 
+@pytest.mark.soak
 def test_a_stopped_heat_engine_is_found_within_its_timeout(controller: Controller) -> None:
     with stopped("heat-engine"):
         answer = verified(controller, patience=0)
@@ -262,6 +265,7 @@ def test_a_stopped_placement_is_found_by_none_of_the_eight_calls_but_ours(contro
     until(lambda: answers(8778), "placement again")
 
 
+@pytest.mark.soak
 def test_a_placement_with_a_wrong_account_is_found(controller: Controller) -> None:
     """Though the other services have validated tokens by then, and share what they know of them in the cache."""
     conf = Path("/etc/nova/nova.conf")
@@ -340,6 +344,7 @@ def openrc(controller: Controller, password: str) -> str:
     return str(path)
 
 
+@pytest.mark.soak
 def test_the_account_of_an_openrc_is_used_and_a_wrong_password_is_told_without_it(controller: Controller) -> None:
     with pytest.raises(CommandExecutionError) as caught:
         verified(controller, openrc=openrc(controller, "wr0ng-w0rd"))
@@ -348,6 +353,7 @@ def test_the_account_of_an_openrc_is_used_and_a_wrong_password_is_told_without_i
     assert answer["findings"] == [] and "openrc" in answer["comment"]
 
 
+@pytest.mark.soak
 def test_what_a_killed_check_left_behind_is_swept(controller: Controller) -> None:
     order = {
         "auth": {

@@ -36,6 +36,7 @@ def test_a_service_whose_configuration_names_another_host_is_not_started(control
     until(lambda: answers(9292), "glance again")
 
 
+@pytest.mark.soak
 def test_nova_is_not_started_when_a_cell_leads_elsewhere(controller: Controller) -> None:
     api = database("nova") + "_api"
     held = controller.bench.query(f"SELECT transport_url FROM {api}.cell_mappings WHERE name = 'cell1'")[0][0]
@@ -55,6 +56,7 @@ def test_nova_is_not_started_when_a_cell_leads_elsewhere(controller: Controller)
     until(lambda: answers(8774) and answers(8778), "nova again")
 
 
+@pytest.mark.soak
 def test_a_changed_configuration_restarts_the_service(controller: Controller) -> None:
     before = units()
     with controller.changed("glance", workers=2):
@@ -64,6 +66,7 @@ def test_a_changed_configuration_restarts_the_service(controller: Controller) ->
     until(lambda: answers(9292), "glance again")
 
 
+@pytest.mark.soak
 def test_an_account_that_the_queue_refuses_gets_the_pillars_password(controller: Controller) -> None:
     argv = ["rabbitmqctl", "-q", "change_password", "openstack"]
     subprocess.run(argv, input="another\n", text=True, check=True, timeout=60, capture_output=True)

@@ -157,6 +157,7 @@ def test_backup_broken_in_the_middle_is_no_backup_and_resume_takes_it_anew(
     assert json.loads((newest(rehearsal) / "receipt.json").read_text())["proven"]
 
 
+@pytest.mark.soak
 def test_donor_that_dies_during_the_backup_is_named_and_the_cluster_serves_on(rehearsal: Rehearsal) -> None:
     with slow_tool(rehearsal), rehearsal.started(*CREATE) as process:
         node = in_the_middle(rehearsal, process)

@@ -270,6 +270,7 @@ def test_damaged_archive_is_not_restored(rehearsal: Rehearsal) -> None:
     assert "it was changed since" in ran.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.soak
 def test_minion_killed_in_the_middle_of_a_step_is_found_out_and_made_good(rehearsal: Rehearsal) -> None:
     with rehearsal.started(*FRESH) as process:
         rehearsal.wait_for_event("nova-online-newton", "step-submitted", process)

@@ -6,7 +6,9 @@ What the formulas do, faults included, test_site_rehearsal.py sees every day thr
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +17,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.sources import ROOT
 from upgrader.lab import Lab
 from upgrader.lab.contents import databases
 from upgrader.lab.contents.passwords import load_or_make
-from upgrader.lab.contents.site_salt import FAULTS, RECLASS_COMMAND
+from upgrader.lab.contents.site_salt import ETC, FAULTS, PROGRAMS, RECLASS_COMMAND
 from upgrader.lab.machine.process import wait_until
 from upgrader.lab.narrator import Narrator
 
@@ -301,3 +304,115 @@ def test_faults_of_the_file_are_the_sites_alone(site: Lab) -> None:
         assert results(apply(site, "memcached"))["memcached_fault_fails"] is False
         assert ask(site, UPG01, "pillar.get", "site", command="salt")[UPG01] in ("", {})
     assert "memcached_fault_fails" not in results(apply(site, "memcached"))
+
+
+def documented(block: str) -> list[str]:
+    """The commands of one block of docs/site.md, as they are pasted."""
+    found = re.search(rf"```bash {block}\n(.*?)```", (ROOT / "docs/site.md").read_text(), re.DOTALL)
+    assert found
+    return [line.strip() for line in found.group(1).splitlines()]
+
+
+def pasted(site: Lab, commands: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
+    script = "\n".join(["set -e", f"export UPGRADER_SITE_SALT={PROGRAMS}/salt UPGRADER_SITE_CONFIG={ETC}", *commands])
+    return site.node("cfg01").run(["bash", "-c", script], check=check, timeout=600)
+
+
+def everything(site: Lab) -> dict[str, set[str]]:
+    """Every file of every node, with its kind and size, and the content of what is configuration."""
+    left_out = (
+        "/proc",
+        "/sys",
+        "/run",
+        "/tmp",
+        "/var/log",
+        "/var/cache",
+        "/var/tmp",
+        "/var/lib/mysql",
+        "/opt/site/var",
+    )
+    pruned = " -o ".join(["-name __pycache__", *(f"-path {path}" for path in left_out)])
+    script = f"find / -xdev \\( {pruned} \\) -prune -o -printf '%p %y\\n'; find /etc /opt/site/etc -type f -exec sha256sum {{}} +"
+    return {
+        name: set(site.node(name).run(["bash", "-c", script], timeout=300).stdout.splitlines())
+        for name in ("cfg01", "dbs01", "dbs02", "dbs03", "upg01")
+    }
+
+
+@pytest.fixture(scope="module")
+def before(site: Lab) -> dict[str, set[str]]:
+    """The site before our Salt joined. The image's own Salt, packed, stands in for Salt's onedir."""
+    site.node("cfg01").run(["tar", "-C", "/opt", "-cf", "/root/salt.tar", "salt"], timeout=300)
+    site.node("cfg01").run(["mv", "/root/salt.tar", "/root/upgrader-salt.tar.xz"])
+    return everything(site)
+
+
+@pytest.fixture(scope="module")
+def joined(site: Lab, before: object) -> str:
+    return pasted(site, documented("join")).stdout
+
+
+def of_ours(site: Lab, *words: str) -> Any:
+    program = ["/opt/upgrader/salt/bin/python3", "/opt/upgrader/salt/bin/salt", "--config-dir=/opt/upgrader/etc/salt"]
+    return json.loads(site.node("cfg01").run([*program, "--out=json", "--static", "*", *words], timeout=120).stdout)
+
+
+def test_documented_commands_put_our_salt_beside_the_sites_and_preflight_passes_through_it(
+    site: Lab, before: dict[str, set[str]], joined: str
+) -> None:
+    assert "2017.7.8" in joined and "Every node can join." in joined
+    versions = of_ours(site, "test.version")
+    assert set(versions) == MINIONS
+    assert all(int(version.split(".")[0]) >= 3006 for version in versions.values())
+    assert set(ask(site, "*", "test.version").values()) == {"2017.7.8"}
+    new = {line for node, held in everything(site).items() for line in held - before[node]}
+    assert {line for line in new if "/opt/upgrader" not in line and "upgrader-salt-m" not in line} == set()
+
+
+def test_joining_again_changes_and_restarts_nothing(site: Lab, joined: str) -> None:
+    def pids() -> list[str]:
+        unit = ["systemctl", "show", "--value", "-p", "MainPID", "upgrader-salt-minion"]
+        return [site.node(name).run(unit).stdout for name in ("cfg01", "dbs01", "upg01")]
+
+    first = pids()
+    pasted(site, documented("join")[1:2])
+    assert pids() == first
+
+
+def test_key_of_somebody_else_under_a_nodes_name_is_refused(site: Lab, joined: str) -> None:
+    node = site.node("dbs03")
+    node.run(["systemctl", "stop", "upgrader-salt-minion"])
+    held = site.node("cfg01").root / "opt/upgrader/etc/salt/pki/master/minions/dbs03.lab.local"
+    told = held.read_text()
+    held.write_text((site.node("cfg01").root / "opt/upgrader/etc/salt/pki/master/minions/dbs02.lab.local").read_text())
+    try:
+        done = pasted(site, [documented("join")[1] + " --target 'dbs03*'"], check=False)
+    finally:
+        held.write_text(told)
+        node.run(["systemctl", "start", "upgrader-salt-minion"])
+    assert done.returncode == 1
+    assert "is not the one that the node has" in done.stderr
+
+
+def test_silent_node_refuses_before_anything_is_done(site: Lab, joined: str) -> None:
+    site.node("dbs02").run(["systemctl", "stop", "site-salt-minion"])
+    try:
+        for command in (
+            "check --archive /root/upgrader-salt.tar.xz",
+            "join --archive /root/upgrader-salt.tar.xz",
+            "leave",
+        ):
+            done = pasted(site, [f"upgrader site {command} --target 'dbs*'"], check=False)
+            assert done.returncode == 3, done.stderr
+            assert "dbs02.lab.local" in done.stderr and "nothing was changed" in done.stderr
+    finally:
+        site.node("dbs02").run(["systemctl", "start", "site-salt-minion"])
+        wait_until(lambda: "dbs02.lab.local" in ask(site, "dbs02*", "test.ping"), 60, "the site's minion of dbs02")
+
+
+def test_leaving_leaves_nothing_of_ours(site: Lab, before: dict[str, set[str]], joined: str) -> None:
+    done = pasted(site, documented("leave"))
+    assert "Our Salt is gone from this site." in done.stdout
+    after = everything(site)
+    assert {node: after[node] ^ held for node, held in before.items()} == {node: set() for node in before}
+    assert set(ask(site, "*", "test.version").values()) == {"2017.7.8"}

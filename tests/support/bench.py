@@ -58,6 +58,7 @@ def main(words: Sequence[str]) -> int:
             files = [""] if "UPGRADER_SOAK" in os.environ else [f"test_{name}.py" for name in names]
             codes.append(run_on(node, salt, ["-m", "not heavy", *words], files=files))
         codes += [run_on(lab.node("old01"), NEWEST, words, "sysvinit")]
+        codes += [run_on(lab.node("kvm01"), NEWEST, words, "functional_vm")]
     finally:
         lab.down()
     return max((code for code in codes if not (words and code == NOTHING_CHOSEN)), default=NOTHING_CHOSEN)

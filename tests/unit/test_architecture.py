@@ -37,12 +37,13 @@ EVERYWHERE = {"errors", "content"}
 LAYERS: dict[str, set[str]] = {
     "cloud": set(),
     "reclass": {"cloud"},
+    "beside": {"reclass"},
     "plan": {"cloud"},
     "transport": {"plan"},
     "journal": {"plan"},
     "engine": {"plan", "journal", "transport"},
-    "report": {"plan", "journal", "transport", "engine", "reclass", "cloud"},
-    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report"},
+    "report": {"plan", "journal", "transport", "engine", "reclass", "cloud", "beside"},
+    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report", "beside"},
     "lab": {"cloud", "reclass"},
 }
 """Which layer may import which; all may import ``EVERYWHERE``. The flow is one-way: nothing imports what stands below it."""
@@ -170,7 +171,9 @@ def test_folders_of_the_node_package_have_no_circle() -> None:
 
 def test_no_folder_is_too_full_and_no_file_too_long() -> None:
     product = [*sources(PACKAGE), *sources(FORMULAS)]
+    # Salt loads its modules from one folder: there it is the number of modules, not of what is in them.
     folders = [str(path.parent.relative_to(ROOT)) for path in product if path.name != "__init__.py"]
+    folders = [folder for folder in folders if folder != "formulas/_modules"]
     assert {folder for folder in folders if folders.count(folder) > FILES_OF_A_FOLDER} == set()
     lines = {str(path.relative_to(ROOT)): len(text(path).splitlines()) for path in product}
     assert {name for name, number in lines.items() if number > LINES_OF_A_FILE} == set()

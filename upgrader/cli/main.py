@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
     """Loads commands only when they are asked for: an operator's cloud needs no lab, `upgrader status` no reclass."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "lab", "model"])
+        return sorted([*super().list_commands(ctx), "lab", "model", "site"])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "lab":
@@ -50,6 +50,10 @@ class LazyGroup(click.Group):
             from upgrader.cli.model import model
 
             return model
+        if cmd_name == "site":
+            from upgrader.cli.site import site
+
+            return site
         return super().get_command(ctx, cmd_name)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from upgrader_node.host import files
 
 from upgrader.cli.settings import Settings, facts_now, read_pillars
 from upgrader.cloud.cloud import Cloud, cloud_from_pillar
 from upgrader.content import FORMULAS
 from upgrader.errors import Refused, UsageError
-from upgrader.journal.plans import write_private
 from upgrader.plan.catalogue import catalogue_of
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.facts import changes
@@ -97,7 +97,7 @@ def plan_of_document(written: str, where: str) -> Plan:
 
 def _write(path: Path, written: str) -> None:
     try:
-        write_private(path, written + "\n")
+        files.write(str(path), written + "\n")
     except OSError as error:
         raise UsageError(
             f"the plan cannot be written to {path}: {error.strerror}; name another file with --out"

@@ -6,7 +6,7 @@ live rows that only the services' own code can judge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,14 +43,15 @@ def ask(settings: Settings, output: str, wanted: Options, deep: bool = False) ->
         probe.demand_code()
     found = _findings(_of_databases(transport, steps["preflight"]))
     controllers = _of_controllers(transport, steps.get("config-report"))
+    site = _of_site(transport, steps.get("site-formulas"))
     rows, broken = None, None
     if probe:
         more, rows, broken = probe.ask()
         found = sorted([*found, *more], key=lambda finding: findings.SEVERITIES.index(finding["severity"]))
     if output == "json":
-        click.echo(document.render(document.preflight_document(plan.cloud, found, controllers, rows)))
+        click.echo(document.render(document.preflight_document(plan.cloud, found, controllers, rows, site)))
     else:
-        told = [findings.findings_text(found), options.options_text(controllers)]
+        told = [findings.findings_text(found), options.options_text(controllers), *findings.site_text(site)]
         click.echo("\n\n".join(told if rows is None else [*told, findings.probed_text(rows)]))
     if broken:
         raise broken
@@ -58,6 +59,8 @@ def ask(settings: Settings, output: str, wanted: Options, deep: bool = False) ->
     silent = [answer["error"] for answer in controllers.values() if "error" in answer]
     if silent:
         raise Refused("the config report lacks a controller: " + "; ".join(silent))
+    if site and "error" in site:
+        raise Refused(f"the site's own formulas: {site['error']}")
 
 
 def _judge(cloud: str, found: list[Mapping[str, Any]]) -> None:
@@ -76,17 +79,25 @@ def _of_databases(transport: Transport, step: Step) -> Reply:
 
 def _of_controllers(transport: Transport, step: Step | None) -> dict[str, Mapping[str, Any]]:
     """Each controller's answer, asked one by one: one that fails has its sentence, and the others are shown all the same."""
-    return {node: _of_controller(transport, node, step) for node in step.call.nodes} if step else {}
+    return {node: _of_one(transport, node, step, _is_report) for node in step.call.nodes} if step else {}
 
 
-def _of_controller(transport: Transport, node: str, step: Step) -> Mapping[str, Any]:
+def _of_site(transport: Transport, step: Step | None) -> Mapping[str, Any] | None:
+    """What the upgrade node says of the site's own Salt and formulas, or ``{"error"}``; None where none deploys."""
+    if not step:
+        return None
+    [node] = step.call.nodes
+    return {"node": node, **_of_one(transport, node, step, lambda value: isinstance(value, Mapping))}
+
+
+def _of_one(transport: Transport, node: str, step: Step, good: Callable[[Any], bool]) -> Mapping[str, Any]:
     alone = replace(step, call=replace(step.call, nodes=(node,)))
     try:
         reply = asked(transport, (*readiness((node,), modules_digest()), alone))[node]
     except Refused as error:
         return {"error": str(error)}
     said: Mapping[str, Any] = {"error": reply.error or "it answered without a report"}
-    return reply.value if _is_report(reply.value) else said
+    return reply.value if good(reply.value) else said
 
 
 def _is_report(value: Any) -> bool:

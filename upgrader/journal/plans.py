@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from upgrader_node.host import files
 
 from upgrader.errors import UpgradeError, UsageError
 
@@ -24,7 +25,7 @@ class Shelf:
         folder = self.root / cloud / "plans"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(folder / f"{digest}.json", text)
+            files.write(str(folder / f"{digest}.json"), text)
             for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
                 path.unlink()
         except OSError as error:
@@ -43,14 +44,3 @@ class Shelf:
         raise UsageError(
             f"{digest} {why} (kept: {names}; the newest {KEPT} of a cloud): make the plan again with 'upgrader plan'"
         )
-
-
-def write_private(path: Path, text: str) -> None:
-    """Written beside and renamed, so that nobody ever reads half of it; readable by its owner only. Raises OSError."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

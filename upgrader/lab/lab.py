@@ -20,7 +20,7 @@ from upgrader.lab.contents.dumps import Dump, dump_names, find_dumps
 from upgrader.lab.contents.passwords import Passwords, load_or_make
 from upgrader.lab.home.model import lay_over
 from upgrader.lab.image.layers import ImageCache
-from upgrader.lab.image.recipe import Layer, chain, lab_recipes, up_to
+from upgrader.lab.image.recipe import Layer, chain, lab_recipes, up_to_all
 from upgrader.lab.machine import cgroups, record
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
@@ -209,7 +209,7 @@ class Lab:
         topology = wanted.nodes_of
         if wanted.model and topology.master is None:
             raise LabRefused(f"--model: topology {topology.name} has no Salt master to render it; take topology nova.")
-        layers = up_to(chain(lab_recipes()), topology.top_layer)
+        layers = up_to_all(chain(lab_recipes()), topology.layers)
         room = preflight.NODE_MEGABYTES + sum(dump.megabytes for dump in dumps) if self.options is None else 0
         startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator, room)
         self.folder.mkdir(mode=0o700, exist_ok=True)

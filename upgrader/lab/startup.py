@@ -95,10 +95,16 @@ def start_nodes(
 
 
 def _options(node: Node) -> list[str]:
-    """The functional tests read the source as it is on the host."""
-    if not node.plan.shows_source:
-        return []
-    return [f"--bind-ro={content.PACKAGE.parent}:/src"]
+    """The functional tests read the source as it is on the host; a hypervisor has the kernel's loop devices."""
+    source = [f"--bind-ro={content.PACKAGE.parent}:/src"] if node.plan.shows_source else []
+    devices = [f"--bind={path}" for path in hypervisor_devices()] if node.plan.hypervisor else []
+    return [*source, *devices, *(["--capability=all"] if node.plan.hypervisor else [])]
+
+
+def hypervisor_devices(folder: Path = Path("/dev")) -> list[str]:
+    """Loop devices for disks that are files, and the kernel's door to network interfaces, as far as this machine has them."""
+    names = ["loop-control", *sorted(path.name for path in folder.glob("loop[0-9]*")), "net/tun"]
+    return [str(folder / name) for name in names if (folder / name).exists()]
 
 
 def refresh(

@@ -23,7 +23,8 @@ class NodePlan:
     A node that ``counts_packets`` is production's: its packet filter counts what comes from the upgrade node. One that
     ``counts_questions`` counts what it asks name servers itself, and what they answer.
     The database server of a ``galera`` node is started by the lab, first the one that founds the cluster; at every later
-    boot it starts by itself and joins. A ``sysvinit`` node has init scripts and no systemd.
+    boot it starts by itself and joins. A ``sysvinit`` node has init scripts and no systemd. A ``hypervisor`` may do to the
+    kernel what libvirt does: mount, make devices, use loop devices.
     """
 
     name: str
@@ -35,6 +36,7 @@ class NodePlan:
     counts_packets: bool = False
     counts_questions: bool = False
     sysvinit: bool = False
+    hypervisor: bool = False
 
     @property
     def minion_id(self) -> str:
@@ -75,11 +77,10 @@ class Topology:
         return tuple(node for node in self.nodes if node.galera)
 
     @property
-    def top_layer(self) -> str:
-        """The layer that holds every other layer this topology uses."""
-        order = ("debian", "salt", "mariadb", "ocata", "services", "bench", "servers", "sysvinit", "site")
+    def layers(self) -> tuple[str, ...]:
+        """The layers that this topology uses; what they stand on comes with them."""
         # The Mitaka schemas are made in `ocata` and `services`, whoever loads them.
-        return max(("services", *(node.layer for node in self.nodes)), key=order.index)
+        return tuple(dict.fromkeys(("services", *(node.layer for node in self.nodes))))
 
 
 NOVA = Topology(
@@ -114,6 +115,15 @@ BENCH = Topology(
         NodePlan("bench01", "10.20.0.20", "servers", ("mariadb.service", "lab-resolver.service"), shows_source=True),
         # A database node as Ubuntu 14.04 is one: its server is started by the tests.
         NodePlan("old01", "10.20.0.21", "sysvinit", shows_source=True, sysvinit=True),
+        # A foundation node with real virtual machines, which are the tests' own.
+        NodePlan(
+            "kvm01",
+            "10.20.0.31",
+            "kvm",
+            ("lab-hypervisor.service", "libvirtd.service"),
+            shows_source=True,
+            hypervisor=True,
+        ),
     ),
 )
 TOPOLOGIES = {topology.name: topology for topology in (NOVA, BENCH)}

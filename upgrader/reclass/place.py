@@ -41,7 +41,7 @@ def find_place(salt_config: Path) -> Place:
     """
     if not salt_config.is_file():
         raise UsageError(f"{salt_config} is missing, so nobody says where the model is; {NAME_IT}")
-    merged = _merged(salt_config)
+    merged = merged_config(salt_config)
     found = [
         entry["reclass"] for entry in merged.get("ext_pillar") or [] if isinstance(entry, dict) and "reclass" in entry
     ]
@@ -50,7 +50,7 @@ def find_place(salt_config: Path) -> Place:
     return _place(found[0], str(salt_config), _minion_id(salt_config.with_name("minion")))
 
 
-def _merged(config: Path) -> dict[str, Any]:
+def merged_config(config: Path) -> dict[str, Any]:
     """A configuration of Salt's with what it includes, as Salt merges it: the later file wins, key by key."""
     merged = _mapping(config) if config.is_file() else {}
     pattern = merged.get("default_include") or f"{config.name}.d/*.conf"
@@ -61,7 +61,7 @@ def _merged(config: Path) -> dict[str, Any]:
 
 def _minion_id(minion: Path) -> str:
     """The Salt master's own minion id, as its minion reads it (minion.d/*.conf included), or "" when no file says it."""
-    said = _merged(minion).get("id") if minion.is_file() or minion.with_name("minion.d").is_dir() else None
+    said = merged_config(minion).get("id") if minion.is_file() or minion.with_name("minion.d").is_dir() else None
     kept = minion.with_name("minion_id")
     return str(said or (kept.read_text().strip() if kept.is_file() else ""))
 

@@ -22,10 +22,12 @@ def preflight_document(
     findings: Sequence[Mapping[str, Any]],
     controllers: Mapping[str, Mapping[str, Any]],
     probed: Mapping[str, int] | None = None,
+    site: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Schema ``upgrader.preflight/1``. ``controllers``: what each said of its configuration, or ``{"error"}``.
 
-    ``probed``: how many live rows of each kind the services' own code judged, where it was asked to.
+    ``probed``: how many live rows of each kind the services' own code judged, where it was asked to. ``site``: what the site's
+    own Salt said of its formulas, where they deploy.
     """
     said = [finding for answer in controllers.values() for finding in answer.get("findings") or []]
     return {
@@ -35,6 +37,7 @@ def preflight_document(
         "findings": [dict(f) for f in findings],
         "controllers": {node: dict(answer) for node, answer in controllers.items()},
         **({} if probed is None else {"probed": dict(probed)}),
+        **({} if site is None else {"site": dict(site)}),
     }
 
 

@@ -26,6 +26,13 @@ def probed_text(rows: Mapping[str, int]) -> str:
     return _filled(f"probed {sum(rows.values()):,} live rows: {kinds or 'there are none'}", "", "  ")
 
 
+def site_text(site: Mapping[str, Any] | None) -> list[str]:
+    """What the site's own Salt said of its formulas, as one paragraph; none where it deploys nothing."""
+    if site is None:
+        return []
+    return [_filled(f"site's formulas on {site['node']}: {site.get('error') or site.get('comment', '')}", "", "  ")]
+
+
 def _paragraph(finding: Mapping[str, Any]) -> str:
     whose = "/".join(str(finding[key]) for key in ("service", "subject") if finding.get(key))
     name = f" ({finding['id']})" if finding.get("id") else ""

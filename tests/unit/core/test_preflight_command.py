@@ -94,6 +94,36 @@ def test_json_is_one_document_with_every_finding(command: Command, salt: SaltInM
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "code", "sentence"),
+    [
+        (
+            {"return": {"comment": "135 states render", "salt": "2017.7.8", "states": 135}, "retcode": 0},
+            0,
+            "135 states render",
+        ),
+        ({"return": "ERROR: the site's nova does not render: no key", "retcode": 1}, 3, "nova does not render: no key"),
+    ],
+)
+def test_site_that_deploys_is_asked_for_its_salt_and_formulas(
+    command: Command,  # noqa: F811
+    salt: SaltInMemory,  # noqa: F811
+    said: dict[str, Any],
+    code: int,
+    sentence: str,
+) -> None:
+    salt.pillar["cfg01.lab.local"]["upgrader"]["deployment"] = "mcp"
+    answering(salt, [])
+    others = salt.answer
+    salt.answer = lambda call, node: said if call.function == "upgrader_site.check" else others(call, node)
+    ran = command("preflight")
+    assert ran.code == code, ran.err
+    assert "site's formulas on upg01.lab.local: " in " ".join(ran.out.split())
+    assert sentence in " ".join(ran.out.split())
+    site = json.loads(command("preflight", "-o", "json").out)["site"]
+    assert site["node"] == "upg01.lab.local" and sentence in str(site)
+
+
 def test_silent_node_is_three_and_named(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
     salt.running.add(("cfg01.lab.local", "dead"))
     salt.answer = lambda call, node: None

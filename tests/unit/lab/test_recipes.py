@@ -13,12 +13,14 @@ import pytest
 
 from upgrader import content
 from upgrader.errors import LabError, LabRefused
-from upgrader.lab import Lab
+from upgrader.lab import Lab, startup
 from upgrader.lab.contents.node_files import node_files
 from upgrader.lab.contents.passwords import make_passwords
 from upgrader.lab.contents.services import SERVICE_OF
 from upgrader.lab.image.layers import ImageCache, fetch_npm
-from upgrader.lab.image.recipe import FOLDER, FORMAT, SCRIPTS, Recipe, chain, lab_recipes, up_to
+from upgrader.lab.image.recipe import FOLDER, FORMAT, SCRIPTS, Recipe, chain, lab_recipes, up_to, up_to_all
+from upgrader.lab.machine import cgroups
+from upgrader.lab.machine.node import Node
 from upgrader.lab.topology import TOPOLOGIES
 
 ONE = Recipe("one", "first", "echo one", {"lock": "a==1"})
@@ -124,10 +126,39 @@ def test_a_layer_without_its_description_is_not_there(tmp_path: Path) -> None:
 
 
 def test_every_node_of_every_topology_stands_on_a_layer_of_the_chain() -> None:
-    names = [recipe.name for recipe in lab_recipes()]
     for topology in TOPOLOGIES.values():
-        assert topology.top_layer in names
-        assert all(node.layer in names[: names.index(topology.top_layer) + 1] for node in topology.nodes)
+        names = [layer.recipe.name for layer in up_to_all(chain(lab_recipes()), topology.layers)]
+        assert {node.layer for node in topology.nodes} <= set(names)
+
+
+def test_layers_of_two_branches_are_each_built_once_and_after_what_they_stand_on() -> None:
+    layers = chain((ONE, TWO, replace(ONE, name="three", on="one"), replace(ONE, name="four", on="two")))
+    assert [layer.recipe.name for layer in up_to_all(layers, ("four", "three"))] == ["one", "two", "three", "four"]
+    assert [layer.recipe.name for layer in up_to_all(layers, ("three",))] == ["one", "three"]
+
+
+def test_a_hypervisor_is_given_what_libvirt_needs_and_others_are_not(tmp_path: Path) -> None:
+    for name in ("loop-control", "loop0", "loop1", "sda"):
+        (tmp_path / name).touch()
+    assert startup.hypervisor_devices(tmp_path) == [str(tmp_path / name) for name in ("loop-control", "loop0", "loop1")]
+    plans = {plan.name: plan for plan in TOPOLOGIES["bench"].nodes}
+    given = {name: startup._options(Node(plan, tmp_path, "lab/x")) for name, plan in plans.items()}
+    assert "--capability=all" in given["kvm01"]
+    assert not [option for option in given["bench01"] if "capability" in option or "/dev/" in option]
+
+
+def test_places_of_a_hypervisor_take_processors_and_memory_from_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "self"
+    own.write_text("9:name=systemd:/\n4:memory:/mine\n3:cpuset:/\n0::/\n")
+    for path in (tmp_path / "memory" / "mine", tmp_path / "cpuset"):
+        path.mkdir(parents=True)
+        (path / "cgroup.procs").touch()
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroups, "SELF", own)
+    assert cgroups.controllers() == [tmp_path / "memory" / "mine", tmp_path / "cpuset"]
+    assert cgroups.make_places("labs/one/kvm01") == [path / "labs/one/kvm01" for path in cgroups.controllers()]
 
 
 def test_each_databases_schema_is_made_at_mitakas_version_by_the_layer_that_the_lab_looks_in() -> None:
@@ -136,7 +167,7 @@ def test_each_databases_schema_is_made_at_mitakas_version_by_the_layer_that_the_
         script, version = scripts[service.layer], service.databases[database]
         assert re.search(rf"\b{database}\b.* {version}\b", script), database
     for topology in TOPOLOGIES.values():
-        names = [layer.recipe.name for layer in up_to(chain(lab_recipes()), topology.top_layer)]
+        names = [layer.recipe.name for layer in up_to_all(chain(lab_recipes()), topology.layers)]
         assert {service.layer for service in SERVICE_OF.values()} <= set(names)
 
 

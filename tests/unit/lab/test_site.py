@@ -38,7 +38,7 @@ def test_every_minion_is_one_of_the_sites_too_and_no_other_node_is() -> None:
     assert [node.name for node in SITE.site_minions] == ["cfg01", "dbs01", "dbs02", "dbs03", "upg01"]
     assert SITE.master is not None
     assert SITE.master.runs("site-salt-master")
-    assert SITE.top_layer == "site"
+    assert "site" in SITE.layers
     assert [node for node in SITE.nodes if node.name == "ctl01"] == [
         node for node in NOVA.nodes if node.name == "ctl01"
     ]
@@ -47,7 +47,7 @@ def test_every_minion_is_one_of_the_sites_too_and_no_other_node_is() -> None:
 def test_builtin_lab_is_what_it_was() -> None:
     assert in_profile(NOVA, BUILTIN) is NOVA
     assert NOVA.site_minions == ()
-    assert NOVA.top_layer == "services"
+    assert set(NOVA.layers) == {"services", "mariadb"}
 
 
 def test_topology_without_a_master_has_no_site() -> None:

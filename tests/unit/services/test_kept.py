@@ -84,7 +84,7 @@ def test_single_files_links_and_a_trailing_slash(etc: Path) -> None:
 def test_archive_and_manifest_are_for_root_alone_and_read_back(etc: Path) -> None:
     held, root = keep(etc), etc.parents[1] / "kept"
     assert {path.stat().st_mode & 0o777 for path in (root / "nova").iterdir()} == {0o600}
-    assert root.stat().st_mode & 0o777 == 0o700 and not list(root.rglob("*.part"))
+    assert root.stat().st_mode & 0o777 == 0o700 and not list(root.rglob("*.new"))
     assert kept.read("nova", "run1", str(root)) == held
     assert kept.read("nova", "run2", str(root)) is None
 
@@ -102,7 +102,7 @@ def test_an_archive_that_was_changed_is_refused_and_nothing_is_touched(etc: Path
 def test_what_an_interrupted_attempt_left_is_written_over(etc: Path) -> None:
     folder = etc.parents[1] / "kept" / "nova"
     folder.mkdir(parents=True)
-    for name in ("run1.part", "run1.json.part", "run1.tar.gz"):
+    for name in ("run1.tar.gz.new", "run1.json.new", "run1.tar.gz"):
         (folder / name).write_text("half")
     assert kept.read("nova", "run1", str(folder.parent)) is None, "without a manifest nothing is kept"
     held = keep(etc)

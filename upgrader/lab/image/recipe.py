@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,6 +79,12 @@ def up_to(layers: tuple[Layer, ...], name: str) -> tuple[Layer, ...]:
     return tuple(found)
 
 
+def up_to_all(layers: tuple[Layer, ...], names: Iterable[str]) -> tuple[Layer, ...]:
+    """The layers of those names and all that they stand on, each once, ground first."""
+    wanted = {layer.recipe.name for name in names for layer in up_to(layers, name)}
+    return tuple(layer for layer in layers if layer.recipe.name in wanted)
+
+
 def _read(*names: str) -> dict[str, str]:
     folders = (SCRIPTS, LOCKS)
     return {
@@ -101,6 +107,11 @@ def _site_recipe() -> Recipe:
     return replace(recipe, inputs={**recipe.inputs, "packages.json": package_list()}, on="services")
 
 
+def _kvm_recipe() -> Recipe:
+    """It stands on `salt`: a foundation node has no database and no service of OpenStack."""
+    return replace(_recipe("kvm", "libvirt, qemu and two small guests", 250), on="salt")
+
+
 def lab_recipes() -> tuple[Recipe, ...]:
     """The lab's own recipes; the megabytes are what a layer takes on disk, measured, rounded up."""
     return (
@@ -120,4 +131,5 @@ def lab_recipes() -> tuple[Recipe, ...]:
         _recipe("servers", "MySQL 5.6 and MariaDB 10.5 for the functional tests", 250, npm=(MYSQL_56,)),
         _recipe("sysvinit", "an init as before systemd, for the functional tests", 20),
         _site_recipe(),
+        _kvm_recipe(),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from upgrader.errors import LabError
 from upgrader.lab.image.recipe import SCRIPTS
-from upgrader.lab.machine import record
+from upgrader.lab.machine import cgroups, record
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.process import Identity, boot_id, children, identify, is_init_of_a_namespace, wait_until
 from upgrader.lab.topology import BRIDGE, NodePlan
@@ -110,7 +110,7 @@ class Node:
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
-                env=_host_env(),
+                env={**_host_env(), **self._places()},
             )
         identity = identify(started.pid)
         if identity is None:
@@ -124,6 +124,11 @@ class Node:
         )
         if started.poll() is not None:
             raise LabError(f"Node {self.name} ended while it started: {self.last_console_lines()}")
+
+    def _places(self) -> dict[str, str]:
+        """A hypervisor has its place in every hierarchy: libvirt makes its containers' below it, and nowhere else."""
+        places = cgroups.make_places(self.cgroup) if self.plan.hypervisor else []
+        return {"PLACES": " ".join(str(path) for path in places)}
 
     def _trust_disk(self) -> None:
         """An overlay that was never synced is whole as long as the machine did not reboot, and only then."""

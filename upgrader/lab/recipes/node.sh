@@ -2,7 +2,7 @@
 # Starts one node. Runs in the lab's network namespace and in a mount namespace of its own: the overlay is mounted here
 # alone, so it ends with the node and the host never sees it.
 #   node.sh NAME FOLDER LOWERDIRS CGROUP BRIDGE MACHINE_ID [NSPAWN_OPTION...] --boot|INIT
-# CGROUP is created below every writable hierarchy that systemd manages: two nodes must never share one.
+# CGROUP is created below every writable hierarchy that systemd manages, PLACES are made already: two nodes must never share one.
 set -eu
 name=$1 folder=$2 lower=$3 cgroup=$4 bridge=$5 machine_id=$6
 shift 6
@@ -12,6 +12,9 @@ for hierarchy in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; d
         mkdir -p "$hierarchy/$cgroup"
         echo $$ > "$hierarchy/$cgroup/cgroup.procs"
     fi
+done
+for place in ${PLACES:-}; do
+    echo $$ > "$place/cgroup.procs"
 done
 # Of a node that was killed the kernel takes its end of the wire away when it gets round to it, not at once.
 ip link delete "vb-$name" 2>/dev/null || true

@@ -103,4 +103,4 @@ def _call(cloud: Cloud, row: Row, function: str) -> Call:
     names, nodes = row.of(_names(cloud)), cloud.role(UPGRADE)[:1]
     if not cloud.deployment.through_site:
         return apply(",".join(names), nodes)
-    return Call("module", function, nodes, {"mods": names, "timeout": HOUR}, HOUR + 5 * MINUTE)
+    return Call("module", function, nodes, {"mods": names, "timeout": HOUR}, 2 * HOUR + 5 * MINUTE)

@@ -7,6 +7,7 @@ import re
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 
 ARCHIVE, PARTIAL, RECEIPT, COUNTS = "archive.zst", "archive.partial", "receipt.json", "counts.json"
 CONTENTS, EXPORT = "contents.json", "export"
@@ -56,15 +57,8 @@ def write(path: str, document: typing.Mapping[str, typing.Any]) -> None:
 
     The owner is the folder's: the store's own user has to be able to show a receipt that root has added a proof to.
     """
-    beside = path + ".new"
-    descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    owner = os.stat(os.path.dirname(path))
-    os.fchown(descriptor, owner.st_uid, owner.st_gid)
-    with os.fdopen(descriptor, "w") as file:
+    with files.whole(path, owned_as_folder=True) as file:
         json.dump(document, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
 
 
 def verify(store: str, identity: str) -> Document:

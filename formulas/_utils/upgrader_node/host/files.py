@@ -1,13 +1,34 @@
 """Files that a cut at any instruction leaves whole."""
 
+import contextlib
 import os
+import typing
 
 
-def write(path: str, text: str, mode: int = 0o600) -> None:
-    """A crash leaves the old file or the new one. By default readable by its owner only."""
-    descriptor = os.open(path + ".new", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+@contextlib.contextmanager
+def whole(
+    path: str, mode: str = "w", permissions: int = 0o600, owned_as_folder: bool = False
+) -> typing.Iterator[typing.Any]:
+    """A file that is there when the block has ended well; until then, and after a crash, the old one is. Synced before it is renamed.
+
+    By default readable by its owner only, who is the writer, or the owner of its folder.
+    """
+    beside = path + ".new"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside)
+    # Nobody's link is followed, and nobody else's file written: a plan may be put into /tmp.
+    descriptor = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_EXCL, permissions)
+    with os.fdopen(descriptor, mode, encoding=None if "b" in mode else "utf-8") as file:
+        if owned_as_folder:
+            owner = os.stat(os.path.dirname(path))
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        yield file
         file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
+        os.fsync(descriptor)
+    os.replace(beside, path)
+
+
+def write(path: str, text: str, permissions: int = 0o600) -> None:
+    """A crash leaves the old file or the new one. By default readable by its owner only."""
+    with whole(path, permissions=permissions) as file:
+        file.write(text)

@@ -11,6 +11,8 @@ RESTORE   each database node          ``upgrader_restore.place``, ``.stop``, ``.
 STORE     the backup node             ``upgrader_store.prove``, ``.prepared``, ``.prune``, ``.remove_scratch``,
                                       ``upgrader_export.create``, ``upgrader_clone.fill``: all that use a scratch server
 CLONES    the backup node             ``upgrader_clone.create``, ``.fill``, ``.drop``
+vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
+                                      ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
 ========= =========================== =================================================================================
 """
 

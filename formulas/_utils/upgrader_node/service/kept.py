@@ -3,7 +3,6 @@
 An archive is never overwritten, and what is put back never destroys what is there: it is renamed to ``<path>.before-<id>``.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ import time
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 
 ROOT = "/var/backups/upgrader"
 
@@ -33,8 +33,8 @@ def listing(path: str) -> typing.Dict[str, str]:
     held = {}  # type: typing.Dict[str, str]
     if os.path.islink(path) or os.path.isfile(path):
         return {"": _one(path)}
-    for folder, names, files in os.walk(path):
-        for name in sorted(names + files):
+    for folder, names, plain in os.walk(path):
+        for name in sorted(names + plain):
             whole = os.path.join(folder, name)
             held[os.path.relpath(whole, path)] = _one(whole)
     if os.path.isdir(path):
@@ -93,26 +93,15 @@ def keep(service: str, identity: str, paths: typing.Sequence[str], root: str = R
 def _write(place: str, present: typing.Sequence[str]) -> Kept:
     """Archive and manifest, each whole or not at all; the manifest last."""
     held = {path: listing(path) for path in present}
-    with _whole(place + ".tar.gz", "wb") as opened:
+    with files.whole(place + ".tar.gz", "wb") as opened:
         with tarfile.open(fileobj=opened, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
             for path in present:
                 archive.add(path, arcname=path.lstrip("/"))
     taken_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     kept = Kept(place + ".tar.gz", _digest(place + ".tar.gz"), taken_at, held)
-    with _whole(place + ".json", "w") as opened:
+    with files.whole(place + ".json") as opened:
         json.dump(kept._asdict(), opened, indent=1, sort_keys=True)
     return kept
-
-
-@contextlib.contextmanager
-def _whole(path: str, mode: str) -> typing.Iterator[typing.Any]:
-    """A file that is there when the block has ended well, or not at all. Readable by its owner only."""
-    partial = path + ".part"
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), mode) as opened:
-        yield opened
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(partial, path)
 
 
 def differing(kept: Kept) -> typing.List[str]:

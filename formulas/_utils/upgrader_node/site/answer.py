@@ -16,6 +16,10 @@ BUSY = "is running as PID"
 Chunk = typing.Mapping[str, typing.Any]
 
 
+class StatesFailed(StepError):
+    """The site's Salt applied the SLS, and states of it failed: applying it again may help, as it was made for that."""
+
+
 class Applied(typing.NamedTuple):
     """States that all succeeded: how many, how many changed something, and the services that they say run."""
 
@@ -39,13 +43,13 @@ def parsed(text: str, code: int, complaint: str) -> typing.Any:
 
 
 def applied(what: str, answer: typing.Any, code: int) -> Applied:
-    """Judge a state run. Raises StepError with every state that failed, also one that says that it did not."""
+    """Judge a state run. Raises StatesFailed with every state that failed, also one that says that it did not."""
     states = _states(what, answer)
     wrong = [_failed(name, chunk) for name, chunk in _in_order(states)]
     failed = [one for one in wrong if one and FOLLOWS not in one] or [one for one in wrong if one]
     if failed:
         more = " and {} more".format(len(failed) - 5) if len(failed) > 5 else ""
-        raise StepError(
+        raise StatesFailed(
             "{} of {} states of the site's {} failed: {}{}".format(
                 len(failed), len(states), what, "; ".join(failed[:5]), more
             )

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import typing
 
 from upgrader_node.errors import StepError
@@ -13,30 +14,54 @@ from upgrader_node.site import answer, selection
 
 DENIES = "/usr/sbin/policy-rc.d"
 DENIAL = "#!/bin/sh\n# Written by upgrader: packages start no service before the schemas are done.\nexit 101\n"
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/root",
+}
 Units = typing.Callable[[], typing.Set[str]]
 
 
 def salt_call(site: settings.Site, words: typing.Sequence[str], timeout: int) -> typing.Tuple[typing.Any, int]:
     """The node's part of the answer, and the exit code. Raises StepError when there is no answer in time."""
-    command = [site.command, "--config-dir=" + site.config_dir, "--out=json", "--no-color", "--log-level=error"]
+    options = [
+        "--config-dir=" + site.config_dir,
+        "--out=json",
+        "--no-color",
+        "--log-level=error",
+        "--retcode-passthrough",
+    ]
+    text, complaint, code = _ran([site.command, *options, *words], timeout)
+    return answer.parsed(text, code, complaint), code
+
+
+def version(site: settings.Site) -> str:
+    """Which Salt the site's is, as ``salt-call --version`` has it: ``2017.7.8``. Raises StepError when it says nothing of the kind."""
+    text, complaint, code = _ran([site.command, "--version"], 60)
+    found = [word for word in text.split() if word[:1].isdigit()]
+    if code or not found:
+        raise StepError(
+            "{} --version ended with exit code {} ({})".format(site.command, code, (complaint or text)[-200:].strip())
+        )
+    return found[0]
+
+
+def _ran(command: typing.Sequence[str], timeout: int) -> typing.Tuple[str, str, int]:
+    """What the site's program printed, what it complained of, and its exit code."""
     try:
         child = subprocess.Popen(
-            [*command, "--retcode-passthrough", *words],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
             start_new_session=True,
-            env={
-                "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG": "C.UTF-8",
-                "HOME": "/root",
-            },
+            env=ENVIRONMENT,
         )
     except OSError as error:
         raise StepError(
             "{} cannot be run ({}): pillar {} names the salt-call of the site's own Salt".format(
-                site.command, error.strerror, settings.SITE_COMMAND
+                command[0], error.strerror, settings.SITE_COMMAND
             )
         ) from None
     try:
@@ -48,7 +73,7 @@ def salt_call(site: settings.Site, words: typing.Sequence[str], timeout: int) ->
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
-    return answer.parsed(text, child.returncode, complaint), child.returncode
+    return text, complaint, child.returncode
 
 
 def low(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> typing.List[answer.Chunk]:
@@ -133,7 +158,23 @@ def _packages_start_nothing() -> typing.Iterator[typing.List[str]]:
             os.unlink(DENIES)
 
 
-def applied(site: settings.Site, mods: typing.Sequence[str], timeout: int) -> answer.Applied:
-    """Apply these SLS whole. Raises StepError with every state that failed."""
-    found, code = salt_call(site, ["state.sls", ",".join(mods), "queue=True"], timeout)
-    return answer.applied(",".join(mods), found, code)
+def applied(
+    site: settings.Site, mods: typing.Sequence[str], timeout: int, tries: int = 1, pause: float = 10
+) -> typing.Tuple[answer.Applied, typing.List[str]]:
+    """Apply these SLS whole, once more ``pause`` seconds later when states failed; gives also why earlier tries did.
+
+    MCP's own pipeline of 2017 applies each of them a second time (``retry`` around every service of the controllers): keystone of a
+    formula refuses for a second the very account whose password a state has just set, a service is not up when the next state asks it.
+
+    Raises StepError with every state that failed the last time, and at once for anything but failed states.
+    """
+    failures = []  # type: typing.List[str]
+    while True:
+        found, code = salt_call(site, ["state.sls", ",".join(mods), "queue=True"], timeout)
+        try:
+            return answer.applied(",".join(mods), found, code), failures
+        except answer.StatesFailed as error:
+            failures.append(str(error))
+            if len(failures) >= tries:
+                raise
+        time.sleep(pause)

@@ -8,6 +8,7 @@ import typing
 
 from upgrader_node.database import connection, sql
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 from upgrader_node.host import pillar as host_pillar
 from upgrader_node.release.path import ReleasePath
 from upgrader_node.service.roles import ROLE_OF
@@ -107,13 +108,9 @@ def _require_source(session: typing.Any, release: ReleasePath, service: str, nam
 def _write(path: str, run: str, records: Records) -> None:
     """Whole or not at all; readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    fresh, taken_at = path + ".part", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+    taken_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with files.whole(path) as opened:
         json.dump({"run": run, "taken_at": taken_at, "resources": records}, opened)
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(fresh, path)
 
 
 def _read(path: str) -> Records:

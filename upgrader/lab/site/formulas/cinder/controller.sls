@@ -3,7 +3,7 @@
 {%- if controller.enabled %}
 cinder_controller_packages:
   pkg.installed:
-    - pkgs: [cinder-api, cinder-common, cinder-scheduler, cinder-volume, python-cinder, python-cinderclient, apache2, libapache2-mod-wsgi]
+    - pkgs: [cinder-api, cinder-common, cinder-scheduler, python-cinder, python-cinderclient, apache2, libapache2-mod-wsgi]
 
 cinder_controller_conf:
   file.managed:
@@ -33,7 +33,7 @@ cinder_syncdb:
 
 cinder_services:
   service.running:
-    - names: [cinder-scheduler, cinder-volume]
+    - names: [cinder-scheduler]
     - enable: true
     - require:
       - cmd: cinder_syncdb

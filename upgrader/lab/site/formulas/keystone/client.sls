@@ -7,6 +7,7 @@
     - connection_password: {{ admin.password }}
     - connection_tenant: {{ admin.project }}
     - connection_auth_url: {{ admin.get('protocol', 'http') }}://{{ admin.host }}:{{ admin.port }}/v3
+    - connection_endpoint: {{ admin.get('protocol', 'http') }}://{{ admin.host }}:{{ admin.port }}/v3
 {%- endmacro %}
 {%- for role in server.get('roles', []) %}
 keystone_role_{{ role }}:

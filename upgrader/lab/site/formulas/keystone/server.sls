@@ -85,7 +85,8 @@ keystone_keystonercv3:
     - show_changes: false
 
 {#- Without an address and a project to write, nothing of the account changes: a change revokes its tokens of the same second, the one
-    that this state works with among them. #}
+    that this state works with among them. Without connection_endpoint Salt compares the password at 127.0.0.1, where no keystone is,
+    takes it for another, and sets it anew each time. #}
 keystone_admin_user:
   keystone.user_present:
     - name: {{ server.admin_name }}
@@ -97,6 +98,7 @@ keystone_admin_user:
     - connection_password: {{ server.admin_password }}
     - connection_tenant: {{ server.admin_tenant }}
     - connection_auth_url: http://{{ server.bind.private_address }}:{{ server.bind.private_port }}/v3
+    - connection_endpoint: http://{{ server.bind.private_address }}:{{ server.bind.private_port }}/v3
     - require:
       - cmd: keystone_bootstrap
 {{ faults('keystone', unit='apache2', conf='keystone_conf', sync='keystone-manage db_sync') }}
