@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from upgrader.content import RECLASS_CLASSES
+from upgrader.reclass.finding import Survey
 from upgrader.reclass.inventory import Inventory
 from upgrader.reclass.place import place_at
+from upgrader.reclass.survey import survey
 
-MCP = Path(__file__).parents[1] / "models" / "mcp"
+MODELS = Path(__file__).parents[1] / "models"
+MCP = MODELS / "mcp"
+Model = Callable[[str], Path]
+"""From the name of one of tests/models to a copy of it."""
 
 # What `model check` asks for in this model; values are found again by name.
 PARAMETERS = (
@@ -70,3 +77,8 @@ def mcp(folder: Path, linked: bool = True, defined: bool = False, only: tuple[st
 
 def inventory(root: Path) -> Inventory:
     return Inventory(place_at(root))
+
+
+def of(root: Path, master: str = "") -> Survey:
+    """What is found in a model; ``master`` is this machine's minion id."""
+    return survey(Inventory(replace(place_at(root), master=master)))

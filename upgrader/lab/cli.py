@@ -38,17 +38,42 @@ def lab(context: click.Context, name: str, state: Path | None, cache: Path | Non
 @click.option(
     "--profile", type=click.Choice(PROFILES), help="Whose states deploy the services: ours, or a site's [builtin]."
 )
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Your own reclass inventory (nodes/ and classes/), prepared for test-upgrade, in place of the lab's model.",
+)
+@click.option("--master", metavar="ID", help="Minion id of your cloud's Salt master, where --model holds several.")
 @click.pass_obj
 def up(
-    the: Lab, instances: int | None, dumps: Path | None, mirror: str, topology: str | None, profile: str | None
+    the: Lab,
+    instances: int | None,
+    dumps: Path | None,
+    mirror: str,
+    topology: str | None,
+    profile: str | None,
+    model: Path | None,
+    master: str | None,
 ) -> None:
     """Start the lab, or what of it does not run; build its images first if there are none.
 
-    On a running lab the tool, its formulas and the model are copied again; the databases are left alone.
+    On a running lab the tool, its formulas and the model are copied again; the databases are left alone. With --model
+    your classes are rendered for the lab's nodes, with the lab's addresses, names and passwords laid over them; what that
+    replaces is said.
     """
     if instances and dumps:
         raise click.UsageError("--instances sizes the generated cloud, --dumps replaces it: give one of them.")
-    _show(the.up(instances=instances, dumps=dumps, topology=topology, profile=profile, mirror=mirror))
+    _show(
+        the.up(
+            instances=instances,
+            dumps=dumps,
+            topology=topology,
+            profile=profile,
+            model=model,
+            master=master,
+            mirror=mirror,
+        )
+    )
 
 
 @lab.command()

@@ -9,14 +9,16 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from upgrader.errors import LabError, LabRefused
 from upgrader.lab import preflight, startup
 from upgrader.lab.contents import databases, galera
-from upgrader.lab.contents.dumps import Dump, find_dumps
-from upgrader.lab.contents.passwords import load_or_make
+from upgrader.lab.contents.dumps import Dump, dump_names, find_dumps
+from upgrader.lab.contents.passwords import Passwords, load_or_make
+from upgrader.lab.home.model import lay_over
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, chain, lab_recipes, up_to_all
 from upgrader.lab.machine import cgroups, record
@@ -39,6 +41,8 @@ class Options:
     dumps: str = ""
     loaded: bool = False
     profile: str = BUILTIN
+    model: str = ""
+    master: str = ""
 
     @property
     def nodes_of(self) -> Topology:
@@ -111,6 +115,7 @@ class Lab:
             "profile": options.profile if options else None,
             "instances": options.instances if options and not options.dumps else None,
             "dumps": (options.dumps or None) if options else None,
+            "model": (options.model or None) if options else None,
             "folder": str(self.folder),
             "nodes": nodes,
         }
@@ -122,6 +127,8 @@ class Lab:
         dumps: str | Path | None = None,
         topology: str | None = None,
         profile: str | None = None,
+        model: str | Path | None = None,
+        master: str | None = None,
         mirror: str = "",
     ) -> dict[str, Any]:
         """Starts the lab, or what of a started one does not run. What is not named is as the lab has it, else the
@@ -131,6 +138,8 @@ class Lab:
             "dumps": str(Path(dumps).resolve()) if dumps else None,
             "topology": topology,
             "profile": profile,
+            "model": str(Path(model).resolve()) if model else None,
+            "master": master,
         }
         asked = {name: value for name, value in asked.items() if value is not None}
         with self._alone("up"):
@@ -161,6 +170,8 @@ class Lab:
             dumps=options.dumps or None,
             topology=options.topology,
             profile=options.profile,
+            model=options.model or None,
+            master=options.master or None,
             mirror=mirror,
         )
 
@@ -196,6 +207,8 @@ class Lab:
                 "`upgrader lab down` discards them."
             )
         topology = wanted.nodes_of
+        if wanted.model and topology.master is None:
+            raise LabRefused(f"--model: topology {topology.name} has no Salt master to render it; take topology nova.")
         layers = up_to_all(chain(lab_recipes()), topology.layers)
         room = preflight.NODE_MEGABYTES + sum(dump.megabytes for dump in dumps) if self.options is None else 0
         startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator, room)
@@ -204,8 +217,9 @@ class Lab:
         try:
             self._bring_up(wanted, topology, layers, dumps)
         except LabRefused:
-            # What was refused shall not stay behind half loaded.
-            self._stop()
+            # What was refused shall not stay behind half loaded; a lab that was whole before keeps what it has.
+            if not wanted.loaded:
+                self._stop()
             raise
         self._record(replace(wanted, loaded=True))
 
@@ -214,7 +228,7 @@ class Lab:
         passwords = load_or_make(self.folder / "passwords.json", plain=wanted.profile != BUILTIN)
         startup.prepare_disks(topology, nodes, passwords)
         if topology.master is not None:
-            startup.refresh(nodes[topology.master.name], passwords, self.narrator, bool(topology.site_minions))
+            self._refresh(wanted, topology, nodes[topology.master.name], passwords)
         startup.start_nodes(list(nodes.values()), layers, self.images, self.network, self.narrator)
         database = nodes[topology.database.name]
         with ThreadPoolExecutor(1) as beside:
@@ -228,6 +242,18 @@ class Lab:
             else:
                 startup.load_databases(database, layers, self.images, passwords, self.narrator, wanted.instances, dumps)
             salt.result()
+
+    def _refresh(self, wanted: Options, topology: Topology, master: Node, passwords: Passwords) -> None:
+        """Which keys of an operator's model say something else here stands in a file of the lab's folder."""
+        lay = None
+        if wanted.model:
+            dumped = dump_names(Path(wanted.dumps)) if wanted.dumps else ()
+            lay = partial(lay_over, Path(wanted.model), topology, wanted.master, dumped)
+        laid = startup.refresh(master, passwords, self.narrator, bool(topology.site_minions), lay)
+        if laid:
+            listing = self.folder / "replaced.txt"
+            listing.write_text(laid.listing(), encoding="utf-8")
+            self.narrator.say(f"  every replaced key is in {listing}")
 
     def _stop(self) -> bool:
         """Works from what is there, not from what was written down: after a crash the two may differ."""
@@ -264,4 +290,5 @@ def _describe(node: Node) -> dict[str, Any]:
 
 def _wording(options: Options) -> str:
     rows = f"the dumps of {options.dumps}" if options.dumps else f"{options.instances} instances"
-    return f"topology {options.topology}, profile {options.profile} and {rows}"
+    model = f", the model of {options.model}" if options.model else ""
+    return f"topology {options.topology}, profile {options.profile}{model} and {rows}"

@@ -17,8 +17,9 @@ from upgrader.lab.contents.node_files import node_files
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.contents.salt_keys import salt_key_pair
 from upgrader.lab.contents.services import SERVICE_OF, SERVICES
-from upgrader.lab.contents.shipped import ship, write_files
+from upgrader.lab.contents.shipped import LayOver, ship, write_files
 from upgrader.lab.contents.site_salt import site_salt_files
+from upgrader.lab.home.model import Laid
 from upgrader.lab.image.build_settings import read_build_settings
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, up_to
@@ -106,10 +107,16 @@ def hypervisor_devices(folder: Path = Path("/dev")) -> list[str]:
     return [str(folder / name) for name in names if (folder / name).exists()]
 
 
-def refresh(node: Node, passwords: Passwords, narrator: Narrator, of_a_site: bool = False) -> None:
+def refresh(
+    node: Node, passwords: Passwords, narrator: Narrator, of_a_site: bool = False, lay: LayOver | None = None
+) -> Laid | None:
     """Puts the tool, the formulas and the model as they are now into the node that runs the tool."""
-    with narrator.doing(f"Copying the tool, its formulas and the lab's model to {node.name}"):
-        ship(node.root if node.running else node.disk, passwords, of_a_site)
+    whose = "your" if lay else "the lab's"
+    with narrator.doing(f"Copying the tool, its formulas and {whose} model to {node.name}"):
+        laid = ship(node.root if node.running else node.disk, passwords, of_a_site, lay)
+    for sentence in laid.sentences() if laid else ():
+        narrator.say(f"  {sentence}")
+    return laid
 
 
 def load_databases(

@@ -11,7 +11,7 @@ from upgrader_node.host.findings import some
 from upgrader_node.service.roles import ROLE_OF
 
 from upgrader.reclass import needs
-from upgrader.reclass.inventory import Rendered
+from upgrader.reclass.inventory import UNDEFINED, Rendered
 from upgrader.reclass.service_classes import shipped_parameters
 
 Held = Mapping[str, tuple[str, ...]]
@@ -26,6 +26,12 @@ TAKES_PART = {
 }
 # The clones are on production's database cluster, by intent.
 ALLOWED = ("database:host",)
+# MCP's own classes set them, and no template of its formulas for Ocata reads them (salt-formula-glance and -nova, files/ocata).
+READ_BY_NOBODY = (
+    "glance:server:rabbit:host",
+    "nova:controller:bind:public_address",
+    "nova:controller:bind:public_name",
+)
 
 
 def taking_part(pillar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -41,7 +47,7 @@ def leading_away(
     """(pillar key, the place that it names, whose that is) for each value of a service that names production."""
     for role in (role for role in ROLE_OF.values() if role not in left):
         for key, value in _leaves(host_pillar.value(pillar, role), role):
-            if key.endswith(ALLOWED) or not isinstance(value, str):
+            if key.endswith(ALLOWED) or key in READ_BY_NOBODY or not isinstance(value, str):
                 continue
             options = {"": {"host": value}}
             for place in isolation.places(options):
@@ -73,7 +79,8 @@ def of_production(rendered: Mapping[str, Rendered], held: Held) -> dict[str, str
             str(host_pillar.value(rendered[node].pillar or {}, "_param:single_address")),
         }
         found = {place: whose for place, whose in found.items() if place not in mine} if node in rendered else found
-    return {place: whose for place, whose in found.items() if place not in isolation.HERE}
+    # A reference that leads nowhere is nobody's address; it is told as such.
+    return {place: whose for place, whose in found.items() if place not in isolation.HERE and UNDEFINED not in place}
 
 
 def _stood_on(pillar: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from upgrader.cloud.renamed import old_name
 from upgrader.content import RECLASS_CLASSES
 from upgrader.reclass import needs
 from upgrader.reclass.extent import Extent
-from upgrader.reclass.inventory import BadFile, Inventory, Rendered, read_mapping
+from upgrader.reclass.inventory import UNDEFINED, BadFile, Inventory, Rendered, read_mapping
 from upgrader.reclass.needs import ANCHOR, UPGRADE
 
 
@@ -41,8 +41,9 @@ def left_out(cloud: Extent, rendered: Mapping[str, Rendered]) -> Iterable[str]:
     if cloud.others:
         yield f"of other clouds and left out: {some(cloud.others)}"
     for node in sorted(cloud.nodes):
-        if rendered[node].pillar is None and cloud.unrelated(node):
-            said = next((what for _, what in rendered[node].problems), "references lead nowhere")
+        if not rendered[node].sound and cloud.unrelated(node):
+            lost = (f"{one.reference} is defined nowhere" for one in rendered[node].unresolved)
+            said = next(iter((*(what for _, what in rendered[node].problems), *lost)), "reclass gives no reason")
             yield f"{node} cannot be rendered ({said}); an upgrade does not need it"
 
 
@@ -99,7 +100,7 @@ def shared_queues(
     }
     for node in held[UPGRADE]:
         for key, host in _queues(rendered[node].pillar or {}):
-            if host in production:
+            if host in production and UNDEFINED not in host:
                 yield node, key, host
 
 

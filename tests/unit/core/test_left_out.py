@@ -78,7 +78,7 @@ def test_cloud_with_open_vswitch_leaves_out_nothing() -> None:
 def test_plan_without_neutron_holds_together_and_names_it_in_one_sentence_only(deployment: str) -> None:
     made = plan(OF_MITAKA, deployment)
     naming = [step.id for step in made.steps() if "neutron" in step.title + str(step.call.args)]
-    assert naming == ["preflight", "baseline", "verify-cloud"]
+    assert naming == ["preflight", "upgrade-node-stopped", "baseline", "verify-cloud"]
     [gate] = [step for step in made.steps() if step.id == "preflight"]
     assert gate.title.endswith(
         "neutron is left out: nova:controller:networking is contrail on ctl01.lab.local, so Contrail keeps the networks, "

@@ -18,6 +18,7 @@ from upgrader.lab.contents.node_files import node_files
 from upgrader.lab.contents.passwords import AWKWARD, load_or_make, make_passwords
 from upgrader.lab.contents.salt_keys import KeyPair
 from upgrader.lab.contents.shipped import write_files
+from upgrader.lab.lab import Options
 from upgrader.lab.machine.node import Node, node_environment
 from upgrader.lab.machine.process import identify, is_init_of_a_namespace, wait_until
 from upgrader.lab.topology import BENCH, NOVA
@@ -273,3 +274,39 @@ def test_a_lab_remembers_its_profile_and_refuses_another(tmp_path: Path, monkeyp
     assert lab.topology.site_minions
     with pytest.raises(LabRefused, match="profile mcp and 10 instances, not with topology nova, profile builtin"):
         lab.up(profile="builtin")
+
+
+def test_a_lab_remembers_the_model_that_was_laid_over_it_and_refuses_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (tmp_path / "test").mkdir()
+    held = {"topology": "nova", "instances": 10, "loaded": True, "model": "/srv/reclass", "master": "cfg01.a.local"}
+    (tmp_path / "test" / "lab.json").write_text(json.dumps(held))
+    lab = Lab("test", tmp_path, tmp_path / "cache")
+    assert lab.status()["model"] == "/srv/reclass"
+    with pytest.raises(LabRefused, match=r"with topology nova, profile builtin, the model of /srv/reclass and 10"):
+        lab.up(model=tmp_path)
+
+
+def test_a_model_needs_a_topology_with_a_salt_master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(LabRefused, match="--model: topology bench has no Salt master to render it"):
+        Lab("test", tmp_path, tmp_path / "cache").up(topology="bench", model=tmp_path)
+    assert not (tmp_path / "test").exists()
+
+
+def test_a_model_that_is_refused_later_costs_a_running_lab_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise LabRefused("--model: dbs01 does not render")
+
+    lab = Lab("test", tmp_path, tmp_path / "cache")
+    monkeypatch.setattr("upgrader.lab.startup.provide_images", lambda *_: [])
+    monkeypatch.setattr(lab, "_bring_up", refused)
+    lab.folder.mkdir()
+    for loaded, stays in ((True, True), (False, False)):
+        with pytest.raises(LabRefused, match="does not render"):
+            lab._start(Options(loaded=loaded), (), "")
+        assert lab.folder.exists() is stays

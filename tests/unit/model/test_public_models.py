@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.clouds import FACTS, lab_pillar
+from tests.support.models import Model, of
 from upgrader.cli.main import entry
-from upgrader.cloud.cloud import cloud_from_pillar
-from upgrader.content import FORMULAS, RECLASS_CLASSES
-from upgrader.plan.catalogue import catalogue_of
-from upgrader.plan.check import Ground, check_plan
-from upgrader.plan.stages import make_plan
-from upgrader.reclass import needs
-from upgrader.reclass.finding import Survey
 from upgrader.reclass.inventory import Inventory
 from upgrader.reclass.place import find_place, place_at
 from upgrader.reclass.survey import survey
-from upgrader.transport.master import MasterTransport
-
-MODELS = Path(__file__).parents[2] / "models"
-Model = Callable[[str], Path]
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    """One of tests/models, copied, with this tool's classes linked in."""
-
-    def copy(name: str) -> Path:
-        root = tmp_path / name
-        shutil.copytree(MODELS / name, root)
-        (root / "classes" / "ocata").symlink_to(RECLASS_CLASSES)
-        return root
-
-    return copy
-
-
-def of(root: Path, master: str = "") -> Survey:
-    return survey(Inventory(_with(place_at(root), master)))
-
-
-def _with(place: Any, master: str) -> Any:
-    return type(place)(place.nodes, place.classes, place.options, master)
 
 
 def run(words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -143,10 +107,19 @@ def test_nodes_of_another_cloud_hold_no_role(model: Model) -> None:
     assert not [one for one in found.findings if any(node.endswith(".0.local") for node in one.nodes)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "classes: [nowhere.to.be.found]\nparameters: [\n",
+        "classes: [cluster.a, nowhere.to.be.found]\n",
+        "classes: [cluster.a]\nparameters: {maas: {mac: '${_param:of_nobody}'}}\n",
+    ],
+    ids=["no YAML", "no such class", "no such parameter"],
+)
 @pytest.mark.parametrize(("name", "stops"), [("mon01.a.local", False), ("cmp01.a.local", True)])
-def test_broken_node_stops_only_where_an_upgrade_needs_it(model: Model, name: str, stops: bool) -> None:
+def test_broken_node_stops_only_where_an_upgrade_needs_it(model: Model, name: str, stops: bool, text: str) -> None:
     root = model("collapsed")
-    (root / f"nodes/{name}.yml").write_text("classes: [nowhere.to.be.found]\nparameters: [\n")
+    (root / f"nodes/{name}.yml").write_text(text)
     found = of(root)
     told = [one for one in found.findings if name in one.nodes]
     assert bool(told) is stops
@@ -202,96 +175,3 @@ def test_settings_of_production_that_a_rehearsal_would_not_prove_are_counted_and
     assert json.loads(shown)["unread"] == {"nova:controller": ["gadget"]}
     _, shown, _ = run(words, monkeypatch, capsys)
     assert "production sets 1 key of nova:controller that this tool's own states do not read" in " ".join(shown.split())
-
-
-def test_broken_node_of_another_clouds_domain_stops_nothing_here(model: Model) -> None:
-    """Seen in a public model of 15 clouds: Salt masters whose classes are gone have neither a role nor a cluster's name."""
-    root = model("two-clouds")
-    (root / "nodes/cfg01.c.local.yml").write_text("classes: [cluster.c.config]\n")
-    (root / "nodes/ctl09.a.local.yml").write_text("classes: [cluster.a.gone]\n")
-    found = of(root, "cfg01.a.local")
-    assert {node for one in found.findings if one.kind == "render" for node in one.nodes} == {"ctl09.a.local"}
-    assert any("cfg01.c.local" in note for note in found.notes if note.startswith("of other clouds"))
-
-
-def test_problem_in_a_nodes_file_names_it_by_its_plain_path(model: Model) -> None:
-    root = model("collapsed")
-    (root / "nodes/ctl09.a.local.yml").write_text("classes: [cluster.a.gone]\n")
-    [told] = [one for one in of(root).findings if one.kind == "render"]
-    assert told.file == str(root / "nodes/ctl09.a.local.yml")
-
-
-def test_salt_master_that_is_named_and_does_not_render_is_told_what_is_wrong_with_it(model: Model) -> None:
-    root = model("two-clouds")
-    (root / "nodes/cfg01.a.local.yml").write_text("classes: [cluster.a.gone]\n")
-    found = survey(Inventory(replace(place_at(root), master="cfg01.a.local", master_named=True)))
-    assert any("cfg01.a.local" in one.nodes and "cluster.a.gone" in one.what for one in found.findings)
-    assert found.roles["control"] == ("ctl01.a.local", "ctl02.a.local", "ctl03.a.local")
-
-
-def test_model_with_contrail_is_told_that_neutron_is_left_out_and_where_a_plan_reads_it(model: Model) -> None:
-    """After mk-lab's full-scale model: Mitaka, databases of their own, networks by OpenContrail 3."""
-    found = of(model("contrail"))
-    assert any(
-        note.startswith("neutron is left out of the upgrade: neutron:server:plugin is contrail") for note in found.notes
-    )
-    [told] = [one for one in found.findings if one.kind == "key"]
-    assert (told.name, told.nodes) == ("upgrader:nodes:control", ("cfg01.c.local",))
-    assert "Write [ctl01.c.local, ctl02.c.local, ctl03.c.local]" in told.what
-    assert found.roles["database"] == ("dbs01.c.local", "dbs02.c.local", "dbs03.c.local")
-    assert "neutron:server" not in found.unread
-
-
-def test_model_with_contrail_whose_controllers_are_named_lacks_no_key(model: Model) -> None:
-    root = model("contrail")
-    names = ", ".join(f"ctl0{number}.c.local" for number in (1, 2, 3))
-    file = root / "classes/cluster/c/config.yml"
-    file.write_text(file.read_text() + f"  upgrader: {{nodes: {{control: [{names}]}}}}\n")
-    assert [one for one in of(root).findings if one.kind == "key"] == []
-
-
-def test_needs_of_a_cloud_without_neutron_ask_for_none_of_its_clones() -> None:
-    keys = {key for need in needs.needs_of({needs.DATABASE: ("a", "b", "c")}, ["neutron:server"]) for key in need.keys}
-    assert not [key for key in keys if "neutron" in key]
-    assert "upgrader:databases:clones:nova_upgrade_api" in keys
-
-
-def test_model_with_telemetry_and_five_database_nodes_names_the_databases_that_are_left_alone(model: Model) -> None:
-    """After mk-lab's models: ceilometer, and beside it aodh and designate as later ones have them."""
-    found = of(model("telemetry"))
-    assert any(
-        note.startswith("databases of other services: aodh, ceilometer, designate. They") for note in found.notes
-    )
-    assert "ocata.upgrader.cloud_listed" in {one.name for one in found.findings}
-    [told] = [one for one in found.findings if one.name == "_param:upgrader_database_nodes"]
-    assert "dbs01.t.local, dbs02.t.local, dbs03.t.local, dbs04.t.local, dbs05.t.local" in told.what
-    [asked] = [one for one in found.findings if one.name == "ocata.xtrabackup.client.upgrade"]
-    assert asked.nodes == found.roles["database"]
-
-
-@pytest.mark.parametrize("count", [1, 5])
-def test_plan_works_on_every_database_node_whatever_their_number(count: int) -> None:
-    pillar = lab_pillar()
-    nodes = [f"dbs0{number}.lab.local" for number in range(1, count + 1)]
-    pillar["cfg01.lab.local"]["upgrader"]["nodes"] = {
-        **pillar["cfg01.lab.local"]["upgrader"]["nodes"],
-        "database": nodes,
-    }
-    pillar |= dict.fromkeys(nodes, pillar["dbs01.lab.local"])
-    held = cloud_from_pillar(pillar, "cfg01.lab.local")
-    plan = make_plan(held, "control-plane", "test-upgrade", FACTS)
-    check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), held.all_nodes))
-    steps = {step.id: step for step in plan.steps()}
-    for step in ("cluster-state", "backup-tool", "backup-access", "backup-create", "clone-load", "clone-verify"):
-        assert steps[step].call.nodes == tuple(nodes), step
-    assert steps["cluster-state"].call.args["members"] == count == steps["clone-verify"].call.args["members"]
-
-
-def test_upgrade_nodes_class_that_was_begun_by_hand_gets_the_sites_classes_too(model: Model) -> None:
-    """Parameters are asked for in a file that is only about to be made: who writes it first must not lose the rest."""
-    root = model("contrail")
-    begun = root / "classes/cluster/c/openstack/upgrade.yml"
-    begun.write_text("classes:\n- cluster.c\nparameters:\n  _param: {horizon_secret_key: x}\n")
-    _, text = of(root).edits[begun]
-    classes = ["cluster.c", "system.neutron.control", "ocata.openstack.upgrade.single"]
-    assert [line[2:] for line in text.splitlines() if line.startswith("- ")] == classes

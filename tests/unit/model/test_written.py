@@ -307,3 +307,13 @@ def test_a_plain_key_that_no_option_can_hold_is_named_without_its_value(value: A
 def test_a_paste_file_of_ones_own_is_passed_on() -> None:
     conf = {"paste_deploy": {"config_file": "/etc/keystone/own-paste.ini"}}
     assert parsed(pillar("keystone", conf=conf), "keystone")["paste_deploy"] == conf["paste_deploy"]
+
+
+def test_what_is_held_back_and_names_the_upgrade_node_itself_is_told_nobody() -> None:
+    metadata, watch = {"host": "upg01.lab.local", "port": 8000}, {"host": "10.0.0.254", "port": 8003}
+    held = {**pillar("heat", metadata=metadata, watch=watch), "_param": {"upgrader_upgrade_node": "upg01.lab.local"}}
+    held["heat"]["server"]["database"] = {"name": "heat_upgrade"}
+    assert held_back.keys(held, "heat") == ["metadata", "watch"]
+    assert held_back.told(held, "heat") == ["watch"]
+    del held["_param"]
+    assert held_back.told(held, "heat") == ["metadata", "watch"]

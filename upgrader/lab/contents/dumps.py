@@ -69,6 +69,12 @@ def find_dumps(folder: Path) -> tuple[Dump, ...]:
     return tuple(Dump(name, path) for name, path in found.items())
 
 
+def dump_names(folder: Path) -> frozenset[str]:
+    """The databases of which a folder has dumps, as far as it is still there."""
+    names = {path.name.partition(".")[0] for path in folder.iterdir()} if folder.is_dir() else set()
+    return frozenset(names & set(DATABASES))
+
+
 def _judge_names(folder: Path, found: Collection[str]) -> None:
     if not found:
         raise LabRefused(

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from upgrader import content
 from upgrader.lab.contents.node_files import FORMULAS, FORMULAS_OF_THE_SITE, RECLASS, NodeFile
 from upgrader.lab.contents.passwords import Passwords
+from upgrader.lab.home.model import Laid
+
+LayOver = Callable[[Path, Path], Laid]
+"""From the lab's own inventory to a folder for the operator's, with the lab's laid over it."""
 
 MODEL = Path(__file__).resolve().parents[1] / "model"
 SITE = MODEL.parent / "site"
@@ -50,9 +55,9 @@ def _make_folders(root: Path, folder: Path) -> None:
             path.chmod(0o700 if part in ("root", "pki") else 0o755)
 
 
-def ship(root: Path, passwords: Passwords, of_a_site: bool = False) -> None:
+def ship(root: Path, passwords: Passwords, of_a_site: bool = False, lay: LayOver | None = None) -> Laid | None:
     """Puts the tool, its formulas and the lab's model into a node whose root directory is given, and the formulas and the
-    model of a site where one deploys."""
+    model of a site where one deploys. ``lay`` makes of the lab's model an operator's with the lab's laid over it."""
     package = _fresh(root / PACKAGE)
     shutil.copytree(content.PACKAGE, package / "upgrader", ignore=UNWANTED, dirs_exist_ok=True)
     for source, inside in ((content.FORMULAS, "_formulas"), (content.RECLASS_CLASSES, "_reclass_classes")):
@@ -66,18 +71,29 @@ def ship(root: Path, passwords: Passwords, of_a_site: bool = False) -> None:
         formulas = _fresh(root / FORMULAS_OF_THE_SITE.lstrip("/"))
         _copy([SITE / "formulas"], formulas)
         _swap(formulas)
-    _ship_model(root, passwords, [MODEL, SITE / "model"] if of_a_site else [MODEL])
+    laid = _ship_model(root, passwords, [MODEL, SITE / "model"] if of_a_site else [MODEL], lay)
     write_files(root, {"usr/local/bin/upgrader": NodeFile(COMMAND, 0o755)})
+    return laid
 
 
-def _ship_model(root: Path, passwords: Passwords, models: Sequence[Path]) -> None:
-    """Of a file that several models hold, the last one's is taken."""
-    model = _fresh(root / RECLASS.lstrip("/"))
+def _ship_model(root: Path, passwords: Passwords, models: Sequence[Path], lay: LayOver | None) -> Laid | None:
+    model, laid = _fresh(root / RECLASS.lstrip("/")), None
     model.chmod(0o700)
+    if lay is None:
+        _fill_model(model, passwords, models)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            _fill_model(Path(folder), passwords, models)
+            laid = lay(Path(folder), model)
+    _swap(model)
+    return laid
+
+
+def _fill_model(model: Path, passwords: Passwords, models: Sequence[Path]) -> None:
+    """Of a file that several models hold, the last one's is taken."""
     _copy([content.RECLASS_CLASSES, *(one / "classes" for one in models)], model / "classes")
     _copy([one / "nodes" for one in models], model / "nodes")
     write_files(model, {"classes/cluster/lab/secrets.yml": NodeFile(passwords.parameters(), 0o600)})
-    _swap(model)
 
 
 def _copy(sources: Iterable[Path], target: Path) -> None:

@@ -13,8 +13,9 @@ from upgrader.plan.step import ANEW, COPY, MINUTE, Call, Options, Step
 
 
 def stopped(cloud: Cloud) -> Step:
-    """Nothing of an earlier copy may work on clones that are made anew."""
-    call = _apply_all(cloud, "stopped")
+    """Nothing of an earlier copy may work on clones that are made anew, or run beside a copy that has none of it."""
+    names = [*(service.name for service in cloud.services), *(one.service for one in cloud.left_out)]
+    call = apply(",".join(f"upgrader.{name}.stopped" for name in names), cloud.role(UPGRADE)[:1])
     return work("upgrade-node-stopped", "no service of the copy runs", call, COPY_IS_MADE_ANEW, READY)
 
 
@@ -131,8 +132,3 @@ def _verify_title(cloud: Cloud) -> str:
 def without(cloud: Cloud) -> dict[str, Any]:
     """What is not asked of a cloud that leaves services out; nothing is said where it leaves out none."""
     return {"without": [one.service for one in cloud.left_out]} if cloud.left_out else {}
-
-
-def _apply_all(cloud: Cloud, what: str) -> Call:
-    """One of the files that every service has, of all services at once: each takes a second, together hardly more."""
-    return apply(",".join(f"upgrader.{service.name}.{what}" for service in cloud.services), cloud.role(UPGRADE)[:1])

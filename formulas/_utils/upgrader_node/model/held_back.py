@@ -91,6 +91,12 @@ def keys(pillar: typing.Any, service: str) -> typing.List[str]:
     return sorted(key for key in known if host_pillar.value(held, key) not in (None, {}, OF_A_COPY.get((service, key))))
 
 
+def told(pillar: typing.Any, service: str) -> typing.List[str]:
+    """``keys`` without those whose host is the upgrade node itself, as the classes of this tool set it: nothing is lost."""
+    held, own = host_pillar.value(pillar, ROLE_OF[service]), host_pillar.value(pillar, "_param:upgrader_upgrade_node")
+    return [key for key in keys(pillar, service) if not own or host_pillar.value(held, key + ":host") != own]
+
+
 def role(pillar: typing.Any, service: str) -> typing.Dict[str, typing.Any]:
     """The service's role as it is to be read here: pillar's, and of a copy without what is held back."""
     if service not in ROLE_OF:

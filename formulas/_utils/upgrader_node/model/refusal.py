@@ -35,7 +35,7 @@ def _words(
     pillar: typing.Any, role: str, service: str, passed: passing.Options, release: Release
 ) -> typing.Iterator[str]:
     yield "pillar has all keys that {0} needs, and all that it sets are read".format(role)
-    held = [role + ":" + key for key in held_back.keys(pillar, service)] + passing.held(pillar, service)
+    held = [role + ":" + key for key in held_back.told(pillar, service)] + passing.held(pillar, service)
     if held:
         yield "held back on a copy: {0}".format(some(held, unread.SHOWN))
     strange = passing.unknown(passed, release(service)) if any(passed.values()) else []
