@@ -15,6 +15,9 @@ from upgrader_node.restore import swap as folders
 from tests.support.killed import kill_points
 from tests.support.member_world import GIVEN, MEMBERS, NODE, OTHER, UUID, World
 
+STEP = 1 if os.environ.get("UPGRADER_SOAK") else 7
+"""Every line is one to be killed at; every day one of seven."""
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -39,7 +42,7 @@ def killed_anywhere(world: World, work: Callable[[], object], done: Callable[[],
     before = world.folder.with_name("before")
     shutil.copytree(world.folder, before, copy_function=shutil.copy2)
     count = 0
-    for count in kill_points(work, "upgrader_node/restore/"):  # noqa: B007
+    for count in kill_points(work, "upgrader_node/restore/", STEP):  # noqa: B007
         work()
         done()
         shutil.rmtree(world.folder)
