@@ -12,10 +12,11 @@ from upgrader_node.errors import StepError
 from upgrader_node.restore import kept, kept_back, kept_facts, kept_holding
 from upgrader_node.restore import swap as folders
 
+from tests.conftest import SOAK
 from tests.support.killed import kill_points
 from tests.support.member_world import GIVEN, MEMBERS, NODE, OTHER, UUID, World
 
-STEP = 1 if os.environ.get("UPGRADER_SOAK") else 7
+STEP = 1 if SOAK else 7
 """Every line is one to be killed at; every day one of seven."""
 
 
