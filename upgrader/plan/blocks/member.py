@@ -26,7 +26,7 @@ def hold_gate(members: tuple[str, ...], node: str) -> Step:
 
 def held(members: tuple[str, ...], node: str, needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """Stop the member and write its position down. From here on two members serve, and neither may fail."""
-    count = len(members)
+    count, others = len(members), tuple(one for one in members if one != node)
     call = Call("module", "upgrader_member.hold", (node,), {"run": RUN_ID, "members": count}, 30 * MINUTE)
     window = {"run": RUN_ID, "holder": node, "members": count}
     return (
@@ -34,7 +34,7 @@ def held(members: tuple[str, ...], node: str, needs: tuple[str, ...] = ()) -> tu
         verification(
             "member-window",
             "the member is kept, the others serve without it",
-            Call("module", "upgrader_member.window", members, window, 5 * MINUTE),
+            Call("module", "upgrader_member.window", (*others, node), window, 5 * MINUTE),
             needs=(HELD,),
         ),
     )
