@@ -38,7 +38,7 @@ class Members(Cluster):
         return str(json.loads(ran.stdout)["run"])
 
     def back(self, run: str, *words: str) -> Any:
-        return self.run("backup", "back", run, "--yes", *words)
+        return self.run("backup", "back", run, "--yes", "--restart", *words)
 
     def go_on(self) -> None:
         """Rows and a schema change on the two that serve."""
@@ -191,7 +191,7 @@ def test_member_that_somebody_started_is_no_way_back(cluster: Members) -> None:
     assert "dbs03.lab.local was started by somebody: it was kept at seqno" in ran.stderr
     assert "a proven backup is the way back" in ran.stderr
     cluster.third.run(["systemctl", "stop", "mariadb"])
-    ran = cluster.back(run, "--restart")
+    ran = cluster.back(run)
     assert ran.returncode == 3
     assert "somebody started it, or changed the file" in ran.stderr
     assert cluster.runs(cluster.first) == cluster.runs(cluster.second) == "active"
