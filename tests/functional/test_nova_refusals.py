@@ -39,10 +39,15 @@ def test_nova_conf_without_connection_is_refused(mitaka: Bench) -> None:
 
 def test_unreachable_database_is_told_before_nova_is_started(mitaka: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     mitaka.configure(database={**mitaka.controller()["database"], "port": 1})
-    started: list[object] = []
-    monkeypatch.setattr(subprocess.Popen, "__init__", lambda self, *words, **more: started.append(words))
+    started, begin = [], subprocess.Popen.__init__
+
+    def told(self: object, command: object, *words: object, **more: object) -> None:
+        started.append(str(command))
+        begin(self, command, *words, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", told)
     assert f"{mitaka.host}:1 cannot be reached" in refusal(mitaka)
-    assert started == []
+    assert not [command for command in started if "nova-manage" in command]
 
 
 def test_wrong_password_is_told_apart_from_an_unreachable_server(mitaka: Bench) -> None:
