@@ -21,14 +21,14 @@ functional() { .venv/bin/python -m tests.support.bench; }
 # The lab's own life is looked at alone: what it leaves behind on this machine is counted.
 lifecycle() { .venv/bin/python -m pytest "${slowest[@]}" tests/lab/test_lab_lifecycle.py; }
 
-# Two labs side by side: most of a stage's time is spent waiting. What the second one says is shown at its end.
+# Two processes with labs of their own side by side: most of a stage's time is spent waiting. What the second one says is shown at its end.
+second=(tests/lab/test_backup.py tests/lab/test_restore.py tests/lab/test_site.py tests/lab/test_site_rehearsal.py)
 stages() {
     local said other status=0
     said=$(mktemp)
-    UPGRADER_LAB_TEST_NAME=citestb .venv/bin/python -m pytest "${slowest[@]}" tests/lab/test_backup.py tests/lab/test_restore.py >"$said" 2>&1 &
+    UPGRADER_LAB_TEST_NAME=citestb .venv/bin/python -m pytest "${slowest[@]}" "${second[@]}" >"$said" 2>&1 &
     other=$!
-    .venv/bin/python -m pytest "${slowest[@]}" tests/lab --ignore=tests/lab/test_lab_lifecycle.py \
-        --ignore=tests/lab/test_backup.py --ignore=tests/lab/test_restore.py || status=$?
+    .venv/bin/python -m pytest "${slowest[@]}" tests/lab --ignore=tests/lab/test_lab_lifecycle.py "${second[@]/#/--ignore=}" || status=$?
     wait "$other" || status=$?
     cat "$said"
     rm "$said"
@@ -37,8 +37,8 @@ stages() {
 
 lab() { lifecycle && stages; }
 
-# The functional tests keep one processor busy while the labs wait. Their node stands in a network of its own and uses no loop
-# device, so the lifecycle of another lab can be looked at beside it.
+# The functional tests keep one processor busy while the labs wait. Their nodes stand in a network of their own and use loop
+# devices at their end only, so the lifecycle of another lab can be looked at beside them.
 together() {
     local said other status=0
     said=$(mktemp)

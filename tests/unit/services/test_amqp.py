@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -198,7 +197,6 @@ def test_a_queue_that_comes_up_is_found_and_a_refused_account_is_told_at_once(mo
     with queue(lambda heard: heard.wire.close(), says(START, TUNE, OPEN_OK)) as (port, _):
         amqp.wait_for_login("127.0.0.1", port, "openstack", PASSWORD, "/openstack", 30)
     assert len(slept) == 1
-    started = time.monotonic()
     with queue(hangs_up) as (port, _), pytest.raises(QueueRefuses):
         amqp.wait_for_login("127.0.0.1", port, "openstack", PASSWORD, "/openstack", 30)
-    assert len(slept) == 1 and time.monotonic() - started < 2
+    assert len(slept) == 1
