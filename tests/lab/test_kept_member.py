@@ -149,7 +149,7 @@ def test_kept_member_is_given_back_and_catches_up(cluster: Members) -> None:
     "step",
     [
         pytest.param("member-stop", marks=pytest.mark.soak),
-        "member-aside",
+        pytest.param("member-aside", marks=pytest.mark.soak),
         "member-found",
         pytest.param("member-join-dbs01", marks=pytest.mark.soak),
     ],
@@ -163,6 +163,7 @@ def test_killed_way_back_goes_on_where_it_was(cluster: Members, step: str) -> No
     cluster.assert_restored()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("step", ["member-found"])
 def test_minions_that_are_killed_too_go_on(cluster: Members, step: str) -> None:
     run = cluster.hold()
@@ -198,6 +199,7 @@ def test_member_that_somebody_started_is_no_way_back(cluster: Members) -> None:
     assert cluster.run("backup", "rejoin", run, "--yes", "--restart").returncode == 0
 
 
+@pytest.mark.soak
 def test_dead_host_of_the_kept_member_names_the_backup(cluster: Members) -> None:
     run = cluster.hold()
     cluster.third.run(["systemctl", "stop", "salt-minion"])
