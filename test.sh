@@ -22,7 +22,7 @@ functional() { .venv/bin/python -m tests.support.bench; }
 lifecycle() { .venv/bin/python -m pytest "${slowest[@]}" tests/lab/test_lab_lifecycle.py; }
 
 # Two processes with labs of their own side by side: most of a stage's time is spent waiting. What the second one says is shown at its end.
-second=(tests/lab/test_backup.py tests/lab/test_restore.py tests/lab/test_site.py tests/lab/test_site_rehearsal.py)
+second=(tests/lab/test_backup.py tests/lab/test_restore.py tests/lab/test_kept_member.py tests/lab/test_site.py tests/lab/test_site_rehearsal.py)
 stages() {
     local said other status=0
     said=$(mktemp)
