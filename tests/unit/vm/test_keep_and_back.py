@@ -22,8 +22,8 @@ KEPT = {f"{target}.img.kept-r1": content for target, content in CONTENT.items()}
 PLACE = {f"{target}.img": content for target, content in CONTENT.items()}
 NEW = {f"{target}.img.replaced-r1": b"ocata on " + target.encode() for target in CONTENT}
 MODES = ("rename", "copy")
-STEP = 1 if SOAK else 31
-"""Every line is one to be killed at; every day one of thirty-one."""
+STEP = 1 if SOAK else 23
+"""Every line is one to be killed at; every day one of twenty-three."""
 
 
 def left(mode: str) -> dict[str, bytes]:

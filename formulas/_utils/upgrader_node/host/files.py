@@ -32,3 +32,21 @@ def write(path: str, text: str, permissions: int = 0o600) -> None:
     """A crash leaves the old file or the new one. By default readable by its owner only."""
     with whole(path, permissions=permissions) as file:
         file.write(text)
+
+
+def sync(path: str) -> None:
+    """A file's content, or the names in a folder, are on disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_name(path: str) -> str:
+    """The name itself, or with a number: what was moved there before is never touched."""
+    number, name = 1, path
+    while os.path.lexists(name):
+        number += 1
+        name = "{}.{}".format(path, number)
+    return name

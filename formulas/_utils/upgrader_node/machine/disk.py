@@ -61,7 +61,7 @@ def _made(record: Record) -> str:
 def _make(
     here: finding.Host, name: str, run: str, base: Base, wanted: Wanted, sown: identity.Seed
 ) -> typing.Tuple[Record, str]:
-    new = moving.free_name("{}.new-{}".format(wanted.path, run))
+    new = files.free_name("{}.new-{}".format(wanted.path, run))
     making = "{}.making-{}".format(wanted.path, run)
     # The record first: it must not outlive the file that it tells by its inode, which another file may be given then.
     copying.forget(_where(here, name, run))
@@ -69,7 +69,7 @@ def _make(
     _copy(base, making)
     _grown(making, base, wanted)
     seeded = _seeded(making, name, run, wanted, sown)
-    _on_disk(making)
+    files.sync(making)
     record = {
         "domain": name,
         "run": run,
@@ -127,7 +127,7 @@ def _write(here: finding.Host, record: Record) -> None:
     where = _where(here, record["domain"], record["run"])
     os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
     files.write(where, json.dumps(record, indent=1, sort_keys=True) + "\n")
-    moving.sync_folder(os.path.dirname(where))
+    files.sync(os.path.dirname(where))
 
 
 def _where(here: finding.Host, name: str, run: str) -> str:
@@ -186,14 +186,6 @@ def _seeded(making: str, name: str, run: str, wanted: Wanted, sown: identity.See
     beside = "{}.seed-{}".format(wanted.path, run)
     cloud_init.make(beside, cloud_init.documents(sown, texts, "{}-{}".format(name, run)))
     return {"seed": beside, "public": public}
-
-
-def _on_disk(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _grow(making: str, base: Base, wanted: Wanted) -> None:

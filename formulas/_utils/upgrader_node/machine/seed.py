@@ -6,8 +6,9 @@ import os
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 from upgrader_node.machine.identity import Text
-from upgrader_node.vm import commands, moving
+from upgrader_node.vm import commands
 
 MOUNTS = "/run/upgrader/seed"
 EXT_MAGIC, EXT_MAGIC_AT = b"\x53\xef", 0x438
@@ -65,7 +66,7 @@ def _put(root: str, file: Text) -> None:
         opened.write(file.text)
         os.fchmod(opened.fileno(), file.mode)
         os.fsync(opened.fileno())
-    moving.sync_folder(os.path.dirname(target))
+    files.sync(os.path.dirname(target))
 
 
 def _below(root: str, path: str) -> str:

@@ -6,13 +6,11 @@ files themselves are never copied: what the receipt says of them is their positi
 
 import glob
 import hashlib
-import json
 import os
-import re
 import typing
 
 from upgrader_node.errors import StepError
-from upgrader_node.host import files
+from upgrader_node.host import records
 from upgrader_node.restore import service_control
 from upgrader_node.restore import swap as folders
 
@@ -23,7 +21,6 @@ INTENDED, KEPT, FOUNDING, BACK, REJOINING, REJOINED, REPLACED = (
     "intended", "kept", "founding", "back", "rejoining", "rejoined", "replaced",
 )  # fmt: skip
 STANDING = (KEPT, FOUNDING, REJOINING)
-RUN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 OWN_STATE = (folders.GALERA_STATE, "gvwstate.dat")
 WORDS = (".err", ".log", ".pid")
 FALLBACK = "go back by a proven backup instead: 'upgrader backup restore ID' ('upgrader backup list' names them)"
@@ -31,24 +28,13 @@ FALLBACK = "go back by a proven backup instead: 'upgrader backup restore ID' ('u
 
 def path(datadir: str, run: str) -> str:
     """Where the receipt is. Raises StepError for a run that is no plain name: it becomes part of paths."""
-    if not RUN.match(run):
-        raise StepError("run {!r} is not a plain name of letters, digits, dot, dash and underscore".format(run))
+    records.plain(run)
     return "{}.kept-{}.json".format(datadir, run)
 
 
 def read(datadir: str, run: str) -> typing.Optional[Receipt]:
     """The receipt of a run, or None where it kept nothing here. Raises StepError when it cannot be read."""
-    where = path(datadir, run)
-    try:
-        with open(where, encoding="utf-8") as file:
-            receipt = json.load(file)  # type: Receipt
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StepError(
-            "receipt {} cannot be read ({}): write the one from the run's journal there".format(where, error)
-        ) from None
-    return receipt
+    return records.read(path(datadir, run), "write the one from the run's journal there")
 
 
 def need(datadir: str, kept: typing.Mapping[str, typing.Any]) -> Receipt:
@@ -69,8 +55,7 @@ def write(datadir: str, receipt: Receipt, **changed: typing.Any) -> Receipt:
     receipt = {"schema": SCHEMA, **receipt, **changed}
     where = path(datadir, receipt["id"])
     try:
-        files.write(where, json.dumps(receipt, indent=1, sort_keys=True) + "\n")
-        folders.sync_folder(os.path.dirname(where))
+        records.write(where, receipt)
     except OSError as error:
         what = "receipt {} cannot be written: {}; nothing is done without it, make room and run this again"
         raise StepError(what.format(where, error.strerror)) from None
@@ -81,7 +66,7 @@ def standing(datadir: str, states: typing.Sequence[str] = STANDING) -> typing.Li
     """The receipts of this node by which somebody may still go back, or is on the way."""
     head, tail = datadir + ".kept-", ".json"
     runs = [found[len(head) : -len(tail)] for found in sorted(glob.glob(glob.escape(head) + "*" + tail))]
-    held = [read(datadir, run) for run in runs if RUN.match(run)]
+    held = [read(datadir, run) for run in runs if records.RUN.match(run)]
     return [one for one in held if one is not None and one["state"] in states]
 
 

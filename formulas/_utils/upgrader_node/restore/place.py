@@ -6,7 +6,7 @@ import typing
 
 from upgrader_node.backup import backup_tool
 from upgrader_node.errors import StepError
-from upgrader_node.host import pipeline
+from upgrader_node.host import files, pipeline
 from upgrader_node.restore import swap as folders
 
 SPARE_BYTES = 512 * 1024 * 1024
@@ -27,8 +27,8 @@ def bytes_needed(receipt: typing.Mapping[str, typing.Any]) -> int:
 def bytes_in(folder: str) -> int:
     """What the files below a folder take on the disk, in bytes."""
     total = 0
-    for path, _, files in os.walk(folder):
-        for name in files:
+    for path, _, names in os.walk(folder):
+        for name in names:
             try:
                 total += os.lstat(os.path.join(path, name)).st_blocks * 512
             except OSError:
@@ -59,7 +59,7 @@ def place(
         raise
     _on_disk(folder)
     folders.write_mark(folder, _mark(receipt), folders.PREPARED_MARK)
-    folders.sync_folder(os.path.dirname(folder))
+    files.sync(os.path.dirname(folder))
 
 
 def _mark(receipt: typing.Mapping[str, typing.Any]) -> Document:
@@ -120,8 +120,8 @@ def _prepare(folder: str, receipt: typing.Mapping[str, typing.Any], tool: backup
 def _on_disk(folder: str) -> None:
     """All of the copy is on disk before it is called whole: a mark that outlives its files would be believed."""
     try:
-        for inner, folders_in_it, files in os.walk(folder):
-            for name in files + folders_in_it + ["."]:
-                folders.sync_folder(os.path.join(inner, name))
+        for inner, folders_in_it, plain in os.walk(folder):
+            for name in plain + folders_in_it + ["."]:
+                files.sync(os.path.join(inner, name))
     except OSError as error:
         raise StepError("the copy in {} cannot be written to disk: {}".format(folder, error)) from None

@@ -48,21 +48,12 @@ def write_mark(folder: str, document: typing.Mapping[str, typing.Any], name: str
     """Write a mark whole or not at all, on disk when this returns."""
     path = os.path.join(folder, name)
     write_file(path, json.dumps(document, sort_keys=True) + "\n")
-    sync_folder(folder)
+    files.sync(folder)
 
 
 def write_file(path: str, text: str) -> None:
     """A crash leaves the old file or the new one. Readable by its owner only."""
     files.write(path, text)
-
-
-def sync_folder(folder: str) -> None:
-    """Renames in a folder are on disk when this returns."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def galera_state(uuid: str, seqno: int, founding: bool) -> str:
@@ -81,7 +72,7 @@ def allow_founding(datadir: str, uuid: str) -> None:
     text = galera_state(saved.get("uuid") or uuid, int(saved.get("seqno") or -1), True)
     with files.whole(os.path.join(datadir, GALERA_STATE), permissions=0o660, owned_as_folder=True) as file:
         file.write(text)
-    sync_folder(datadir)
+    files.sync(datadir)
 
 
 def saved_state(datadir: str) -> typing.Dict[str, str]:
@@ -128,11 +119,11 @@ def swap(datadir: str, prepared: str, before: str) -> str:
     if os.path.isdir(datadir) and not os.listdir(datadir):
         os.rmdir(datadir)
     if os.path.lexists(datadir):
-        before = _free_name(before)
+        before = files.free_name(before)
         _rename(datadir, before)
-        sync_folder(parent)
+        files.sync(parent)
     _rename(prepared, datadir)
-    sync_folder(parent)
+    files.sync(parent)
     _remove(os.path.join(datadir, PREPARED_MARK))
     return before if os.path.isdir(before) else ""
 
@@ -145,15 +136,6 @@ def _rename(source: str, target: str) -> None:
         raise StepError(
             "{} cannot be renamed to {}: {}; rename it by hand, then 'upgrader resume'".format(source, target, why)
         ) from None
-
-
-def _free_name(path: str) -> str:
-    """The name itself, or with a number: what an earlier, cut-off attempt moved away is never overwritten."""
-    number, name = 1, path
-    while os.path.lexists(name):
-        number += 1
-        name = "{}.{}".format(path, number)
-    return name
 
 
 def _keep_own_files(folder: str, old: str, version: str) -> None:

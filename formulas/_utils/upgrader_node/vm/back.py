@@ -7,6 +7,7 @@ import os
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 from upgrader_node.vm import copying, definition, finding, moving, power, proof, receipts, survey
 from upgrader_node.vm.hypervisor import Hypervisor
 from upgrader_node.vm.receipts import Receipt
@@ -78,7 +79,7 @@ def _untouched(disk: Receipt, receipt: Receipt) -> str:
 
 def _with_names(disk: Receipt, run: str) -> Receipt:
     """Where goes what is in the disk's place now, and which file that is."""
-    replaced = moving.free_name("{}.replaced-{}".format(disk["path"], run))
+    replaced = files.free_name("{}.replaced-{}".format(disk["path"], run))
     return dict(disk, replaced=replaced, replaced_inode=moving.inode(disk["path"]))
 
 

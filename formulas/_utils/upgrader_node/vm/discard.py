@@ -7,6 +7,7 @@ import os
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 from upgrader_node.vm import finding, moving, receipts, survey
 from upgrader_node.vm.receipts import Receipt
 
@@ -47,7 +48,7 @@ def discard(here: finding.Host, given: Receipt) -> Answer:
     receipts.write(here.receipts, dict(receipt, state=receipts.DISCARDED))
     for path in doomed:
         os.unlink(path)
-        moving.sync_folder(os.path.dirname(path))
+        files.sync(os.path.dirname(path))
     comment = "{} files of {} of run {} deleted, {} MB".format(
         len(doomed), receipt["domain"], receipt["run"], freed // 1000000
     )

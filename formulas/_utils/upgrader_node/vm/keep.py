@@ -10,6 +10,7 @@ import time
 import typing
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 from upgrader_node.vm import check, copying, finding, images, live, moving, power, receipts, survey
 from upgrader_node.vm.hypervisor import Hypervisor
 from upgrader_node.vm.receipts import Receipt
@@ -98,7 +99,7 @@ def _definitions(hypervisor: Hypervisor, name: str) -> typing.Dict[str, str]:
 
 
 def _intended(disk: typing.Any, image: images.Image, name: str, run: str, folder: str) -> Receipt:
-    kept = moving.free_name(_kept_name(disk, name, run, folder))
+    kept = files.free_name(_kept_name(disk, name, run, folder))
     size, modified = _moment(image.path)
     return {
         "target": disk.target,

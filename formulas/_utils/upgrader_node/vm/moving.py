@@ -8,6 +8,7 @@ import errno
 import os
 
 from upgrader_node.errors import StepError
+from upgrader_node.host import files
 
 
 def move(source: str, target: str) -> None:
@@ -18,22 +19,13 @@ def move(source: str, target: str) -> None:
     try:
         if not (os.path.lexists(target) and os.path.samefile(source, target)):
             os.link(source, target, follow_symlinks=False)
-            sync_folder(os.path.dirname(target))
+            files.sync(os.path.dirname(target))
         os.unlink(source)
-        sync_folder(os.path.dirname(source))
+        files.sync(os.path.dirname(source))
     except FileExistsError:
         raise StepError("{} is there already: move it away, then run this again".format(target)) from None
     except OSError as error:
         raise StepError("{} cannot be renamed to {}: {}".format(source, target, _why(error))) from None
-
-
-def free_name(path: str) -> str:
-    """The name itself, or with a number: what was moved there before is never touched."""
-    number, name = 1, path
-    while os.path.lexists(name):
-        number += 1
-        name = "{}.{}".format(path, number)
-    return name
 
 
 def aside(path: str, name: str) -> str:
@@ -44,15 +36,6 @@ def aside(path: str, name: str) -> str:
         target = "{}.{}".format(name, number)
     move(path, target)
     return target
-
-
-def sync_folder(folder: str) -> None:
-    """Names in a folder are on disk when this returns."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def inode(path: str) -> int:

@@ -3,44 +3,29 @@
 What a receipt says, it says of exactly the files that it names; the way back works from it and from nothing else.
 """
 
-import json
 import os
-import re
 import typing
 
 from upgrader_node.errors import StepError
-from upgrader_node.host import files
-from upgrader_node.vm import moving
+from upgrader_node.host import files, records
 
 Receipt = typing.Dict[str, typing.Any]
 SCHEMA = 1
 # Intended: nothing says yet how far it got, the files do. Returning: the same of the way back.
 INTENDED, KEPT, RETURNING, RETURNED, DISCARDED = "intended", "kept", "returning", "returned", "discarded"
 SECRET = "definition_with_secrets"
-RUN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 FACTS = ("target", "path", "kept", "format")
 
 
 def path(folder: str, run: str, domain: str) -> str:
     """Where the receipt is. Raises StepError for a run that is no plain name: it becomes part of paths."""
-    if not RUN.match(run):
-        raise StepError("run {!r} is not a plain name of letters, digits, dot, dash and underscore".format(run))
+    records.plain(run)
     return os.path.join(folder, run, domain + ".json")
 
 
 def read(folder: str, run: str, domain: str) -> typing.Optional[Receipt]:
     """The receipt of a run for a domain, or None. Raises StepError when it cannot be read."""
-    where = path(folder, run, domain)
-    try:
-        with open(where, encoding="utf-8") as file:
-            receipt = json.load(file)  # type: Receipt
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StepError(
-            "receipt {} cannot be read ({}): put it back from the journal's reply".format(where, error)
-        ) from None
-    return receipt
+    return records.read(path(folder, run, domain), "put it back from the journal's reply")
 
 
 def write(folder: str, receipt: Receipt) -> Receipt:
@@ -48,9 +33,8 @@ def write(folder: str, receipt: Receipt) -> Receipt:
     where = path(folder, receipt["run"], receipt["domain"])
     os.makedirs(os.path.dirname(where), mode=0o700, exist_ok=True)
     try:
-        files.write(where, json.dumps(receipt, indent=1, sort_keys=True) + "\n")
-        moving.sync_folder(os.path.dirname(where))
-        moving.sync_folder(folder)
+        records.write(where, receipt)
+        files.sync(folder)
     except OSError as error:
         what = "receipt {} cannot be written: {}; nothing was moved without it, make room and run this again"
         raise StepError(what.format(where, error.strerror)) from None
