@@ -6,33 +6,22 @@ import os
 import sys
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from upgrader import __version__
-from upgrader.cli import members, plans, preflight, runs
+from upgrader.cli import control, members, plans, preflight, runs
 from upgrader.cli.backup import backup
 from upgrader.cli.one_of import OneOf
+from upgrader.cli.options import OUTPUT, PART, RESTART, repair_option, stage_option, window_options
 from upgrader.cli.settings import Settings
 from upgrader.cli.verify import verify
 from upgrader.errors import UpgradeError
 from upgrader.journal.archive import DEFAULT_STATE_DIR
-from upgrader.plan.stages import CONTROL_PLANE as PART
-from upgrader.plan.stages import stage_names
 from upgrader.plan.step import Options
 from upgrader.transport.doors import DOORS
-
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the result on stdout.",
-)
-RESTART = click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
 
 
 class LazyGroup(click.Group):
@@ -94,33 +83,36 @@ def cli(ctx: click.Context, salt_config: Path, state_dir: Path, transport: str) 
     ctx.obj = Settings(salt_config, state_dir, transport)
 
 
-def stage_option() -> Any:
-    """``--stage`` with the stages that this version has."""
-    return click.option("--stage", required=True, type=OneOf(lambda: stage_names(PART)), help="Which stage to run.")
-
-
-def repair_option() -> Any:
-    """``--repair-server-groups``: opt-in, because it writes into nova's request specs."""
-    return click.option(
-        "--repair-server-groups",
-        is_flag=True,
-        help="Add the step that gets server-group members without request spec past nova bug 1830747, on the copy.",
-    )
-
-
 @cli.command("control-plane")
 @stage_option()
 @repair_option()
+@window_options
 @RESTART
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation where the stage wants one; for scripts.")
 @OUTPUT
 @click.pass_obj
-def control_plane(settings: Settings, stage: str, repair_server_groups: bool, restart: bool, output: str) -> None:
+def control_plane(
+    settings: Settings, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
+    without: tuple[str, ...], restart: bool, yes: bool, output: str,
+) -> None:  # fmt: skip
     """Run one stage of the control plane's upgrade.
 
     test-upgrade rehearses on a copy: it backs up the databases, restores the backup under other names, takes those to
     Ocata on the upgrade node and verifies. Production databases and services are only read.
+
+    real-upgrade builds production's controllers anew on Ocata: APIs are stopped, one database member and the machines' disks are
+    kept, the schemas are upgraded once. rollback puts all of that back, from the receipts of that run. finish is the last word:
+    the kept member and disks are given up.
+
+    \b
+    Examples:
+      upgrader control-plane --stage test-upgrade
+      upgrader control-plane --stage real-upgrade
+      upgrader control-plane --stage rollback
+      upgrader control-plane --stage finish
     """
-    runs.start(settings, PART, stage, restart, output, Options(repair_server_groups))
+    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
+    control.start(settings, control.Asked(stage, options, run, restart, yes, output))
 
 
 @cli.command("preflight")
@@ -149,16 +141,20 @@ def plan() -> None:
 @plan.command("control-plane")
 @stage_option()
 @repair_option()
+@window_options
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
 )
 @OUTPUT
 @click.pass_obj
 def plan_control_plane(
-    settings: Settings, stage: str, repair_server_groups: bool, out: Path | None, output: str
-) -> None:
+    settings: Settings, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
+    without: tuple[str, ...], out: Path | None, output: str,
+) -> None:  # fmt: skip
     """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'."""
-    plans.show(settings, PART, stage, output, Options(repair_server_groups), out)
+    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
+    words = control.Asked(stage, options, run, False, True, output)
+    plans.show(settings, PART, stage, output, replace(options, built=control.built_of(settings.archive, words)), out)
 
 
 @cli.command()
