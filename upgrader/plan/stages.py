@@ -124,6 +124,13 @@ def keeps_backup(part: str, name: str) -> bool:
     return all(row.keeps_backup for row in STAGES if (row.part, row.name) == (part, name))
 
 
+def way_back(part: str, name: str) -> str:
+    """The command that takes an unfinished run of a stage back, "" where the stage has none."""
+    return next(
+        (f"upgrader {row.part} --stage {row.name}" for row in STAGES if row.part == part and name in row.gives_up), ""
+    )
+
+
 def make_plan(cloud: Cloud, part: str, stage: str, facts: Facts, options: Options | None = None) -> Plan:
     """The plan for one stage of one part of the cloud. Pure: the same cloud, facts and options give the same digest."""
     row, wanted = stage_row(part, stage), options or Options()
