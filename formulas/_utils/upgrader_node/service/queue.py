@@ -60,17 +60,17 @@ def give(wanted: Login, patience: float) -> Answer:
     except amqp.QueueRefuses as error:
         if not error.denied:
             raise
-    users = [line.split("\t")[0] for line in _control(["-q", "list_users"]).splitlines()]
+    users = [line.split("\t")[0] for line in control(["-q", "list_users"]).splitlines()]
     verb = "change_password" if wanted.user in users else "add_user"
-    _control(["-q", verb, wanted.user], wanted.password + "\n")
-    if wanted.virtual_host not in _control(["-q", "list_vhosts"]).splitlines():
-        _control(["-q", "add_vhost", wanted.virtual_host])
-    _control(["-q", "set_permissions", "-p", wanted.virtual_host, wanted.user, ".*", ".*", ".*"])
+    control(["-q", verb, wanted.user], wanted.password + "\n")
+    if wanted.virtual_host not in control(["-q", "list_vhosts"]).splitlines():
+        control(["-q", "add_vhost", wanted.virtual_host])
+    control(["-q", "set_permissions", "-p", wanted.virtual_host, wanted.user, ".*", ".*", ".*"])
     serves(wanted, patience)
     return {"comment": "account {} made or given its password".format(wanted.user), "changed": True}
 
 
-def _control(words: typing.Sequence[str], stdin: str = "") -> str:
+def control(words: typing.Sequence[str], stdin: str = "") -> str:
     """What rabbitmqctl answers; how it ends is judged."""
     tool = shutil.which("rabbitmqctl") or "/usr/sbin/rabbitmqctl"
     done = subprocess.run(
