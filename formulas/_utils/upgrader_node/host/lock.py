@@ -14,6 +14,7 @@ STORE     the backup node             ``upgrader_store.prove``, ``.prepared``, `
 CLONES    the backup node             ``upgrader_clone.create``, ``.fill``, ``.drop``
 vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
+SERVICES  computes and gateways       ``upgrader_compute.reconnect``
 prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
 ========= =========================== =================================================================================
 """
