@@ -63,3 +63,16 @@ def summary(run):
     """
     with told_as(CommandExecutionError):
         return control.seen(run)
+
+
+def answering(run, patience=180):
+    """Wait until every target of a running prober answers; seconds. Those that do not are named.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_prober.answering run=RUN
+    """
+    with told_as(CommandExecutionError):
+        return control.answering(run, float(patience))

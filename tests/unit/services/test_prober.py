@@ -334,6 +334,21 @@ def test_a_prober_starts_once_sees_what_happens_and_ends_with_a_summary(service:
     }  # fmt: skip
 
 
+def test_waiting_for_answers_names_those_that_do_not(service: str, tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    control.start("r1", {"up": service + "/", "broken": service + "/500"}, 0.1, 1, folder)
+    try:
+        with pytest.raises(StepError, match=r"not every API answers: broken (HTTP 500|not asked yet)"):
+            control.answering("r1", 0.5, folder)
+    finally:
+        control.stop("r1", folder)
+    control.start("r2", {"up": service + "/"}, 0.1, 1, folder)
+    try:
+        assert control.answering("r2", 20, folder)["comment"] == "1 targets answer"
+    finally:
+        control.stop("r2", folder)
+
+
 def test_one_that_was_killed_is_told_and_started_anew(service: str, tmp_path: Path) -> None:
     folder = str(tmp_path)
     control.start("r1", {"up": service}, 0.1, 1, folder)

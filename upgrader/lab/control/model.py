@@ -19,6 +19,9 @@ IMAGE, SIZE = "ocata", "openstack.control"
 IMAGE_ON_A_NODE = f"/srv/images/{IMAGE}.img"
 # What a controller's disk holds beyond its base image: logs, caches, images.
 ROOM = 1000
+# Mitaka's APIs, behind the virtual address; placement is Ocata's only.
+PORTS = {"keystone": 5000, "glance": 9292, "nova": 8774, "cinder": 8776, "neutron": 9696, "heat": 8004}
+WATCHED = {name: f"http://vip01.{DOMAIN}:{port}/" for name, port in PORTS.items()}
 ACCOUNTS = ("glance", "nova", "cinder", "neutron", "heat")
 
 
@@ -33,7 +36,7 @@ def files(topology: Topology, base: BaseImage | None) -> dict[str, NodeFile]:
         return {}
     held: dict[str, Any] = {
         "classes/cluster/lab/machines.yml": {"parameters": _machines(topology, base)},
-        "classes/cluster/lab/roles.yml": {"parameters": {"upgrader": {"nodes": _roles(topology)}}},
+        "classes/cluster/lab/roles.yml": {"parameters": {"upgrader": {"nodes": _roles(topology), "watched": WATCHED}}},
         "classes/cluster/lab/accounts.yml": {"parameters": {"_param": _accounts()}},
     }
     for machine in topology.machines:

@@ -59,6 +59,20 @@ def seen(run: str, folder: str = record.FOLDER) -> Answer:
     return summary.of(lines, record.now(), alive is not None and _began(lines, alive.pid))
 
 
+def answering(run: str, patience: float, folder: str = record.FOLDER) -> Answer:
+    """When every target answers. Raises StepError with those that do not when ``patience`` seconds are over."""
+    deadline = time.monotonic() + patience
+    while True:
+        states = {name: one["state"] for name, one in seen(run, folder)["targets"].items()}
+        silent = ["{} {}".format(name, state) for name, state in sorted(states.items()) if state != targets.ANSWERS]
+        if not silent:
+            return {"comment": "{} targets answer".format(len(states)), "changed": False}
+        if time.monotonic() > deadline:
+            what = "after {:.0f} s not every API answers: {}; look at what stands behind that address"
+            raise StepError(what.format(patience, ", ".join(silent)))
+        time.sleep(POLL)
+
+
 def _order(run: str, wanted: typing.Any, interval: float, hours: float) -> Answer:
     targets.parsed(wanted)
     if not 0.1 <= interval <= 60:
