@@ -65,7 +65,8 @@ def _gates(cloud: Cloud, facts: Facts, built: Built, kept: Kept | None, others: 
     database = (kept.node, *others) if kept else cloud.role(DATABASE) if built.placed else ()
     staying = tuple(sorted({*cloud.holding(BACKUP, KVM), cloud.master, *database}))
     answer, *common = common_gates(staying, facts)
-    computes = Call("module", "upgrader_production.computes_at_source", cloud.role(BACKUP)[:1], {})
+    main = {"database": cloud.service("nova").source_databases[0]}
+    computes = Call("module", "upgrader_production.computes_at_source", cloud.role(BACKUP)[:1], main)
     return (
         replace(answer, mends=BACKUPS),
         *common,

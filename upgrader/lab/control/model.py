@@ -21,7 +21,8 @@ IMAGE_ON_A_NODE = f"/srv/images/{IMAGE}.img"
 ROOM = 1000
 # Mitaka's APIs, behind the virtual address; placement is Ocata's only.
 PORTS = {"keystone": 5000, "glance": 9292, "nova": 8774, "cinder": 8776, "neutron": 9696, "heat": 8004}
-WATCHED = {name: f"http://vip01.{DOMAIN}:{port}/" for name, port in PORTS.items()}
+PLACE = f"vip01.{DOMAIN}"
+WATCHED = {name: f"http://{PLACE}:{port}/" for name, port in PORTS.items()}
 ACCOUNTS = ("glance", "nova", "cinder", "neutron", "heat")
 
 

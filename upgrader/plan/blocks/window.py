@@ -60,7 +60,9 @@ def written_down(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
     """What production holds at this moment: by id for the way back, in numbers for the verification."""
     node = cloud.role(BACKUP)[:1]
     databases = sorted(name for service in cloud.services for name in service.source_databases)
-    objects = Call("module", "upgrader_production.objects", node, {"run": RUN_ID}, 30 * MINUTE)
+    names = {service.name: service.source_databases[0] for service in cloud.services}
+    held = {"run": RUN_ID, "databases": names}
+    objects = Call("module", "upgrader_production.objects", node, held, 30 * MINUTE)
     counts = Call("module", "upgrader_production.counts", node, {"databases": databases}, 30 * MINUTE)
     return (
         work("objects-written-down", "write down by id what production holds", objects, A_FILE, needs),
