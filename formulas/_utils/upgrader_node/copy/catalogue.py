@@ -13,6 +13,19 @@ from upgrader_node.database import sql
 from upgrader_node.errors import StepError
 
 INTERFACES = ("public", "internal", "admin")
+SERVICE_OF = {
+    "identity": "keystone",
+    "image": "glance",
+    "artifact": "glance",
+    "compute": "nova",
+    "placement": "nova",
+    "volumev2": "cinder",
+    "volumev3": "cinder",
+    "network": "neutron",
+    "orchestration": "heat",
+    "cloudformation": "heat",
+}
+"""Whose each wanted type is."""
 Answer = typing.Dict[str, typing.Any]
 
 
