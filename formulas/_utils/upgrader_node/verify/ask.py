@@ -64,6 +64,17 @@ def calls(pillar: Pillar, asked: Asked, own: typing.Sequence[str], baseline: str
     }
 
 
+def in_session(pillar: Pillar, asked: Asked, yaml: typing.Any, program: str, more: Order) -> Answer:
+    """What another program of ours answers, in a session of the same account; ``whose`` of the answer says which that is.
+
+    :param program: the module's name; it reads its order as ``verify.session`` does
+    :param more: what its order holds beside the account
+    """
+    account, whose = _account(pillar, asked, is_copy(pillar), yaml)
+    order = dict(more, auth=account, interface="public", patience=asked.patience, without=list(asked.without))
+    return dict(_run(settings.python(pillar), order, asked.timeout, program), whose=whose)
+
+
 def is_copy(pillar: Pillar) -> bool:
     """Whether this node's keystone works on a clone."""
     name = host_pillar.value(pillar, "keystone:server:database:name", "") or ""
@@ -95,14 +106,14 @@ def _of_copy(server: Pillar) -> openrc.Account:
     }
 
 
-def _run(python: str, order: Order, timeout: float) -> Answer:
+def _run(python: str, order: Order, timeout: float, program: str = session.__name__) -> Answer:
     """Run the session in the Python that has the client library; the password goes over stdin."""
     if not os.path.exists(python):
         what = "no {}: install keystoneauth1 for Python 3 on this node and name its interpreter in pillar {}"
         raise StepError(what.format(python, settings.PYTHON))
     try:
         done = subprocess.run(
-            foreign.argv(python, session.__name__),
+            foreign.argv(python, program),
             input=json.dumps(order).encode("utf-8"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
