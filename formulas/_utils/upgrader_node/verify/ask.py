@@ -96,7 +96,7 @@ def in_session(pillar: Pillar, asked: Asked, yaml: typing.Any, program: str, mor
     :param program: the module's name; it reads its order as ``verify.session`` does
     :param more: what its order holds beside the account
     """
-    account, whose = _account(pillar, asked, is_copy(pillar), yaml)
+    account, whose = _account(pillar, asked, yaml)
     order = dict(
         more, auth=account, interface=_interface(pillar, asked), patience=asked.patience, without=list(asked.without)
     )
