@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -250,6 +251,10 @@ def test_a_session_sweeps_first_and_answers_what_was_chosen(nova: Nova, monkeypa
         session.asked({**order(), "what": "server", "run": "r1", "patience": 30})
 
 
+class Gone(Exception):
+    """Stands for keystoneauth1.exceptions.ClientException."""
+
+
 class Lists(client.Client):
     """The three lists; ``turns`` change them, one before each look at nova's."""
 
@@ -259,6 +264,7 @@ class Lists(client.Client):
         self.cinder = [self.service("cinder-volume", "cmp001@lvm")]
         self.neutron = [self.agent("neutron-openvswitch-agent", "cmp001")]
         self.asked: list[str] = []
+        self.errors = SimpleNamespace(ClientException=Gone)
 
     @staticmethod
     def service(binary: str, host: str, state: str = "up", status: str = "enabled") -> dict[str, Any]:
@@ -269,6 +275,8 @@ class Lists(client.Client):
         return {"binary": binary, "host": host, "alive": alive, "admin_state_up": meant}
 
     def catalogue(self) -> list[Any]:
+        if not self.kinds:
+            raise Gone("no connection\n to keystone")
         return [{"type": kind} for kind in self.kinds]
 
     def call(self, method: str, kind: str, path: str, timeout: float, body: Any = None, **more: Any) -> Any:
@@ -321,6 +329,9 @@ def test_those_that_are_not_up_are_told_each_with_its_host() -> None:
 
 def test_a_list_that_does_not_come_is_told() -> None:
     assert "HTTP 503 of GET /os-services" in refused(Lists(*[failing] * 20))
+    nameless = Lists()
+    nameless.kinds.clear()
+    assert "no catalogue: no connection to keystone" in refused(nameless)
     broken = Lists()
     broken.neutron = [{}]
     assert "an answer without 'binary'" in refused(broken)
