@@ -347,6 +347,7 @@ def test_stand_in_answers_as_mitaka_does_and_says_what_it_is(
     path = next(unit.path for unit in stand_in.UNITS.values() if unit.key == key)
     found, versions, mark = get(f"{place}/")
     assert (found, mark) == (status, "mitaka") and "versions" in versions
+    assert f'"href": "{place}/v' in json.dumps(versions) and "here:" not in json.dumps(versions)
     assert get(f"{place}{path}")[:2] == (200, {key: [{"id": "1", "name": table}]})
     assert get(f"{place}/v9/else")[0] == 404
     database.down = True

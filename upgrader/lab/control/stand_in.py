@@ -40,18 +40,31 @@ class Unit:
     rows: str = ""
 
 
+HERE = "here:"
+"""Stands in the documents for the address under which a client asks."""
+
+
+def _links(path: str) -> list[dict[str, str]]:
+    return [{"rel": "self", "href": f"{HERE}/{path}/"}]
+
+
 def _versions(*known: tuple[str, str]) -> list[dict[str, Any]]:
-    return [{"id": name, "status": status, "links": [{"rel": "self", "href": "/"}]} for name, status in known]
+    """Each with the path of its major version, as the catalogue has it."""
+    return [{"id": name, "status": status, "links": _links(name.partition(".")[0])} for name, status in known]
 
 
 # The documents of Mitaka's APIs: keystone 9, glance 12, nova 13, cinder 8, neutron 8, heat 6.
 NOVA_VERSIONS = [
-    {"id": "v2.0", "status": "SUPPORTED", "version": "", "min_version": "", "links": []},
-    {"id": "v2.1", "status": "CURRENT", "version": "2.25", "min_version": "2.1", "links": []},
+    {"id": "v2.0", "status": "SUPPORTED", "version": "", "min_version": "", "links": _links("v2")},
+    {"id": "v2.1", "status": "CURRENT", "version": "2.25", "min_version": "2.1", "links": _links("v2.1")},
 ]
 CINDER_VERSIONS = [
     *_versions(("v1.0", "DEPRECATED"), ("v2.0", "SUPPORTED")),
-    {"id": "v3.0", "status": "CURRENT", "version": "3.0", "min_version": "3.0", "links": []},
+    {"id": "v3.0", "status": "CURRENT", "version": "3.0", "min_version": "3.0", "links": _links("v3")},
+]
+KEYSTONE_VERSIONS = [
+    {"id": "v3.6", "status": "stable", "links": _links("v3")},
+    {"id": "v2.0", "status": "stable", "links": _links("v2.0")},
 ]
 GLANCE_VERSIONS = _versions(
     ("v2.3", "CURRENT"), ("v2.2", "SUPPORTED"), ("v2.1", "SUPPORTED"), ("v2.0", "SUPPORTED"),
@@ -61,7 +74,7 @@ KEYSTONE, GLANCE, NOVA = "/etc/keystone/keystone.conf", "/etc/glance/glance-api.
 CINDER, NEUTRON, HEAT = "/etc/cinder/cinder.conf", "/etc/neutron/neutron.conf", "/etc/heat/heat.conf"
 UNITS: Mapping[str, Unit] = {
     "keystone": Unit(
-        KEYSTONE, (5000, 35357), 300, {"versions": {"values": _versions(("v3.6", "stable"), ("v2.0", "stable"))}},
+        KEYSTONE, (5000, 35357), 300, {"versions": {"values": KEYSTONE_VERSIONS}},
         "/v3/users", "users", "SELECT user_id AS id, name FROM local_user",
     ),
     "glance-api": Unit(
@@ -77,7 +90,7 @@ UNITS: Mapping[str, Unit] = {
         "/v2/volumes", "volumes", "SELECT id, display_name AS name FROM volumes WHERE deleted = 0",
     ),
     "neutron-server": Unit(
-        NEUTRON, (9696,), 200, {"versions": _versions(("v2.0", "CURRENT"))},
+        NEUTRON, (9696,), 200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": _links("v2.0")}]},
         "/v2.0/networks", "networks", "SELECT id, name FROM networks",
     ),
     "heat-api": Unit(
@@ -186,7 +199,8 @@ class Api(BaseHTTPRequestHandler):
         return self._answer(200, {unit.key: rows})
 
     def _answer(self, status: int, document: Any) -> None:
-        body = json.dumps(document).encode()
+        place = "{}:{}".format(*self.server.server_address[:2])
+        body = json.dumps(document).replace(HERE, f"http://{self.headers.get('Host', place)}").encode()
         self.send_response(status)
         for name, value in (
             ("Content-Type", "application/json"),
