@@ -181,10 +181,25 @@ def test_a_server_that_is_not_found_at_once_is_told_with_its_cause_and_deleted_w
 
 
 def test_one_that_never_comes_is_waited_for_before_it_is_given_up(nova: Nova, clock: list[float]) -> None:
-    nova.refused = lambda call, body: CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
+
+    def lost(call: str, body: Any) -> CallFailed | None:
+        nova.servers.clear()
+        return CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
+
+    nova.refused = lost
     with pytest.raises(CallFailed, match="it has not come up since, so there is nothing to delete"):
         lived(nova, patience=100)
     assert clock[0] == server.APPEARS_SECONDS
+
+
+def test_one_that_only_the_list_has_is_told_and_never_said_to_be_deleted(nova: Nova) -> None:
+    nova.refused = lambda call, body: CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
+    with pytest.raises(CallFailed, match="could not be deleted: nova lists server s1 and does not find it by its id"):
+        lived(nova, patience=100)
+    with pytest.raises(CallFailed, match="the next call of this run deletes it"):
+        server.swept(nova, NAME, 30)
+    nova.refused = lambda call, body: None
+    assert server.swept(nova, NAME, 30) == ["s1"] and nova.servers == {}
 
 
 def test_novas_own_fault_is_told_and_the_server_deleted(nova: Nova) -> None:
