@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from upgrader.cli import runs
+from upgrader.cli import members, runs
 from upgrader.cli.confirm import confirm
+from upgrader.cli.options import OUTPUT, RESTART
 from upgrader.cli.plans import Now
 from upgrader.cli.questions import asked, question, readiness, refuse_failed
 from upgrader.cli.settings import Settings, modules_digest, operator, read_cloud
@@ -24,14 +25,6 @@ HOUR = 3600
 RUN = "RUN"
 """What stands for the run's id in a dry run."""
 
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the result on stdout.",
-)
 ANOTHER = click.option(
     "--another-cluster", is_flag=True, help="Accept a backup whose Galera cluster is not the one that is there now."
 )
@@ -114,7 +107,7 @@ def place(settings: Settings, receipt: str, another_cluster: bool, output: str) 
 )
 @click.option("--yes", is_flag=True, help="Do not ask for the id to be typed; for scripts.")
 @ANOTHER
-@click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
+@RESTART
 @OUTPUT
 @click.pass_obj
 def restore(
@@ -238,3 +231,7 @@ def _show_dry_run(plan: Plan, actions: Mapping[str, list[str]], found: list[Mapp
         click.echo(document.render(backups.dry_run_document(plan, actions, found)))
     else:
         click.echo(backups.dry_run_text(plan, actions, found, RUN))
+
+
+for command in members.COMMANDS:
+    backup.add_command(command)

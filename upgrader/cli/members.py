@@ -7,8 +7,8 @@ from dataclasses import replace
 import click
 
 from upgrader.cli import runs
-from upgrader.cli.backup import OUTPUT
 from upgrader.cli.confirm import confirm
+from upgrader.cli.options import OUTPUT, RESTART
 from upgrader.cli.plans import Now
 from upgrader.cli.questions import asked, question, readiness
 from upgrader.cli.settings import Settings, modules_digest
@@ -20,7 +20,6 @@ from upgrader.plan.step import Kept, Options, Plan
 from upgrader.report.wording import short
 from upgrader.transport.base import Transport
 
-RESTART = click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
 YES = click.option("--yes", is_flag=True, help="Do not ask for the run's id to be typed; for scripts.")
 
 

@@ -56,12 +56,15 @@ class Now:
 def show(settings: Settings, part: str, stage: str, output: str, options: Options, out: Path | None) -> None:
     """Print the plan and keep it, in the state folder and where ``out`` says; no node is asked anything."""
     plan = Now(settings.transport()).plan(part, stage, options)
-    written = document.render(document.plan_document(plan))
+    told = document.plan_document(plan)
+    written = document.render(told)
     settings.shelf.keep(plan.cloud, plan.digest, written)
     if out is not None:
         _write(out, written)
     if output == "json":
         click.echo(written)
+    elif output == "yaml":
+        click.echo(document.render_yaml(told), nl=False)
     else:
         click.echo(text.plan_text(plan) if out is None else f"plan {plan.digest} is in {out}")
 

@@ -1,0 +1,67 @@
+"""The commands that plan and ask before anything is done: ``plan``, ``runbook``, ``preflight``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from upgrader.cli import plans, preflight
+from upgrader.cli.options import OUTPUT, PART, output_option, repair_option, stage_option
+from upgrader.cli.settings import Settings
+from upgrader.plan.step import Options
+
+
+@click.command("preflight")
+@repair_option()
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Have the upgrade node's own code of the services judge the live rows as well, page by page. Takes minutes.",
+)
+@OUTPUT
+@click.pass_obj
+def preflight_command(settings: Settings, repair_server_groups: bool, deep: bool, output: str) -> None:
+    """Ask the live databases all questions that the upgrade will ask, before anything moves.
+
+    Changes nothing in the databases: the session that asks refuses every write. Names every blocker at once, with the
+    rows, what would fail and the remedy. Exit code 3 when there is one, and when --deep finds no code that could judge.
+
+    \b
+    Example:
+      upgrader preflight
+      upgrader preflight --deep -o json > preflight.json
+    """
+    preflight.ask(settings, output, Options(repair_server_groups), deep)
+
+
+@click.group()
+def plan() -> None:
+    """Show what a stage would do. Touches nothing: no node is asked, only the model is read.
+
+    \b
+    Example:
+      upgrader plan control-plane --stage test-upgrade
+    """
+
+
+@plan.command("control-plane")
+@stage_option()
+@repair_option()
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
+)
+@output_option("text", "json", "yaml")
+@click.pass_obj
+def plan_control_plane(
+    settings: Settings, stage: str, repair_server_groups: bool, out: Path | None, output: str
+) -> None:
+    """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'.
+
+    \b
+    Example:
+      upgrader plan control-plane --stage test-upgrade
+      upgrader plan control-plane --stage test-upgrade --out /root/plan.json
+      upgrader plan control-plane --stage test-upgrade -o yaml | less
+    """
+    plans.show(settings, PART, stage, output, Options(repair_server_groups), out)
