@@ -32,6 +32,9 @@ DOORS: Mapping[str, Door] = {
     ),
     "report": Door("looking", "Tell a whole run on one page: what was done, what it took, what came of it."),
     "resume": Door("carrying_out", "Go on with a run that stopped."),
+    "runbook": Door(
+        "planning", "Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand."
+    ),
     "site": Door("site", "Work with a site's own Salt and formulas."),
     "stamp": Door("carrying_out", "Record that STEP was done by hand, so that resume passes over it."),
     "status": Door("looking", "Say where the newest unfinished run (or RUN) stands."),

@@ -9,7 +9,7 @@ import click
 from upgrader.cli.options import OUTPUT, output_option
 from upgrader.cli.settings import Settings
 from upgrader.cli.words import RUN
-from upgrader.errors import UsageError
+from upgrader.cli.writing import write
 from upgrader.journal.journal import read_journal
 from upgrader.report import document, text
 
@@ -76,16 +76,5 @@ def report(settings: Settings, run: str | None, output: str, out: Path | None) -
     if out is None:
         click.echo(shown, nl=False)
     else:
-        _write(out, shown)
+        write(out, shown, "report")
         click.echo(f"the report of run {told['run']} is in {out}")
-
-
-def _write(path: Path, text: str) -> None:
-    from upgrader_node.host import files
-
-    try:
-        files.write(str(path), text)
-    except OSError as error:
-        raise UsageError(
-            f"the report cannot be written to {path}: {error.strerror}; name another file with --out"
-        ) from error

@@ -9,6 +9,7 @@ import click
 from upgrader.cli import plans, preflight
 from upgrader.cli.options import OUTPUT, PART, output_option, repair_option, stage_option
 from upgrader.cli.settings import Settings
+from upgrader.cli.writing import write
 from upgrader.plan.step import Options
 
 
@@ -65,3 +66,27 @@ def plan_control_plane(
       upgrader plan control-plane --stage test-upgrade -o yaml | less
     """
     plans.show(settings, PART, stage, output, Options(repair_server_groups), out)
+
+
+@click.command()
+@click.argument("part", type=click.Choice([PART]), default=PART, metavar=f"[{PART}]")
+@stage_option()
+@repair_option()
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, readable by you only.")
+@click.pass_obj
+def runbook(settings: Settings, part: str, stage: str, repair_server_groups: bool, out: Path | None) -> None:
+    """Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand.
+
+    Each step with its commands on the Salt master and on the node, what to expect, how long it took the last time, the way
+    back, and what to do when it fails. Touches nothing: no node is asked, only the model is read.
+
+    \b
+    Example:
+      upgrader runbook --stage test-upgrade --out runbook.md
+    """
+    text = plans.runbook_of(settings, part, stage, Options(repair_server_groups))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write(out, text, "runbook")
+        click.echo(f"the runbook is in {out}")
