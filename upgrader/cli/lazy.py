@@ -39,6 +39,7 @@ DOORS: Mapping[str, Door] = {
     "stamp": Door("carrying_out", "Record that STEP was done by hand, so that resume passes over it."),
     "status": Door("looking", "Say where the newest unfinished run (or RUN) stands."),
     "verify": Door("verify", "Ask a cloud eight questions and compare, by id, with what its source held."),
+    "watch": Door("looking", "Follow a run that was started elsewhere, to its end: the one that is at work, or RUN."),
 }
 
 

@@ -78,3 +78,22 @@ def report(settings: Settings, run: str | None, output: str, out: Path | None) -
     else:
         write(out, shown, "report")
         click.echo(f"the report of run {told['run']} is in {out}")
+
+
+@click.command()
+@click.argument("run", required=False, shell_complete=RUN)
+@click.pass_obj
+def watch(settings: Settings, run: str | None) -> None:
+    """Follow a run that was started elsewhere, to its end: the one that is at work, or RUN.
+
+    Says in short what happened before, then every line that the run's own terminal shows. Ends with the run's exit code. Ctrl-C
+    detaches and leaves the run alone. Takes no lock, writes nothing.
+
+    \b
+    Example:
+      upgrader watch
+      upgrader watch 20170801T101500Z | tee upgrade.log
+    """
+    from upgrader.cli import watching
+
+    watching.watch(settings.archive, run)

@@ -130,8 +130,16 @@ class Archive:
 
     def is_worked_on(self, cloud: str, run_id: str) -> bool:
         """Whether a process works on this very run. The lock is the cloud's; whoever holds it writes to one journal, the last written."""
-        written = max(self.paths(cloud), key=lambda path: (path.stat().st_mtime_ns, path.stem), default=None)
+        written = self._last_written(cloud)
         return self.is_locked(cloud) and written is not None and written.stem == run_id
+
+    def at_work(self) -> Path | None:
+        """The journal that a process writes to now; of several clouds the one that was written last."""
+        written = [path for cloud in self.clouds() if self.is_locked(cloud) and (path := self._last_written(cloud))]
+        return max(written, key=_written, default=None)
+
+    def _last_written(self, cloud: str) -> Path | None:
+        return max(self.paths(cloud), key=_written, default=None)
 
     @contextmanager
     def lock(self, cloud: str, operator: str) -> Iterator[None]:
@@ -158,6 +166,11 @@ class Archive:
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+
+def _written(path: Path) -> tuple[int, str]:
+    """When a journal was written last; of two at the same moment the younger one comes later."""
+    return path.stat().st_mtime_ns, path.stem
 
 
 def refuse_unfinished(last: RunProgress | None) -> None:

@@ -26,7 +26,9 @@ from upgrader.plan.step import Call, Plan, Spread, Stage, Step
 from upgrader.report.pasted import node_command, salt_command
 from upgrader.report.runbook import runbook
 
-STUB = '#!/bin/sh\nexec python3 -c "import json,sys; open(sys.argv[1], \'a\').write(json.dumps(sys.argv[2:]) + chr(10))" "$SAID" "$0" "$@"\n'
+STUB = """#!/bin/sh
+{ printf '%s\\0' "${0##*/}" "$@"; printf '\\001\\0'; } >> "$SAID"
+"""
 COUNTS = {"nova": {"instances": {"total": 1000, "live": None}}, "odd # 'key'": {}}
 
 
@@ -46,7 +48,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Any:
             ["sh"], input="\n".join(lines), text=True, cwd=folder, env=environment, check=False, capture_output=True
         )
         assert (ran.returncode == 0) is check, ran.stderr
-        return [[Path(words[0]).name, *words[1:]] for words in map(json.loads, said.read_text().splitlines())]
+        return [words.split("\0")[:-1] for words in said.read_text().split("\1\0")[:-1]]
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
