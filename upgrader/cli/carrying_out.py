@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from upgrader.cli import runs
+from upgrader.cli.completion import RUN, STEP
 from upgrader.cli.options import OUTPUT, PART, RESTART, repair_option, stage_option
 from upgrader.cli.settings import Settings
-from upgrader.cli.words import RUN, STEP
 from upgrader.plan.step import Options
 
 

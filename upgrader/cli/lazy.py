@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 @dataclass(frozen=True)
 class Door:
-    """Where a command is, and the line that the list of commands has of it (a test holds it against the command's own help)."""
+    """Where a command is, and the line that the list of commands has of it: the beginning of the command's own help (a test looks)."""
 
     module: str
     short: str
@@ -22,23 +22,30 @@ class Door:
 DOORS: Mapping[str, Door] = {
     "apply": Door("carrying_out", "Run exactly the plan that 'upgrader plan' showed."),
     "backup": Door("backup", "Back the databases up, prove it, and put the whole cluster back to one backup."),
+    "completion": Door(
+        "completion", "Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish."
+    ),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
     "history": Door("looking", "List all runs, newest last."),
-    "lab": Door("", "A rehearsal lab on this machine: real nodes, real Salt, real databases."),
-    "model": Door("model", "Look whether the reclass model has what the upgrade needs, and add it."),
+    "lab": Door("", "A real cloud in small, on this machine."),
+    "model": Door(
+        "model", "Check the reclass model: what the upgrade needs, in which file which class has to be included."
+    ),
     "plan": Door("planning", "Show what a stage would do."),
     "preflight": Door(
         "planning", "Ask the live databases all questions that the upgrade will ask.", "preflight_command"
     ),
-    "report": Door("looking", "Tell a whole run on one page: what was done, what it took, what came of it."),
+    "report": Door("looking", "Tell a whole run on one page: what was done, when, what it took and what came of it."),
     "resume": Door("carrying_out", "Go on with a run that stopped."),
     "runbook": Door(
         "planning", "Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand."
     ),
-    "site": Door("site", "Work with a site's own Salt and formulas."),
+    "site": Door("site", "Put our Salt beside the site's own, of 2016 or 2017, and take it away again."),
     "stamp": Door("carrying_out", "Record that STEP was done by hand, so that resume passes over it."),
     "status": Door("looking", "Say where the newest unfinished run (or RUN) stands."),
-    "verify": Door("verify", "Ask a cloud eight questions and compare, by id, with what its source held."),
+    "verify": Door(
+        "verify", "Ask a cloud eight questions in one session and compare, by id, with what its source held."
+    ),
     "watch": Door("looking", "Follow a run that was started elsewhere, to its end: the one that is at work, or RUN."),
 }
 

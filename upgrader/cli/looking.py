@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from upgrader.cli.completion import RUN
 from upgrader.cli.options import OUTPUT, output_option
 from upgrader.cli.settings import Settings
-from upgrader.cli.words import RUN
 from upgrader.cli.writing import write
 from upgrader.journal.journal import read_journal
 from upgrader.report import document, text

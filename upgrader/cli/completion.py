@@ -1,4 +1,8 @@
-"""What a shell can complete: run ids and steps, from the journals alone. Never Salt, and never an error: nothing is offered then."""
+"""What a shell can complete, and the script that makes it: commands, stages, run ids and steps.
+
+Run ids and steps come from the journals alone: never from Salt, and never with an error, as nobody could read it. Nothing is
+offered then.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from upgrader.content import DEFAULT_STATE_DIR
 from upgrader.errors import UpgradeError
@@ -45,3 +50,21 @@ def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
 
 RUN: Complete = runs
 STEP: Complete = steps
+SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(SHELLS)))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish.
+
+    \b
+    Example:
+      upgrader completion bash > /etc/bash_completion.d/upgrader
+      upgrader completion zsh > "${fpath[1]}/_upgrader"
+      upgrader completion fish > ~/.config/fish/completions/upgrader.fish
+    """
+    complete = SHELLS[shell](ctx.find_root().command, {}, "upgrader", "_UPGRADER_COMPLETE")
+    # Not ShellComplete.source(): bash's would start a bash to ask its version, and fail where there is none.
+    click.echo(complete.source_template % complete.source_vars())
