@@ -95,6 +95,13 @@ def test_plan_as_json_has_the_digest_of_its_plan(command: Command) -> None:
     assert document["digest"] == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_plan_as_yaml_is_the_same_document(command: Command) -> None:
+    import yaml
+
+    as_json = json.loads(command("plan", *STAGE, "-o", "json").out)
+    assert yaml.safe_load(command("plan", *STAGE, "-o", "yaml").out) == as_json
+
+
 def test_unknown_stage_is_usage(command: Command) -> None:
     ran = command("control-plane", "--stage", "tset-upgrade")
     assert ran.code == 2
