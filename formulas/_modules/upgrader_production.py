@@ -13,6 +13,7 @@ from upgrader_node.copy import proof
 from upgrader_node.errors import StepError, told_as
 from upgrader_node.host import lock, settings
 from upgrader_node.production import catalogue as production_catalogue
+from upgrader_node.production import computes as production_computes
 from upgrader_node.production import databases as production_databases
 from upgrader_node.production import kinds
 from upgrader_node.production import objects as production_objects
@@ -107,6 +108,20 @@ def same(run, release=None):
     with _told():
         path = _path(__pillar__, __salt__, release)
         return production_objects.same(_admin(__pillar__), run, path)
+
+
+def computes_at_source(database="nova", release=None):
+    """No compute runs the target release yet: its control plane must not be taken back before them. By findings.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_production.computes_at_source
+    """
+    with _told():
+        path = _path(__pillar__, __salt__, release)
+        return production_computes.at_source(_admin(__pillar__), path, database)
 
 
 def catalogue():

@@ -1,4 +1,4 @@
-"""The commands that plan, run, resume and read runs."""
+"""What the commands that carry a stage out do: plan, run, resume, stamp."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from upgrader.cli.settings import Settings, facts_now, new_run_id, operator, rea
 from upgrader.engine.results import Outcome
 from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
-from upgrader.journal.archive import Archive, refuse_unfinished, require_passed
+from upgrader.journal.archive import Archive, refuse_unfinished
 from upgrader.journal.journal import Journal
+from upgrader.journal.passed import require_passed
 from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
 from upgrader.journal.step_fold import SETTLED
 from upgrader.plan.facts import changes
-from upgrader.plan.stages import changes_world
+from upgrader.plan.stages import changes_world, stage_row
 from upgrader.plan.step import Facts, Options, Plan
 from upgrader.report import document, text
 from upgrader.report.console import ConsoleObserver
@@ -55,7 +56,8 @@ def execute(settings: Settings, transport: Transport, plan: Plan, restart: bool,
 def begin(settings: Settings, transport: Transport, plan: Plan, restart: bool) -> Outcome:
     """A new run of this plan, from its first step to where it comes. The caller holds the cloud's lock."""
     archive, who, run_id = settings.archive, operator(), new_run_id()
-    require_passed(archive, plan)
+    row = stage_row(plan.part, plan.stages[0].name)
+    require_passed(archive, plan, row.fresh, utc_now())
     _make_way(archive, transport, plan, restart, who)
     journal = Journal.create(archive.journal_path(plan.cloud, run_id))
     return _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__))
@@ -73,25 +75,6 @@ def resume(settings: Settings, run_id: str | None, accept_pillar: bool, output: 
         accepted = _same_facts(run, journal, facts_now(read_pillars(transport)), accept_pillar)
         outcome = _carry_out(journal, transport, lambda engine: engine.resume(who, version=__version__, **accepted))
     _conclude(archive, run.plan, outcome, output)
-
-
-def status(settings: Settings, run_id: str | None, output: str) -> None:
-    """Where a run stands, from its journal."""
-    archive = settings.archive
-    run = archive.find(run_id)
-    journal, locked = archive.journal_path(run.plan.cloud, run.run_id), archive.is_locked(run.plan.cloud)
-    if output == "json":
-        click.echo(document.render(document.run_document(run, str(journal), locked)))
-    else:
-        click.echo(text.run_text(run, journal, locked))
-
-
-def history(settings: Settings, output: str) -> None:
-    """All runs of all clouds, newest last."""
-    runs, unreadable = settings.archive.history()
-    for sentence in unreadable:
-        click.echo(f"upgrader: {sentence}", err=True)
-    click.echo(document.render(document.history_document(runs)) if output == "json" else text.history_text(runs))
 
 
 def stamp(settings: Settings, step: str, run_id: str | None, reason: str) -> None:
@@ -147,15 +130,15 @@ def _make_way(archive: Archive, transport: Transport, plan: Plan, restart: bool,
             _leave_behind(archive, transport, earlier, who, f"a new {plan.part} {stage} was started")
         return
     last = archive.last_change(plan.cloud, changes_world)
-    if restart and last is not None:
-        _leave_behind(archive, transport, last, who)
+    gives_up = last is not None and last.stage in stage_row(plan.part, stage).gives_up
+    if last is not None and (restart or gives_up):
+        reason = f"{stage} takes it back" if gives_up else "left behind with --restart"
+        _leave_behind(archive, transport, last, who, reason)
     else:
         refuse_unfinished(last)
 
 
-def _leave_behind(
-    archive: Archive, transport: Transport, last: RunProgress, who: str, reason: str = "left behind with --restart"
-) -> None:
+def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who: str, reason: str) -> None:
     """Give up an unfinished run, but not while a job of it still works on a node: two of them would meet there."""
     if last.state in (FINISHED, ABANDONED):
         return

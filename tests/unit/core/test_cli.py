@@ -95,10 +95,17 @@ def test_plan_as_json_has_the_digest_of_its_plan(command: Command) -> None:
     assert document["digest"] == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_plan_as_yaml_is_the_same_document(command: Command) -> None:
+    import yaml
+
+    as_json = json.loads(command("plan", *STAGE, "-o", "json").out)
+    assert yaml.safe_load(command("plan", *STAGE, "-o", "yaml").out) == as_json
+
+
 def test_unknown_stage_is_usage(command: Command) -> None:
     ran = command("control-plane", "--stage", "tset-upgrade")
     assert ran.code == 2
-    assert "'tset-upgrade' is not 'test-upgrade'" in ran.err
+    assert "'tset-upgrade' is not one of 'test-upgrade', 'real-upgrade', 'rollback', 'finish'" in ran.err
 
 
 def test_missing_pillar_key_is_refused_before_a_run_exists(

@@ -16,6 +16,8 @@ KEYS      the Salt master's node      ``upgrader_key.replace``, ``.restore``
 WINDOW    each controller             ``upgrader_window.stop``, ``.start``
 vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
+SERVICES  computes and gateways       ``upgrader_compute.reconnect``
+prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
 ========= =========================== =================================================================================
 """
 

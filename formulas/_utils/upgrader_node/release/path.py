@@ -74,7 +74,8 @@ class ServicePath(typing.NamedTuple):
     ``least`` is what the installed tool's migrations must reach, by repository; ``code`` how the
     installed release's version begins, where other code must not touch the databases; ``packages`` the pins. ``role`` is
     the pillar role of its server; a service that this version knows need not say it. ``units`` are its system units on
-    controllers at the releases' names (``source``, ``target``); a node need not have all of them.
+    controllers at the releases' names (``source``, ``target``); a node need not have all of them. ``compute`` is the service
+    version that a compute of the target release writes down (0: it has none).
     """
 
     name: str
@@ -88,6 +89,7 @@ class ServicePath(typing.NamedTuple):
     packages: typing.Mapping[str, str] = {}
     tables: typing.Mapping[str, Rule] = {}
     units: typing.Mapping[str, Units] = {}
+    compute: int = 0
 
     @property
     def source_version(self) -> typing.Optional[sql.Wanted]:

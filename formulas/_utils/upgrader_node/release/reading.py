@@ -73,7 +73,7 @@ def read(raw: typing.Any, file: str) -> ReleasePath:
 
 
 def _service(service: str, part: _Part, source: str, target: str) -> ServicePath:
-    part.only("role", "databases", "phases", "least", "code", "packages", "tables", "units")
+    part.only("role", "databases", "phases", "least", "code", "packages", "tables", "units", "compute")
     databases = {each: _database(under) for each, under in part.parts("databases").items()}
     if databases.get("main", Database()).source is None:
         raise part.wrong("databases", "has no main with a source")
@@ -90,6 +90,7 @@ def _service(service: str, part: _Part, source: str, target: str) -> ServicePath
         packages,
         {each: _rule(under) for each, under in part.parts("tables").items()},
         _units(part),
+        part.take("compute", int, 0),
     )
 
 

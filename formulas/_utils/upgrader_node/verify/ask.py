@@ -62,7 +62,7 @@ def _place(pillar: Pillar, asked: Asked, own: typing.Sequence[str]) -> Order:
     production = is_production(pillar)
     kinds = [entry.kind for entry in catalogue.wanted(pillar)]
     return {
-        "interface": asked.interface or ("internal" if production else "public"),
+        "interface": _interface(pillar, asked),
         "through": asked.through,
         "own": [] if production else list(own),
         "copy": is_copy(pillar),
@@ -74,6 +74,11 @@ def _place(pillar: Pillar, asked: Asked, own: typing.Sequence[str]) -> Order:
     }
 
 
+def _interface(pillar: Pillar, asked: Asked) -> str:
+    """A copy has one address for all; production's public one may be behind a proxy that is built later."""
+    return asked.interface or ("internal" if is_production(pillar) else "public")
+
+
 def is_production(pillar: Pillar) -> bool:
     """Whether this node is a controller of production, by pillar alone; a clone's never is, whatever else pillar says."""
     name = str(host_pillar.value(pillar, "keystone:server:database:name", "") or "")
@@ -83,6 +88,19 @@ def is_production(pillar: Pillar) -> bool:
 def _has(pillar: Pillar, kind: str) -> bool:
     """Whether this node's pillar has the service that a type of the catalogue is of: production has what it always had."""
     return bool(host_pillar.value(pillar, ROLE_OF[catalogue.SERVICE_OF.get(kind, "keystone")]))
+
+
+def in_session(pillar: Pillar, asked: Asked, yaml: typing.Any, program: str, more: Order) -> Answer:
+    """What another program of ours answers, in a session of the same account; ``whose`` of the answer says which that is.
+
+    :param program: the module's name; it reads its order as ``verify.session`` does
+    :param more: what its order holds beside the account
+    """
+    account, whose = _account(pillar, asked, yaml)
+    order = dict(
+        more, auth=account, interface=_interface(pillar, asked), patience=asked.patience, without=list(asked.without)
+    )
+    return dict(_run(settings.python(pillar), order, asked.timeout, program), whose=whose)
 
 
 def is_copy(pillar: Pillar) -> bool:
@@ -120,14 +138,14 @@ def _of_pillar(server: Pillar, usual_project: str, through: str) -> openrc.Accou
     }
 
 
-def _run(python: str, order: Order, timeout: float) -> Answer:
+def _run(python: str, order: Order, timeout: float, program: str = session.__name__) -> Answer:
     """Run the session in the Python that has the client library; the password goes over stdin."""
     if not os.path.exists(python):
         what = "no {}: install keystoneauth1 for Python 3 on this node and name its interpreter in pillar {}"
         raise StepError(what.format(python, settings.PYTHON))
     try:
         done = subprocess.run(
-            foreign.argv(python, session.__name__),
+            foreign.argv(python, program),
             input=json.dumps(order).encode("utf-8"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import typing
 
 from upgrader_node.verify import compare
 from upgrader_node.verify.client import Answer, CallFailed, Client, outcome, wait_for
@@ -57,10 +58,15 @@ def _catalogue(cloud: Client, order: Answer) -> Answer:
     return outcome("catalogue", "openstack catalog list", started, len(entries), wrong)
 
 
-def main() -> int:
-    """Read the order, do it, print the result as the last line."""
+def main() -> None:
+    """Verify as the order says."""
+    answered(verify)
+
+
+def answered(do: typing.Callable[[Answer], Answer]) -> None:
+    """Read the order, do it, print the result as the last line, and end, whatever still waits for an answer."""
     try:
-        result = verify(json.load(sys.stdin))
+        result = do(json.load(sys.stdin))
     except CallFailed as error:
         result = {"failed": str(error)}
     except ImportError as error:
