@@ -91,7 +91,7 @@ def catalogue():
     """
     with _told():
         role = proof.role_of_copy(__pillar__, "keystone")
-        with proof.clone(pymysql, role) as session:
+        with proof.keystone(pymysql, role) as session:
             return copy_catalogue.rewrite(session, role, __pillar__)
 
 

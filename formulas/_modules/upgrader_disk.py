@@ -3,9 +3,10 @@
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import StepError, told_as
 from upgrader_node.machine import disk, identity
-from upgrader_node.vm import back, exclusive, finding, proof, receipts
+from upgrader_node.vm import back as back_to
 from upgrader_node.vm import check as gate
 from upgrader_node.vm import discard as leftovers
+from upgrader_node.vm import exclusive, finding, proof, receipts
 from upgrader_node.vm import keep as keeping
 
 try:
@@ -124,7 +125,37 @@ def restore(receipt, content=True):
         salt 'kvm01*' upgrader_disk.restore receipt='{...}'
     """
     with told_as(CommandExecutionError), _alone("restore", receipt):
-        return back.restore(_host(__opts__), receipt, content is not False)
+        return back_to.restore(_host(__opts__), receipt, content is not False)
+
+
+def back(name, run, receipt=None):
+    """Bring a domain's disks to where they were before a run, however far that run came; the domain has to be off and is left off.
+
+    Where the run kept nothing, nothing is done. As ``restore``, without reading every byte: ``can_go_back`` does that.
+
+    :param receipt: as the journal has it, for a node that has lost its own
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.back ctl01.lab.local run=20261129-1
+    """
+    with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.back", run):
+        return back_to.back(_host(__opts__), name, run, receipt)
+
+
+def can_go_back(name, run, receipt=None):
+    """Whether ``back`` would find every disk as it was kept: every byte where the receipt has hashes. Changes nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'kvm01*' upgrader_disk.can_go_back ctl01.lab.local run=20261129-1
+    """
+    with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.can_go_back", run):
+        return back_to.can_go_back(_host(__opts__), name, run, receipt)
 
 
 def held(run):

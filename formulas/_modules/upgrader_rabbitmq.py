@@ -1,8 +1,8 @@
-"""The message queue of this node: whether its accounts may log in, and a password that changed."""
+"""The message queue of this node: whether its accounts may log in, a password that changed, and whether its queues are empty."""
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import told_as
-from upgrader_node.service import queue
+from upgrader_node.service import draining, queue
 
 __virtualname__ = "upgrader_rabbitmq"
 
@@ -41,6 +41,26 @@ def account(virtual_host="/openstack", patience=90):
     """
     with told_as(CommandExecutionError):
         return queue.give(_login(__pillar__, virtual_host), patience)
+
+
+def drained(vhost="/openstack", patience=120, ignore=()):
+    """
+    Wait until no queue of the virtual host has messages that are ready or unacknowledged.
+
+    Left out are ``reply_*`` and ``*_fanout_*``, which nobody reads any more once the services are stopped, and
+    ``notifications.*``, which many clouds never read: those are named as notes.
+
+    :param patience: seconds
+    :param ignore: more patterns of queues to leave out, e.g. ``[compute.cmp009*]`` for a host that is down
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'msg01*' upgrader_rabbitmq.drained vhost=/openstack
+    """
+    with told_as(CommandExecutionError):
+        return draining.drained(lambda: draining.read(vhost), float(patience), ignore)
 
 
 def _login(values, virtual_host):

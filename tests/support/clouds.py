@@ -129,5 +129,51 @@ def lab_pillar() -> dict[str, dict[str, Any]]:
     return copy.deepcopy(LAB)
 
 
+KVM, CTL = "kvm01.lab.local", "ctl01.lab.local"
+MACHINES = {
+    "kind": "lxc",
+    "folder": "/srv/vm",
+    "disk": "system.img",
+    "format": "raw",
+    "bridges": ["br0"],
+    "size": 6000,
+    "images": {"ocata": {"path": "/srv/images/ocata.img", "sha256": "a" * 64}},
+    "salts": [{"folder": "/etc/salt", "master": "cfg01.lab.local"}],
+    "nodes": {CTL: {"files": {"/etc/lab-address": "10.20.0.11/24"}}},
+}
+
+
+def foundation_node(*hosts: str) -> dict[str, Any]:
+    """Pillar of the node that runs these machines, in MCP's keys and ours."""
+    nodes = {host: {"name": host, "provider": KVM, "image": "ocata", "size": "openstack.control"} for host in hosts}
+    control = {
+        "size": {"openstack.control": {"cpu": 2, "ram": 2048}},
+        "cluster": {"internal": {"domain": "lab.local", "engine": "virt", "node": nodes}},
+    }
+    return {"salt": {"control": control}, "upgrader": {"machines": copy.deepcopy(MACHINES)}}
+
+
+def controller() -> dict[str, Any]:
+    """Pillar of a controller as the target release wants it, on production's own databases."""
+    pillar = upgrade_node()
+    for service, role in SERVER.items():
+        pillar[service][role]["database"] |= {"name": service, "user": service}
+    return {**pillar, "upgrader": {"production": True}}
+
+
+def real_pillar() -> dict[str, dict[str, Any]]:
+    """A cloud whose model says all that the real upgrade needs: one controller on one foundation node, a queue, a compute."""
+    pillar = lab_pillar()
+    own = pillar["cfg01.lab.local"]["upgrader"]
+    own["nodes"] |= {
+        "kvm": [KVM],
+        "control": [CTL],
+        "message_queue": ["msg01.lab.local"],
+        "compute": ["cmp001.lab.local"],
+    }
+    own["watched"] = {"nova": "http://vip01.lab.local:8774/"}
+    return {**pillar, KVM: foundation_node("ctl01"), CTL: controller()}
+
+
 FACTS = Facts(modules="f" * 64, formulas="f" * 64, pillar="f" * 64, files={"nova/running.sls": "f" * 12})
 """What a plan of a test is bound to, where it does not matter."""

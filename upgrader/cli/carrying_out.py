@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from upgrader.cli import runs
+from upgrader.cli import control, runs
 from upgrader.cli.completion import RUN, STEP
-from upgrader.cli.options import OUTPUT, PART, RESTART, repair_option, stage_option
+from upgrader.cli.options import OUTPUT, RESTART, repair_option, stage_option, window_options
 from upgrader.cli.settings import Settings
 from upgrader.plan.step import Options
 
@@ -14,20 +14,33 @@ from upgrader.plan.step import Options
 @click.command("control-plane")
 @stage_option()
 @repair_option()
+@window_options
 @RESTART
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation where the stage wants one; for scripts.")
 @OUTPUT
 @click.pass_obj
-def control_plane(settings: Settings, stage: str, repair_server_groups: bool, restart: bool, output: str) -> None:
+def control_plane(
+    settings: Settings, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
+    without: tuple[str, ...], restart: bool, yes: bool, output: str,
+) -> None:  # fmt: skip
     """Run one stage of the control plane's upgrade.
 
     test-upgrade rehearses on a copy: it backs up the databases, restores the backup under other names, takes those to
     Ocata on the upgrade node and verifies. Production databases and services are only read.
 
+    real-upgrade builds production's controllers anew on Ocata: APIs are stopped, one database member and the machines' disks are
+    kept, the schemas are upgraded once. rollback puts all of that back, from the receipts of that run. finish is the last word:
+    the kept member and disks are given up.
+
     \b
     Example:
       upgrader control-plane --stage test-upgrade
+      upgrader control-plane --stage real-upgrade
+      upgrader control-plane --stage rollback
+      upgrader control-plane --stage finish
     """
-    runs.start(settings, PART, stage, restart, output, Options(repair_server_groups))
+    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
+    control.start(settings, control.Asked(stage, options, run, restart, yes, output))
 
 
 @click.command()

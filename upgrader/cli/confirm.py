@@ -8,12 +8,19 @@ from collections.abc import Mapping
 import click
 
 from upgrader.errors import Refused, UsageError
-from upgrader.plan.stages import stage_row
+from upgrader.plan.stages import CONTROL_PLANE, stage_row
 from upgrader.plan.step import Plan
 from upgrader.report.wording import short
 
 WORD = 12
 """So many digits of a plan's digest are typed where no backup is named."""
+
+
+MEANS = {
+    "real-upgrade": "This stops production's APIs, rebuilds its controllers and upgrades its databases once.",
+    "rollback": "This stops the new controllers and puts databases and machines back; what was created since is lost.",
+    "finish": "After it no kept member and no kept disk leads back; a proven backup stays.",
+}
 
 
 def confirm(plan: Plan, yes: bool) -> None:
@@ -38,6 +45,8 @@ def _ask(plan: Plan) -> None:
 
 
 def _warning(plan: Plan, receipt: str, kept: str) -> str:
+    if plan.part == CONTROL_PLANE:
+        return f"Plan {plan.digest[:WORD]}: {plan.stages[0].title}. {MEANS.get(plan.stages[0].name, '')}".rstrip()
     stopped = sorted(
         {node for step in plan.steps() if step.call.function.endswith(".stop") for node in step.call.nodes}
     )

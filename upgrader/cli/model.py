@@ -9,9 +9,9 @@ import click
 
 from upgrader.cli.settings import Settings, new_run_id
 from upgrader.errors import Refused
-from upgrader.plan.stages import ANNOUNCED, CONTROL_PLANE, stage_names
 from upgrader.reclass.finding import Finding, Survey
 from upgrader.reclass.inventory import Inventory
+from upgrader.reclass.needs import NEEDS
 from upgrader.reclass.place import Place, find_place, place_at
 from upgrader.reclass.survey import survey, worse
 from upgrader.reclass.writing import write
@@ -31,7 +31,7 @@ MASTER = click.option(
 )
 STAGE = click.option(
     "--stage",
-    type=click.Choice((*stage_names(CONTROL_PLANE), *ANNOUNCED)),
+    type=click.Choice(tuple(dict.fromkeys(need.stage for need in NEEDS))),
     help="Only what this stage needs.  [default: what every stage needs]",
 )
 OUTPUT = click.option(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from upgrader.cli import plans, preflight
-from upgrader.cli.options import OUTPUT, PART, output_option, repair_option, stage_option
+from upgrader.cli import control, plans, preflight
+from upgrader.cli.options import OUTPUT, PART, output_option, repair_option, stage_option, window_options
 from upgrader.cli.settings import Settings
 from upgrader.cli.writing import write
 from upgrader.plan.step import Options
@@ -49,14 +50,16 @@ def plan() -> None:
 @plan.command("control-plane")
 @stage_option()
 @repair_option()
+@window_options
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
 )
 @output_option("text", "json", "yaml")
 @click.pass_obj
 def plan_control_plane(
-    settings: Settings, stage: str, repair_server_groups: bool, out: Path | None, output: str
-) -> None:
+    settings: Settings, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
+    without: tuple[str, ...], out: Path | None, output: str,
+) -> None:  # fmt: skip
     """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'.
 
     \b
@@ -65,16 +68,27 @@ def plan_control_plane(
       upgrader plan control-plane --stage test-upgrade --out /root/plan.json
       upgrader plan control-plane --stage test-upgrade -o yaml | less
     """
-    plans.show(settings, PART, stage, output, Options(repair_server_groups), out)
+    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
+    plans.show(settings, PART, stage, output, _with_built(settings, stage, options, run), out)
+
+
+def _with_built(settings: Settings, stage: str, options: Options, run: str | None) -> Options:
+    """The options with the real upgrade that the stage is about, where it is about one."""
+    words = control.Asked(stage, options, run, False, True, "")
+    return replace(options, built=control.built_of(settings.archive, words))
 
 
 @click.command()
 @click.argument("part", type=click.Choice([PART]), default=PART, metavar=f"[{PART}]")
 @stage_option()
 @repair_option()
+@window_options
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, readable by you only.")
 @click.pass_obj
-def runbook(settings: Settings, part: str, stage: str, repair_server_groups: bool, out: Path | None) -> None:
+def runbook(
+    settings: Settings, part: str, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
+    without: tuple[str, ...], out: Path | None,
+) -> None:  # fmt: skip
     """Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand.
 
     Each step with its commands on the Salt master and on the node, what to expect, how long it took the last time, the way
@@ -84,7 +98,8 @@ def runbook(settings: Settings, part: str, stage: str, repair_server_groups: boo
     Example:
       upgrader runbook --stage test-upgrade --out runbook.md
     """
-    text = plans.runbook_of(settings, part, stage, Options(repair_server_groups))
+    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
+    text = plans.runbook_of(settings, part, stage, _with_built(settings, stage, options, run))
     if out is None:
         click.echo(text, nl=False)
     else:

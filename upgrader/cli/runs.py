@@ -16,12 +16,13 @@ from upgrader.cli.settings import Settings, facts_now, new_run_id, operator, rea
 from upgrader.engine.results import Outcome
 from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
-from upgrader.journal.archive import Archive, refuse_unfinished, require_passed
+from upgrader.journal.archive import Archive, refuse_unfinished
 from upgrader.journal.journal import Journal
+from upgrader.journal.passed import require_passed
 from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
 from upgrader.journal.step_fold import SETTLED
 from upgrader.plan.facts import changes
-from upgrader.plan.stages import changes_world
+from upgrader.plan.stages import changes_world, stage_row
 from upgrader.plan.step import Facts, Options, Plan
 from upgrader.report import document, text
 from upgrader.report.console import ConsoleObserver
@@ -55,7 +56,8 @@ def execute(settings: Settings, transport: Transport, plan: Plan, restart: bool,
 def begin(settings: Settings, transport: Transport, plan: Plan, restart: bool) -> Outcome:
     """A new run of this plan, from its first step to where it comes. The caller holds the cloud's lock."""
     archive, who, run_id = settings.archive, operator(), new_run_id()
-    require_passed(archive, plan)
+    row = stage_row(plan.part, plan.stages[0].name)
+    require_passed(archive, plan, row.fresh, utc_now())
     _make_way(archive, transport, plan, restart, who)
     journal = Journal.create(archive.journal_path(plan.cloud, run_id))
     return _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__))
@@ -128,15 +130,15 @@ def _make_way(archive: Archive, transport: Transport, plan: Plan, restart: bool,
             _leave_behind(archive, transport, earlier, who, f"a new {plan.part} {stage} was started")
         return
     last = archive.last_change(plan.cloud, changes_world)
-    if restart and last is not None:
-        _leave_behind(archive, transport, last, who)
+    gives_up = last is not None and last.stage in stage_row(plan.part, stage).gives_up
+    if last is not None and (restart or gives_up):
+        reason = f"{stage} takes it back" if gives_up else "left behind with --restart"
+        _leave_behind(archive, transport, last, who, reason)
     else:
         refuse_unfinished(last)
 
 
-def _leave_behind(
-    archive: Archive, transport: Transport, last: RunProgress, who: str, reason: str = "left behind with --restart"
-) -> None:
+def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who: str, reason: str) -> None:
     """Give up an unfinished run, but not while a job of it still works on a node: two of them would meet there."""
     if last.state in (FINISHED, ABANDONED):
         return

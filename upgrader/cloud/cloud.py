@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +13,17 @@ from upgrader_node.service import required as service_required
 from upgrader.cloud import left_out
 from upgrader.cloud.deployment import DEFAULT, Deployment, deployment
 from upgrader.cloud.left_out import LeftOut
+from upgrader.cloud.production import Production, production_of
 from upgrader.cloud.release import RELEASES, release_path
 from upgrader.cloud.renamed import old_name
 from upgrader.cloud.roles import BACKUP, CONTROL, DATABASE, UPGRADE, nodes_by_role
+from upgrader.cloud.service import Service
 from upgrader.errors import Refused
 
 # A copy without these two cannot be verified at all.
 DEMANDED = ("keystone:server", "nova:controller")
 SUFFIX = "_upgrade"
 """What the name of a clone ends in: the name without it is production's."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """One OpenStack service that is upgraded, with the names of its databases (never its secrets).
-
-    ``database`` is what pillar says the upgrade node works on: a clone of the first source database, or, on a model whose
-    switch selects production, that database itself. Then there are no clones.
-    """
-
-    name: str
-    database: str
-    source_databases: tuple[str, ...]
-    upgrade_databases: tuple[str, ...]
-    clones: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,8 @@ class Node:
 class Cloud:
     """What pillar says exists, which release path it takes, and whose states bring a node up.
 
-    ``left_out`` are services of the release path that this cloud has and an upgrade of it does not touch.
+    ``left_out`` are services of the release path that this cloud has and an upgrade of it does not touch. ``master`` is the
+    minion on the Salt master's machine.
     """
 
     name: str
@@ -65,6 +53,8 @@ class Cloud:
     services: tuple[Service, ...]
     deployment: Deployment
     left_out: tuple[LeftOut, ...] = ()
+    master: str = ""
+    production: Production = field(default_factory=Production)
 
     def service(self, name: str) -> Service:
         """One service by name; KeyError when the cloud has none of it."""
@@ -152,7 +142,9 @@ def cloud_from_pillar(pillars: Mapping[str, Mapping[str, Any]], master: str, rel
     if not name.replace("-", "").replace("_", "").isalnum():
         raise Refused(f"pillar key upgrader:cloud of {master} is {name!r}; give a name of letters, digits, - and _")
     deploys = deployment(str(own.get("deployment") or DEFAULT))
-    return Cloud(name, path, nodes, _services(pillars[nodes[UPGRADE][0]], taken), deploys, left)
+    services = _services(pillars[nodes[UPGRADE][0]], taken)
+    real = production_of(pillars, master, nodes, services, path)
+    return Cloud(name, path, nodes, services, deploys, left, master, real)
 
 
 def _missing_keys(

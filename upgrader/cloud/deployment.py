@@ -45,12 +45,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Deployment:
-    """``salt`` says whose Salt applies the states. Rows of the upgrade node before its schemas are done, and after."""
+    """``salt`` says whose Salt applies the states. Rows of the upgrade node before its schemas are done, and after.
+
+    ``control_before`` and ``control_after`` are those of production's new controllers, ``proxy`` those of the new proxies,
+    once the controllers serve.
+    """
 
     name: str
     salt: str
     before_schemas: tuple[Row, ...]
     after_schemas: tuple[Row, ...]
+    control_before: tuple[Row, ...] = ()
+    control_after: tuple[Row, ...] = ()
+    proxy: tuple[Row, ...] = ()
 
     @property
     def through_site(self) -> bool:
@@ -72,10 +79,17 @@ def deployment(name: str, folder: Path = DEPLOYMENTS) -> Deployment:
 def _read(name: str, held: Mapping[str, Any]) -> Deployment:
     if held["salt"] not in (OURS, SITE):
         raise ValueError(f"salt is {held['salt']!r}, and must be {OURS} or {SITE}")
-    before, after = (tuple(_row(row) for row in held["upgrade"][moment]) for moment in MOMENTS)
+    before, after = _moments(held, "upgrade")
+    control = _moments(held, "control") if "control" in held else ((), ())
+    proxy = tuple(_row(row) for row in held.get("proxy", ()))
+    return Deployment(name, str(held["salt"]), before, after, *control, proxy)
+
+
+def _moments(held: Mapping[str, Any], whose: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    before, after = (tuple(_row(row) for row in held[whose][moment]) for moment in MOMENTS)
     if not before or not after:
-        raise ValueError(f"upgrade needs rows in {' and '.join(MOMENTS)}")
-    return Deployment(name, str(held["salt"]), before, after)
+        raise ValueError(f"{whose} needs rows in {' and '.join(MOMENTS)}")
+    return before, after
 
 
 def _row(row: Mapping[str, Any]) -> Row:

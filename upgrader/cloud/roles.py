@@ -37,7 +37,7 @@ ROLES = (
     Role(CFG, "master", most=1),
     Role(BACKUP, "backup", required=True, described=True),
     Role(DATABASE, "database", required=True, described=True),
-    Role(KVM, "kvm"),
+    Role(KVM, "kvm", described=True),
     Role(UPGRADE, "upgrade", required=True, described=True),
     Role(CONTROL, "control", described=True),
     Role(PROXY, "proxy"),

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrader.errors import InDoubt, Locked, Refused, UpgradeError, UsageError
+from upgrader.errors import InDoubt, Locked, UpgradeError, UsageError
 from upgrader.journal.journal import read_journal
 from upgrader.journal.owner import read_owner, this_process
 from upgrader.journal.progress import FINISHED, RUNNING, STOPPED, RunProgress, read_progress
-from upgrader.plan.step import Plan
 
 UNSETTLED = (RUNNING, STOPPED)
 OfStage = Callable[[str, str], bool]
@@ -182,18 +181,6 @@ def refuse_unfinished(last: RunProgress | None) -> None:
         f"run {last.run_id} ({last.stage}) of cloud {last.plan.cloud} stopped at step {step}; "
         f"go on with 'upgrader resume {last.run_id}', or leave it behind with --restart"
     )
-
-
-def require_passed(archive: Archive, plan: Plan) -> None:
-    """Refuse a stage whose forerunners have not passed on this cloud: what they prove is what it stands on."""
-    for stage in (name for one in plan.stages for name in one.requires):
-        last = archive.last_of(plan.cloud, plan.part, stage)
-        if last is None or last.state != FINISHED:
-            state = "has never run" if last is None else f"is {last.state} (run {last.run_id})"
-            raise Refused(
-                f"{plan.part} {plan.stages[0].name} needs that {stage} has passed on cloud {plan.cloud}, and it {state}: "
-                f"run 'upgrader {plan.part} --stage {stage}' to its end first"
-            )
 
 
 def _receipts(run: RunProgress) -> Iterator[str]:

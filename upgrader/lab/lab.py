@@ -6,47 +6,34 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from upgrader.errors import LabError, LabRefused
-from upgrader.lab import preflight, startup
+from upgrader.lab import answering, preflight, startup
 from upgrader.lab.contents import databases, galera
 from upgrader.lab.contents.dumps import Dump, dump_names, find_dumps
 from upgrader.lab.contents.passwords import Passwords, load_or_make
+from upgrader.lab.contents.shipped import Model
+from upgrader.lab.control import machines, model
+from upgrader.lab.control.domain import Domain
 from upgrader.lab.home.model import lay_over
+from upgrader.lab.image.disks import BaseImage
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, chain, lab_recipes, up_to_all
 from upgrader.lab.machine import cgroups, record
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.topology import BUILTIN, TOPOLOGIES, NodePlan, Topology, in_profile
+from upgrader.lab.options import Options, wording
+from upgrader.lab.topology import BUILTIN, NodePlan, Topology
 
 STATE_ROOT = Path("/var/lib/upgrader-lab")
 CACHE = Path("/var/cache/upgrader-lab")
-INSTANCES = 1000
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a lab was started with; `reset` starts it with the same again. Labs of before profiles are builtin."""
-
-    topology: str = "nova"
-    instances: int = INSTANCES
-    dumps: str = ""
-    loaded: bool = False
-    profile: str = BUILTIN
-    model: str = ""
-    master: str = ""
-
-    @property
-    def nodes_of(self) -> Topology:
-        return in_profile(TOPOLOGIES[self.topology], self.profile)
 
 
 class Lab:
@@ -90,15 +77,18 @@ class Lab:
 
     def node(self, name: str) -> Node:
         """A node by its name or its minion id."""
-        nodes = self.nodes()
-        for node in nodes:
-            if name in (node.name, node.plan.minion_id):
-                return node
-        known = ", ".join(node.name for node in nodes)
+        plans = self.topology.nodes
+        for plan in plans:
+            if name in (plan.name, plan.minion_id):
+                return self._node(plan)
+        known = ", ".join(plan.name for plan in plans)
         raise LabRefused(f"The lab {self.name} has no node {name}; it has {known}.")
 
     def _node(self, plan: NodePlan) -> Node:
-        return Node(plan, self.folder / "nodes" / plan.name, f"{self.cgroup}/{plan.name}")
+        folder = self.folder / "nodes" / plan.name
+        if plan.on:
+            return Domain(plan, folder, self.node(plan.on))
+        return Node(plan, folder, f"{self.cgroup}/{plan.name}")
 
     def status(self) -> dict[str, Any]:
         """The documented, versioned answer of `lab status`."""
@@ -147,7 +137,7 @@ class Lab:
             wanted = replace(there or Options(), **asked)  # type: ignore[arg-type]
             if there is not None and wanted != there:
                 raise LabRefused(
-                    f"The lab {self.name} runs with {_wording(there)}, not with {_wording(wanted)}; "
+                    f"The lab {self.name} runs with {wording(there)}, not with {wording(wanted)}; "
                     "`upgrader lab down` discards it first."
                 )
             found = find_dumps(Path(wanted.dumps)) if wanted.dumps and not wanted.loaded else ()
@@ -181,7 +171,10 @@ class Lab:
         if prune and (cgroups.processes("upgrader-lab") or any(self.state_root.glob("*/lab.json"))):
             raise LabRefused("A lab stands on images that might go; take every lab down before `lab build --prune`.")
         built = startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator)
-        return {"built": built, "removed": self.images.prune(layers) if prune else []}
+        return {
+            "built": built,
+            "removed": [*self.images.prune(layers), *machines.prune(layers, self.images)] if prune else [],
+        }
 
     @contextlib.contextmanager
     def _alone(self, doing: str) -> Iterator[None]:
@@ -209,8 +202,11 @@ class Lab:
         topology = wanted.nodes_of
         if wanted.model and topology.master is None:
             raise LabRefused(f"--model: topology {topology.name} has no Salt master to render it; take topology nova.")
+        if wanted.model and topology.machines:
+            raise LabRefused(f"--model: topology {topology.name} takes the lab's own model only; take topology nova.")
         layers = up_to_all(chain(lab_recipes()), topology.layers)
-        room = preflight.NODE_MEGABYTES + sum(dump.megabytes for dump in dumps) if self.options is None else 0
+        fresh = preflight.NODE_MEGABYTES + topology.megabytes + sum(dump.megabytes for dump in dumps)
+        room = fresh if self.options is None else 0
         startup.provide_images(self.images, layers, mirror, self.state_root, self.narrator, room)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._record(wanted)
@@ -226,13 +222,14 @@ class Lab:
     def _bring_up(self, wanted: Options, topology: Topology, layers: Sequence[Layer], dumps: Sequence[Dump]) -> None:
         nodes = {node.name: node for node in self.nodes()}
         passwords = load_or_make(self.folder / "passwords.json", plain=wanted.profile != BUILTIN)
-        startup.prepare_disks(topology, nodes, passwords)
+        base = machines.provide_base(topology, layers, self.images, self.narrator)
+        startup.prepare_disks(topology, nodes, passwords, layers, self.images, self.narrator)
         if topology.master is not None:
-            self._refresh(wanted, topology, nodes[topology.master.name], passwords)
-        startup.start_nodes(list(nodes.values()), layers, self.images, self.network, self.narrator)
+            self._refresh(wanted, topology, nodes[topology.master.name], passwords, base)
+        started = startup.start_nodes(list(nodes.values()), layers, self.images, self.network, self.narrator, base)
         database = nodes[topology.database.name]
         with ThreadPoolExecutor(1) as beside:
-            salt = beside.submit(startup.wait_for_salt, topology, nodes, self.narrator)
+            salt = beside.submit(self._wait, topology, nodes, started)
             if topology.cluster:
                 galera.form([nodes[plan.name] for plan in topology.cluster], self.narrator)
             if wanted.loaded:
@@ -243,13 +240,20 @@ class Lab:
                 startup.load_databases(database, layers, self.images, passwords, self.narrator, wanted.instances, dumps)
             salt.result()
 
-    def _refresh(self, wanted: Options, topology: Topology, master: Node, passwords: Passwords) -> None:
+    def _wait(self, topology: Topology, nodes: Mapping[str, Node], started: Sequence[str]) -> None:
+        machines.wait_for_machines(nodes, started, self.narrator)
+        answering.wait_for_salt(topology, nodes, self.narrator)
+
+    def _refresh(
+        self, wanted: Options, topology: Topology, master: Node, passwords: Passwords, base: BaseImage | None
+    ) -> None:
         """Which keys of an operator's model say something else here stands in a file of the lab's folder."""
         lay = None
         if wanted.model:
             dumped = dump_names(Path(wanted.dumps)) if wanted.dumps else ()
             lay = partial(lay_over, Path(wanted.model), topology, wanted.master, dumped)
-        laid = startup.refresh(master, passwords, self.narrator, bool(topology.site_minions), lay)
+        made = Model(tuple(model.folders(topology)), model.files(topology, base))
+        laid = startup.refresh(master, passwords, self.narrator, bool(topology.site_minions), lay, made)
         if laid:
             listing = self.folder / "replaced.txt"
             listing.write_text(laid.listing(), encoding="utf-8")
@@ -286,9 +290,3 @@ def _describe(node: Node) -> dict[str, Any]:
         "pid": node.pid if running else None,
         "console": str(node.console),
     }
-
-
-def _wording(options: Options) -> str:
-    rows = f"the dumps of {options.dumps}" if options.dumps else f"{options.instances} instances"
-    model = f", the model of {options.model}" if options.model else ""
-    return f"topology {options.topology}, profile {options.profile}{model} and {rows}"

@@ -20,6 +20,7 @@ COMMANDS = {
     "nsenter": "util-linux",
     "setpriv": "util-linux",
     "mount": "mount",
+    "mkfs.ext4": "e2fsprogs",
     "zstd": "zstd",
     "xz": "xz-utils",
     "gzip": "gzip",

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from upgrader import content
 from upgrader.lab import preflight
-from upgrader.lab.contents import databases, site_salt
+from upgrader.lab.contents import databases
 from upgrader.lab.contents.dumps import Dump
 from upgrader.lab.contents.node_files import node_files
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.contents.salt_keys import salt_key_pair
 from upgrader.lab.contents.services import SERVICE_OF, SERVICES
-from upgrader.lab.contents.shipped import LayOver, ship, write_files
+from upgrader.lab.contents.shipped import LayOver, Model, ship, write_files
 from upgrader.lab.contents.site_salt import site_salt_files
+from upgrader.lab.control.domain import Domain
+from upgrader.lab.control.machines import domains
+from upgrader.lab.control.model import IMAGE_ON_A_NODE
 from upgrader.lab.home.model import Laid
 from upgrader.lab.image.build_settings import read_build_settings
+from upgrader.lab.image.disks import BaseImage
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, up_to
 from upgrader.lab.machine import cgroups
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
-from upgrader.lab.machine.process import wait_until
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.topology import NodePlan, Topology
-
-BOOT_SECONDS = 120
-ESTABLISHED = "01"
+from upgrader.lab.topology import Topology
 
 
 def provide_images(
@@ -60,7 +58,14 @@ def provide_images(
     return images.build(layers, settings, narrator)
 
 
-def prepare_disks(topology: Topology, nodes: Mapping[str, Node], passwords: Passwords) -> None:
+def prepare_disks(
+    topology: Topology,
+    nodes: Mapping[str, Node],
+    passwords: Passwords,
+    layers: Sequence[Layer],
+    images: ImageCache,
+    narrator: Narrator,
+) -> None:
     """Gives every node that has none a disk with its keys and configuration; what has been written stays."""
     if all(node.prepared for node in nodes.values()):
         return
@@ -71,21 +76,29 @@ def prepare_disks(topology: Topology, nodes: Mapping[str, Node], passwords: Pass
         node.create_disk()
         write_files(node.disk, node_files(plan, topology, keys, passwords))
         write_files(node.disk, site_salt_files(plan, topology, keys_of_the_site))
+    for domain in domains(nodes.values()):
+        with narrator.doing(f"Making the disk of {domain.name}, a virtual machine of {domain.host.name}"):
+            domain.make_disk(images.lower_directories(up_to(tuple(layers), domain.plan.layer)))
     for node in nodes.values():
         node.mark_prepared()
 
 
 def start_nodes(
-    nodes: Sequence[Node], layers: Sequence[Layer], images: ImageCache, network: LabNetwork, narrator: Narrator
+    nodes: Sequence[Node],
+    layers: Sequence[Layer],
+    images: ImageCache,
+    network: LabNetwork,
+    narrator: Narrator,
+    base: BaseImage | None = None,
 ) -> list[str]:
-    """Starts, side by side, every node that does not run; returns their names."""
-    dead = [node for node in nodes if not node.running]
+    """Starts, side by side, every node that does not run, but virtual machines, which are libvirt's; returns their names."""
+    dead = [node for node in nodes if not isinstance(node, Domain) and not node.running]
     network.create()
 
     def start(node: Node) -> None:
         cgroups.kill_all(node.cgroup)
         lower = images.lower_directories(up_to(tuple(layers), node.plan.layer))
-        node.start(lower, network, _options(node))
+        node.start(lower, network, _options(node, base))
 
     if dead:
         names = ", ".join(node.name for node in dead)
@@ -94,11 +107,13 @@ def start_nodes(
     return [node.name for node in dead]
 
 
-def _options(node: Node) -> list[str]:
-    """The functional tests read the source as it is on the host; a hypervisor has the kernel's loop devices."""
+def _options(node: Node, base: BaseImage | None = None) -> list[str]:
+    """The functional tests read the source as it is on the host; a hypervisor has the kernel's loop devices, and what its new
+    machines are made of."""
     source = [f"--bind-ro={content.PACKAGE.parent}:/src"] if node.plan.shows_source else []
     devices = [f"--bind={path}" for path in hypervisor_devices()] if node.plan.hypervisor else []
-    return [*source, *devices, *(["--capability=all"] if node.plan.hypervisor else [])]
+    image = [f"--bind-ro={base.path}:{IMAGE_ON_A_NODE}"] if node.plan.hypervisor and base else []
+    return [*source, *devices, *image, *(["--capability=all"] if node.plan.hypervisor else [])]
 
 
 def hypervisor_devices(folder: Path = Path("/dev")) -> list[str]:
@@ -108,12 +123,17 @@ def hypervisor_devices(folder: Path = Path("/dev")) -> list[str]:
 
 
 def refresh(
-    node: Node, passwords: Passwords, narrator: Narrator, of_a_site: bool = False, lay: LayOver | None = None
+    node: Node,
+    passwords: Passwords,
+    narrator: Narrator,
+    of_a_site: bool = False,
+    lay: LayOver | None = None,
+    made: Model = Model(),  # noqa: B008 - it is frozen
 ) -> Laid | None:
     """Puts the tool, the formulas and the model as they are now into the node that runs the tool."""
     whose = "your" if lay else "the lab's"
     with narrator.doing(f"Copying the tool, its formulas and {whose} model to {node.name}"):
-        laid = ship(node.root if node.running else node.disk, passwords, of_a_site, lay)
+        laid = ship(node.root if node.running else node.disk, passwords, of_a_site, lay, made)
     for sentence in laid.sentences() if laid else ():
         narrator.say(f"  {sentence}")
     return laid
@@ -192,60 +212,3 @@ def _populate(connection: object, instances: int, services: Sequence[str], narra
             services=services,
             progress=lambda what, done, total: update(f"{what} {done}/{total}"),
         )
-
-
-def wait_for_salt(topology: Topology, nodes: Mapping[str, Node], narrator: Narrator) -> None:
-    """Returns when every minion has answered the master, and in a site those of the site's Salt theirs."""
-    if topology.master is None:
-        return
-    master = nodes[topology.master.name]
-    _wait_for_minions(OURS, master, topology.minions, narrator)
-    if topology.site_minions:
-        _wait_for_minions(THE_SITES, master, topology.site_minions, narrator)
-
-
-@dataclass(frozen=True)
-class _Door:
-    """One Salt: its name, the command that asks its minions, and where its master publishes."""
-
-    title: str
-    command: str
-    port: int
-
-
-OURS = _Door("Salt", "salt", 4505)
-THE_SITES = _Door("the site's Salt", "site-salt", site_salt.PUBLISH_PORT)
-
-
-def _wait_for_minions(door: _Door, master: Node, minions: Sequence[NodePlan], narrator: Narrator) -> None:
-    expected = {plan.minion_id for plan in minions}
-    with narrator.doing(f"Waiting for {door.title} on {', '.join(plan.name for plan in minions)}"):
-        wait_until(
-            lambda: _connected(master, door) >= len(expected),
-            BOOT_SECONDS,
-            f"{len(expected)} minions to connect to {door.title} on {master.name}",
-            lambda: f"{_connected(master, door)} connections",
-        )
-        seen: list[str] = ["no answer"]
-        wait_until(
-            lambda: _answers(master, door, expected, seen), BOOT_SECONDS, "an answer of every minion", lambda: seen[0]
-        )
-
-
-def _connected(master: Node, door: _Door) -> int:
-    """Minions that listen to the master's publisher: connected ones have authenticated."""
-    lines = Path(f"/proc/{master.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]
-    ports = [(int(words[1].rpartition(":")[2], 16), words[3]) for words in map(str.split, lines)]
-    return sum(1 for port, state in ports if port == door.port and state == ESTABLISHED)
-
-
-def _answers(master: Node, door: _Door, expected: set[str], seen: list[str]) -> bool:
-    command = [door.command, "--static", "--out=json", "--timeout=5", "-L", ",".join(sorted(expected)), "test.ping"]
-    done = master.run(command, check=False, timeout=BOOT_SECONDS)
-    try:
-        answered = {name for name, value in json.loads(done.stdout).items() if value is True}
-    except ValueError:
-        answered = set()
-    silent = sorted(expected - answered)
-    seen[0] = f"no answer from {', '.join(silent)} ({done.stderr.strip()[-300:]})" if silent else "all answered"
-    return not silent

@@ -24,7 +24,8 @@ class NodePlan:
     ``counts_questions`` counts what it asks name servers itself, and what they answer.
     The database server of a ``galera`` node is started by the lab, first the one that founds the cluster; at every later
     boot it starts by itself and joins. A ``sysvinit`` node has init scripts and no systemd. A ``hypervisor`` may do to the
-    kernel what libvirt does: mount, make devices, use loop devices.
+    kernel what libvirt does: mount, make devices, use loop devices. A node ``on`` a hypervisor is a virtual machine of it, a
+    container of libvirt whose disk is a file there: one of production's controllers, with stand-ins for Mitaka's services.
     """
 
     name: str
@@ -37,6 +38,7 @@ class NodePlan:
     counts_questions: bool = False
     sysvinit: bool = False
     hypervisor: bool = False
+    on: str = ""
 
     @property
     def minion_id(self) -> str:
@@ -48,10 +50,17 @@ class NodePlan:
 
 @dataclass(frozen=True)
 class Topology:
-    """A set of nodes with one Salt master, or none."""
+    """A set of nodes with one Salt master, or none.
+
+    ``base`` is the layer of which new controllers are made, as one file on every hypervisor; ``model`` the folder of what the
+    lab's model says otherwise or besides; ``megabytes`` what the nodes write more than those of other topologies do.
+    """
 
     name: str
     nodes: tuple[NodePlan, ...]
+    base: str = ""
+    model: str = ""
+    megabytes: int = 0
 
     @property
     def master(self) -> NodePlan | None:
@@ -72,6 +81,14 @@ class Topology:
         return next(node for node in self.nodes if node.runs("mariadb"))
 
     @property
+    def machines(self) -> tuple[NodePlan, ...]:
+        """The virtual machines: production's controllers, where they are not nodes of their own."""
+        return tuple(node for node in self.nodes if node.on)
+
+    def machines_on(self, plan: NodePlan) -> tuple[NodePlan, ...]:
+        return tuple(node for node in self.machines if node.on == plan.name)
+
+    @property
     def cluster(self) -> tuple[NodePlan, ...]:
         """The nodes of the Galera cluster, the founding one first; empty when the server stands alone."""
         return tuple(node for node in self.nodes if node.galera)
@@ -83,14 +100,24 @@ class Topology:
         return tuple(dict.fromkeys(("services", *(node.layer for node in self.nodes))))
 
 
+MASTER = NodePlan("cfg01", "10.20.0.10", "mariadb", ("salt-master.service", "salt-minion.service", "ssh.service"))
+DATABASES = tuple(
+    NodePlan(f"dbs0{n}", f"10.20.0.2{n}", "mariadb", ("salt-minion.service", "mariadb.service"), galera=True)
+    for n in (1, 2, 3)
+)
+PROXY = NodePlan("vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service", "nftables.service"), counts_packets=True)
+UPGRADE = NodePlan(
+    "upg01",
+    UPGRADE_ADDRESS,
+    "services",
+    ("salt-minion.service", "nftables.service", "lab-resolver.service"),
+    counts_questions=True,
+)
 NOVA = Topology(
     "nova",
     (
-        NodePlan("cfg01", "10.20.0.10", "mariadb", ("salt-master.service", "salt-minion.service", "ssh.service")),
-        *(
-            NodePlan(f"dbs0{n}", f"10.20.0.2{n}", "mariadb", ("salt-minion.service", "mariadb.service"), galera=True)
-            for n in (1, 2, 3)
-        ),
+        MASTER,
+        *DATABASES,
         # Stands in for production's controllers: a real queue, and the addresses that a stray packet would go to.
         NodePlan(
             "ctl01",
@@ -99,15 +126,41 @@ NOVA = Topology(
             ("rabbitmq-server.service", "nftables.service"),
             counts_packets=True,
         ),
-        NodePlan("vip01", VIRTUAL_ADDRESS, "services", ("haproxy.service", "nftables.service"), counts_packets=True),
+        PROXY,
+        UPGRADE,
+    ),
+)
+# Production's controllers in topology `control`: name to address. A second one is a line here.
+CONTROLLERS = {"ctl01": "10.20.0.11"}
+KVM_UNITS = ("lab-hypervisor.service", "libvirtd.service")
+CONTROL = Topology(
+    "control",
+    (
+        MASTER,
+        *DATABASES,
+        # The cloud's own queue, and a foundation node whose virtual machines are the controllers.
         NodePlan(
-            "upg01",
-            UPGRADE_ADDRESS,
+            "msg01",
+            "10.20.0.41",
             "services",
-            ("salt-minion.service", "nftables.service", "lab-resolver.service"),
-            counts_questions=True,
+            ("rabbitmq-server.service", "nftables.service", "salt-minion.service"),
+            counts_packets=True,
+        ),
+        PROXY,
+        UPGRADE,
+        # As the generated cloud's first compute is called: its row and its instances are this one's.
+        NodePlan(
+            "cmp001", "10.20.0.51", "services", ("salt-minion.service", "lab-resolver.service", "nova-compute.service")
+        ),
+        NodePlan("kvm01", "10.20.0.31", "kvm", (*KVM_UNITS, "salt-minion.service"), hypervisor=True),
+        *(
+            NodePlan(name, address, "salt", ("salt-minion.service",), on="kvm01")
+            for name, address in CONTROLLERS.items()
         ),
     ),
+    base="services",
+    model="control",
+    megabytes=6000,
 )
 BENCH = Topology(
     "bench",
@@ -120,13 +173,13 @@ BENCH = Topology(
             "kvm01",
             "10.20.0.31",
             "kvm",
-            ("lab-hypervisor.service", "libvirtd.service"),
+            KVM_UNITS,
             shows_source=True,
             hypervisor=True,
         ),
     ),
 )
-TOPOLOGIES = {topology.name: topology for topology in (NOVA, BENCH)}
+TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, BENCH)}
 
 # What deploys the services: the tool's own states, or the site's formulas under a Salt of the site's own, as MCP has them.
 BUILTIN, MCP = "builtin", "mcp"
@@ -141,6 +194,8 @@ def in_profile(topology: Topology, profile: str) -> Topology:
         raise LabRefused(
             f"The profile {profile} needs a Salt master and topology {topology.name} has none; take topology {NOVA.name}."
         )
+    if topology.machines:
+        raise LabRefused(f"Topology {topology.name} is there with profile {BUILTIN} only; take topology {NOVA.name}.")
     return replace(topology, nodes=tuple(_at_the_site(node) for node in topology.nodes))
 
 

@@ -37,6 +37,18 @@ def kept_node(cloud: Cloud, wanted: str) -> str:
 
 def back(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     """The cluster founded from the kept member; nodes that are dead are left out by name."""
+    kept, others = kept_and_others(cloud, options)
+    answer, *common = common_gates(tuple(sorted((kept.node, *others))), facts)
+    return (
+        replace(answer, mends=BACKUPS),
+        *common,
+        *member.back_gates(kept, others),
+        *member.gone_back(kept, others, needs=("member-untouched", "member-others")),
+    )
+
+
+def kept_and_others(cloud: Cloud, options: Options) -> tuple[Kept, tuple[str, ...]]:
+    """The kept member, and those of the others that are not left out. Raises UsageError where nobody is left."""
     kept = _kept(cloud, options)
     without = {_named(name, kept.members) for name in options.without}
     if kept.node in without:
@@ -46,13 +58,7 @@ def back(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     others = tuple(node for node in kept.members if node != kept.node and node not in without)
     if not others:
         raise UsageError("no member is left that could join the kept one: start the others, or restore a backup")
-    answer, *common = common_gates(tuple(sorted((kept.node, *others))), facts)
-    return (
-        replace(answer, mends=BACKUPS),
-        *common,
-        *member.back_gates(kept, others),
-        *member.gone_back(kept, others, needs=("member-untouched", "member-others")),
-    )
+    return kept, others
 
 
 def rejoin(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:

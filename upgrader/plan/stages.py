@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from upgrader.cloud.cloud import Cloud
@@ -12,7 +12,10 @@ from upgrader.plan.backup_create import create, prove
 from upgrader.plan.backup_member import back, hold, rejoin
 from upgrader.plan.backup_prune import prune
 from upgrader.plan.backup_restore import place, restore
+from upgrader.plan.finish import finish
+from upgrader.plan.real_upgrade import real_upgrade
 from upgrader.plan.rehearsal import rehearsal
+from upgrader.plan.rollback import rollback
 from upgrader.plan.step import Facts, Options, Plan, Stage, Step
 
 CONTROL_PLANE, BACKUP = "control-plane", "backup"
@@ -27,7 +30,8 @@ class StageRow:
     databases or services that an unfinished run relies on: such stages wait for each other, the others run beside them.
     While a run of one that ``keeps_backup`` may go on, or is the newest that finished, pruning leaves its backup. ``asks`` is
     how often the operator confirms before it begins; ``expires`` is after how many seconds an approval is void (None: it
-    needs none).
+    needs none). Unfinished runs of the stages that it ``gives_up`` are left behind when it begins: it is their way back.
+    ``fresh`` are days: for so long a required stage's proof holds, and only for the same formulas and the same model.
     """
 
     part: str
@@ -39,12 +43,26 @@ class StageRow:
     keeps_backup: bool = False
     asks: int = 0
     expires: int | None = None
+    gives_up: tuple[str, ...] = ()
+    fresh: Mapping[str, int] = field(default_factory=dict)
 
 
 STAGES = (
     StageRow(
         CONTROL_PLANE, "test-upgrade", "prove the upgrade on a copy of the databases", rehearsal,
         keeps_backup=True,
+    ),
+    StageRow(
+        CONTROL_PLANE, "real-upgrade", "build production's control plane anew on the target release", real_upgrade,
+        requires=("test-upgrade",), fresh={"test-upgrade": 14}, keeps_backup=True, asks=1,
+    ),
+    StageRow(
+        CONTROL_PLANE, "rollback", "put the control plane back to where it was before run {built}", rollback,
+        keeps_backup=True, asks=2, gives_up=("real-upgrade",),
+    ),
+    StageRow(
+        CONTROL_PLANE, "finish", "close run {built}: its way back is given up", finish,
+        requires=("real-upgrade",), asks=1,
     ),
     StageRow(
         BACKUP, "create", "back the databases up and prove that the backup can be restored", create,
@@ -80,10 +98,6 @@ STAGES = (
 )  # fmt: skip
 
 
-ANNOUNCED = ("real-upgrade",)
-"""Stages of the control plane that a model can be prepared for, and that this version does not build yet."""
-
-
 def stage_names(part: str) -> tuple[str, ...]:
     """The stages of one part, in the order of the runbook."""
     return tuple(row.name for row in STAGES if row.part == part)
@@ -110,10 +124,18 @@ def keeps_backup(part: str, name: str) -> bool:
     return all(row.keeps_backup for row in STAGES if (row.part, row.name) == (part, name))
 
 
+def way_back(part: str, name: str) -> str:
+    """The command that takes an unfinished run of a stage back, "" where the stage has none."""
+    return next(
+        (f"upgrader {row.part} --stage {row.name}" for row in STAGES if row.part == part and name in row.gives_up), ""
+    )
+
+
 def make_plan(cloud: Cloud, part: str, stage: str, facts: Facts, options: Options | None = None) -> Plan:
     """The plan for one stage of one part of the cloud. Pure: the same cloud, facts and options give the same digest."""
     row, wanted = stage_row(part, stage), options or Options()
     steps = row.build(cloud, facts, wanted)
-    title = row.title.format(receipt=wanted.receipt, kept=wanted.kept.run if wanted.kept else "")
+    kept, built = wanted.kept.run if wanted.kept else "", wanted.built.run if wanted.built else ""
+    title = row.title.format(receipt=wanted.receipt, kept=kept, built=built)
     made = Stage(row.name, title, steps, row.requires)
     return Plan(cloud.name, cloud.path.source, cloud.path.target, part, (made,), facts)

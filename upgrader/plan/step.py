@@ -111,13 +111,30 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Built:
+    """How far a real upgrade came, as its journal says: what the way back and the last word work on.
+
+    ``kept`` is the database member that it keeps, ``placed`` whether a backup of its last moment stands beside every data
+    directory; neither where it did not come so far. ``receipts`` are those of the machines' disks, by minion; ``keys`` says
+    whether the master may know new keys.
+    """
+
+    run: str
+    kept: Kept | None = None
+    placed: bool = False
+    receipts: Mapping[str, Any] = field(default_factory=dict)
+    keys: bool = False
+
+
+@dataclass(frozen=True)
 class Options:
     """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest.
 
     ``receipt`` is the id of the backup that a stage works on; ``another_cluster`` accepts one of another Galera cluster.
     ``keep`` is how many backups a pruning leaves (None: what pillar says), ``protected`` are those that it must leave.
     ``member`` is the database node to keep (empty: the last one), ``kept`` the one that an earlier run keeps, ``without``
-    are database nodes that are dead and that the way back leaves out.
+    are database nodes that are dead and that the way back leaves out. ``hard_stop`` allows to pull the plug of a machine that
+    does not go off by itself. ``built`` is the real upgrade that is taken back or closed.
     """
 
     repair_server_groups: bool = False
@@ -128,6 +145,8 @@ class Options:
     member: str = ""
     kept: Kept | None = None
     without: tuple[str, ...] = ()
+    hard_stop: bool = False
+    built: Built | None = None
 
 
 @dataclass(frozen=True)

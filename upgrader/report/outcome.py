@@ -8,6 +8,7 @@ from dataclasses import fields
 from upgrader.journal.progress import STOPPED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING
 from upgrader.journal.way import failing, not_reached
+from upgrader.plan.stages import way_back
 from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
 
 RESUME = "upgrader resume"
@@ -35,6 +36,11 @@ def _told(run: RunProgress, step: Step) -> str:
 
 def remedy(run: RunProgress) -> str:
     """What has to be mended, where, and which command comes next. Read from the steps, never from what the nodes said."""
+    back = way_back(run.plan.part, run.stage)
+    return _forward(run) + (f"; or go back with '{back}'" if back and run.changed() else "")
+
+
+def _forward(run: RunProgress) -> str:
     stopped = failing(run)
     failed = [step for step in stopped if run.steps[step.id].state == FAILED]
     places = {step.mends for step in failed}

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.clouds import FACTS, lab_pillar
+from tests.support.clouds import FACTS, real_pillar
 from upgrader.cloud.cloud import DATABASE, Cloud, cloud_from_pillar
 from upgrader.content import FORMULAS
 from upgrader.errors import UsageError
+from upgrader.plan.backup_member import LEAST
 from upgrader.plan.catalogue import Catalogue, catalogue_of
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.references import RUN_ID, least_of, reply_of
 from upgrader.plan.stages import STAGES, StageRow, make_plan
-from upgrader.plan.step import GATE, Call, Kept, Options, Plan, Spread, Stage, Step
+from upgrader.plan.step import GATE, Built, Call, Kept, Options, Plan, Spread, Stage, Step
 from upgrader.transport.master import MasterTransport
 
 GIVEN = Options(receipt="20170801T101500Z-1a2b", keep=3, protected=("b1",))
@@ -34,7 +35,11 @@ THREE = replace(STEP, id="three", needs=("two",))
 def given(cloud: Cloud, **more: Any) -> Options:
     """What any stage may be given; the last database node is the one that a run keeps."""
     members = cloud.role(DATABASE)
-    return replace(GIVEN, kept=Kept("run-1", members[-1], {"uuid": "u", "seqno": 518}, members), **more)
+    kept = Kept("run-1", members[-1], {"uuid": "u", "seqno": 518}, members)
+    receipts = {one.node: {"node": one.provider, "domain": one.node} for one in cloud.production.machines}
+    few = len(members) < LEAST
+    built = Built("run-1", None if few else kept, few, receipts, keys=True)
+    return replace(GIVEN, kept=kept, built=built, **more)
 
 
 def refused(*steps: Step) -> str:
@@ -101,9 +106,7 @@ def test_reference_through_other_steps_is_a_need() -> None:
 
 @pytest.fixture(scope="module")
 def cloud() -> Cloud:
-    pillar = lab_pillar()
-    pillar["cfg01.lab.local"]["upgrader"]["nodes"]["control"] = ["ctl01.lab.local"]
-    return cloud_from_pillar(pillar, "cfg01.lab.local")
+    return cloud_from_pillar(real_pillar(), "cfg01.lab.local")
 
 
 @pytest.mark.parametrize("row", STAGES, ids=lambda row: f"{row.part} {row.name}")
@@ -119,7 +122,7 @@ def test_every_stage_makes_a_plan_that_the_master_transport_and_the_formulas_can
 def test_every_stage_works_with_any_number_of_database_nodes(row: StageRow, databases: int) -> None:
     if row.name in OF_THREE and databases < 3:
         return
-    pillar = lab_pillar()
+    pillar = real_pillar()
     access = pillar["dbs01.lab.local"]
     nodes = [f"dbs0{number}.lab.local" for number in range(1, databases + 1)]
     pillar |= dict.fromkeys(nodes, access)

@@ -15,7 +15,7 @@ from upgrader.content import FORMULAS, RECLASS_CLASSES
 from upgrader.errors import LabRefused
 from upgrader.lab.contents.dumps import dump_names
 from upgrader.lab.contents.passwords import make_passwords
-from upgrader.lab.contents.shipped import MODEL, _fill_model
+from upgrader.lab.contents.shipped import Model, _fill_model
 from upgrader.lab.home import overlay
 from upgrader.lab.home.model import Laid, lay_over
 from upgrader.lab.topology import NOVA
@@ -82,7 +82,7 @@ def prepared(root: Path) -> Path:
 
 def laid(theirs: Path, target: Path, dumped: tuple[str, ...] = ()) -> Laid:
     lab = target.with_name("lab")
-    _fill_model(lab, make_passwords(), [MODEL])
+    _fill_model(lab, make_passwords(), Model())
     target.mkdir()
     return lay_over(theirs, NOVA, "", dumped, lab, target)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from upgrader.errors import LabRefused
-from upgrader.lab.contents.node_files import NodeFile
+from upgrader.lab.contents.node_file import NodeFile
 from upgrader.lab.contents.passwords import AWKWARD, make_passwords
 from upgrader.lab.contents.salt_keys import KeyPair
 from upgrader.lab.contents.shipped import ship

@@ -18,9 +18,9 @@ from upgrader.lab.contents.node_files import node_files
 from upgrader.lab.contents.passwords import AWKWARD, load_or_make, make_passwords
 from upgrader.lab.contents.salt_keys import KeyPair
 from upgrader.lab.contents.shipped import write_files
-from upgrader.lab.lab import Options
 from upgrader.lab.machine.node import Node, node_environment
 from upgrader.lab.machine.process import identify, is_init_of_a_namespace, wait_until
+from upgrader.lab.options import Options
 from upgrader.lab.topology import BENCH, NOVA
 
 

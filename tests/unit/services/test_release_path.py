@@ -134,6 +134,13 @@ def at(raw: Any, key: str) -> tuple[Any, Any]:
             {"more": 1},
             "FILE: services:heat:tables:service:more is 1, and should be true",
         ),
+        ("services:heat:units", {"before": {}}, "FILE: services:heat:units:before is not known; known: source, target"),
+        ("services:heat:units:source", {"api": []}, "FILE: services:heat:units:source:api is not known"),
+        (
+            "services:heat:units:source:apis",
+            "heat-api",
+            "FILE: services:heat:units:source:apis is 'heat-api', and should",
+        ),
         ("services:swift", {"databases": {"main": {"source": 1}}}, "FILE: services:swift:role is missing"),
     ],
 )
@@ -197,3 +204,12 @@ def test_phases_on_demand_and_order_are_the_paths() -> None:
     assert [phase.id for phase in nova.before(nova.phase("online-newton"))] == ["db-newton"]
     cinder = release_path("mitaka", "ocata").service("cinder")
     assert [phase.id for phase in cinder.before(cinder.phase("online"))] == ["newton", "ocata"]
+
+
+def test_units_come_by_kind_then_by_service_and_a_path_need_not_name_any() -> None:
+    path = release_path("mitaka", "ocata")
+    assert [unit for _, unit in path.units(["keystone", "glance", "cinder"])] == [
+        "glance-api", "glance-registry", "cinder-api", "cinder-scheduler", "cinder-volume", "keystone", "apache2",
+    ]  # fmt: skip
+    assert ("nova", "nova-cert") not in path.units(["nova"], "target")
+    assert release_path("ocata", "pike", MADE_UP).units(["nova", "keystone"]) == ()

@@ -143,6 +143,16 @@ def test_a_cloud_behind_its_own_addresses_may_lead_anywhere() -> None:
     assert catalogue([entry("image", "https://cloud.example:9292")], ["image"], ()) == []
 
 
+def test_of_production_a_service_that_registered_from_anywhere_is_told_and_an_interface_it_never_had_is_not_demanded() -> (
+    None
+):
+    new = [("x", {"binary": "nova-conductor", "host": "ctl09"})]
+    assert [one["severity"] for one in compare.findings(BY_NAME["compute services"], {}, new, ())] == ["warning"]
+    entries = [entry("image", "http://vip01:9292", ("public", "internal"))]
+    assert compare.catalogue(entries, ["image"], (), ("public", "internal")) == []
+    assert len(compare.catalogue(entries, ["image"], ())) == 1
+
+
 FLAVOR = '{"old": null, "cur": {"nova_object.data": {"id": 3, "flavorid": "1"}}, "new": null}'
 SAMPLES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "catalogue services": ({"id": "s", "type": "image"}, ("s", "image", 1)),

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from upgrader.lab.contents import resolver
+from upgrader.lab.contents.node_file import MINION, NAMES, RESOLVER, WANTS, NodeFile, without_mounts
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.contents.salt_keys import KeyPair
+from upgrader.lab.control import files as control
 from upgrader.lab.topology import PREFIX, UPGRADE_ADDRESS, NodePlan, Topology
 
-WANTS = "etc/systemd/system/multi-user.target.wants"
 FORMULAS = "/srv/salt/formulas"
 RECLASS = "/srv/salt/reclass"
 FORMULAS_OF_THE_SITE = "/srv/site/formulas"
 CLUSTER = "openstack_config"
-
-
-# Every name of a lab is in every node's hosts file: libc asks nobody else.
-NAMES = """passwd:     files
-group:      files
-shadow:     files
-gshadow:    files
-hosts:      files
-networks:   files
-protocols:  files
-services:   files
-"""
 # To the database, which is the upgrade node's right, and to anything else, which is not.
 PACKETS_OF_THE_UPGRADE_NODE = f"""#!/usr/sbin/nft -f
 flush ruleset
@@ -57,22 +45,6 @@ table inet lab {
     }
 }
 """
-RESOLVER = """[Unit]
-Description=Name server of this node, which knows no name
-After=lab-network.service
-[Service]
-ExecStart=/usr/bin/python3 /usr/local/sbin/lab-resolver
-Restart=always
-"""
-
-
-@dataclass(frozen=True)
-class NodeFile:
-    """A file's text and mode, or where a symbolic link points to."""
-
-    text: str = ""
-    mode: int = 0o644
-    link: str = ""
 
 
 def node_files(
@@ -90,7 +62,9 @@ def node_files(
     if plan.galera:
         files["etc/mysql/mariadb.conf.d/91-galera.cnf"] = NodeFile(_galera_configuration(plan, topology))
     if plan.runs("haproxy"):
-        files["etc/haproxy/haproxy.cfg"] = NodeFile(_haproxy_configuration(plan, topology))
+        files["etc/haproxy/haproxy.cfg"] = NodeFile(
+            _haproxy_configuration(plan, topology) + control.proxied(plan, topology)
+        )
     if plan.counts_packets:
         files["etc/nftables.conf"] = NodeFile(PACKETS_OF_THE_UPGRADE_NODE)
     if plan.counts_questions:
@@ -104,7 +78,16 @@ def node_files(
         files["etc/ssh/ssh_host_ed25519_key.pub"] = NodeFile(passwords.store_host_key_public)
     if plan.shows_source:
         files["root/nova.password"] = NodeFile(passwords.nova + "\n", 0o600)
-    return files
+    return files | (_control_files(plan, passwords) if topology.machines else {})
+
+
+def _control_files(plan: NodePlan, passwords: Passwords) -> dict[str, NodeFile]:
+    """What only a topology with virtual machines has."""
+    if plan.on:
+        return control.machine_files(plan, passwords)
+    if plan.runs("nova-compute"):
+        return control.compute_files(plan, passwords)
+    return control.queue_files(plan, passwords) if plan.runs("rabbitmq-server") else {}
 
 
 def _is_cluster(plan: NodePlan, unit: str) -> bool:
@@ -113,13 +96,22 @@ def _is_cluster(plan: NodePlan, unit: str) -> bool:
 
 
 def _unit_path(unit: str) -> str:
-    own = unit.startswith(("salt-", "lab-", "site-"))
+    own = unit.startswith(("salt-", "lab-", "site-", "nova-"))
     return f"/etc/systemd/system/{unit}" if own else f"/lib/systemd/system/{unit}"
 
 
+def hosts(topology: Topology) -> str:
+    """Every node of the lab by name, for each of them."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
+    lines += [f"{node.address} {node.minion_id} {node.name}" for node in topology.nodes]
+    return "\n".join(lines) + "\n"
+
+
 def _network_files(plan: NodePlan, topology: Topology) -> dict[str, NodeFile]:
-    hosts = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
-    hosts += [f"{node.address} {node.minion_id} {node.name}" for node in topology.nodes]
+    wire = f"""ExecStart=/sbin/ip link set lo up
+ExecStart=/sbin/ip addr replace {plan.address}/{PREFIX} dev host0
+ExecStart=/sbin/ip link set host0 up
+"""
     unit = f"""[Unit]
 Description=Address of this node in the lab
 DefaultDependencies=no
@@ -128,12 +120,9 @@ After=local-fs.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/sbin/ip link set lo up
-ExecStart=/sbin/ip addr replace {plan.address}/{PREFIX} dev host0
-ExecStart=/sbin/ip link set host0 up
-"""
+{control.bridged(plan) if topology.machines_on(plan) else wire}"""
     names = {
-        "etc/hosts": NodeFile("\n".join(hosts) + "\n"),
+        "etc/hosts": NodeFile(hosts(topology)),
         "etc/hostname": NodeFile(plan.name + "\n"),
         "etc/nsswitch.conf": NodeFile(NAMES),
     }
@@ -142,6 +131,7 @@ ExecStart=/sbin/ip link set host0 up
         return {**names, "etc/lab-network": NodeFile(f"#!/bin/sh\n{script}\n", 0o755)}
     return {
         **names,
+        **without_mounts(),
         "etc/systemd/system/lab-network.service": NodeFile(unit),
         f"{WANTS}/lab-network.service": NodeFile(link=_unit_path("lab-network.service")),
     }
@@ -149,18 +139,7 @@ ExecStart=/sbin/ip link set host0 up
 
 def _minion_files(plan: NodePlan, topology: Topology, pair: KeyPair) -> dict[str, NodeFile]:
     assert topology.master is not None
-    configuration = {
-        "id": plan.minion_id,
-        "master": topology.master.minion_id,
-        "acceptance_wait_time": 1,
-        "random_reauth_delay": 1,
-        "recon_default": 100,
-        "recon_max": 500,
-        "enable_fqdns_grains": False,
-        "enable_gpu_grains": False,
-        "log_level": "warning",
-        "log_level_logfile": "warning",
-    }
+    configuration = {"id": plan.minion_id, "master": topology.master.minion_id, **MINION}
     return {
         "etc/salt/minion": NodeFile(_yaml(configuration)),
         "etc/salt/pki/minion/minion.pem": NodeFile(pair.private, 0o400),

@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from upgrader import content
-from upgrader.lab.contents.node_files import FORMULAS, FORMULAS_OF_THE_SITE, RECLASS, NodeFile
+from upgrader.lab.contents.node_file import NodeFile
+from upgrader.lab.contents.node_files import FORMULAS, FORMULAS_OF_THE_SITE, RECLASS
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.home.model import Laid
 
@@ -55,7 +57,21 @@ def _make_folders(root: Path, folder: Path) -> None:
             path.chmod(0o700 if part in ("root", "pki") else 0o755)
 
 
-def ship(root: Path, passwords: Passwords, of_a_site: bool = False, lay: LayOver | None = None) -> Laid | None:
+@dataclass(frozen=True)
+class Model:
+    """Of what the lab's model is made: folders, of which the last one's file is taken, and files that follow from the lab."""
+
+    folders: tuple[Path, ...] = (MODEL,)
+    files: Mapping[str, NodeFile] = field(default_factory=dict)
+
+
+def ship(
+    root: Path,
+    passwords: Passwords,
+    of_a_site: bool = False,
+    lay: LayOver | None = None,
+    made: Model = Model(),
+) -> Laid | None:
     """Puts the tool, its formulas and the lab's model into a node whose root directory is given, and the formulas and the
     model of a site where one deploys. ``lay`` makes of the lab's model an operator's with the lab's laid over it."""
     package = _fresh(root / PACKAGE)
@@ -71,28 +87,30 @@ def ship(root: Path, passwords: Passwords, of_a_site: bool = False, lay: LayOver
         formulas = _fresh(root / FORMULAS_OF_THE_SITE.lstrip("/"))
         _copy([SITE / "formulas"], formulas)
         _swap(formulas)
-    laid = _ship_model(root, passwords, [MODEL, SITE / "model"] if of_a_site else [MODEL], lay)
+    made = replace(made, folders=(*made.folders, SITE / "model")) if of_a_site else made
+    laid = _ship_model(root, passwords, made, lay)
     write_files(root, {"usr/local/bin/upgrader": NodeFile(COMMAND, 0o755)})
     return laid
 
 
-def _ship_model(root: Path, passwords: Passwords, models: Sequence[Path], lay: LayOver | None) -> Laid | None:
+def _ship_model(root: Path, passwords: Passwords, made: Model, lay: LayOver | None) -> Laid | None:
     model, laid = _fresh(root / RECLASS.lstrip("/")), None
     model.chmod(0o700)
     if lay is None:
-        _fill_model(model, passwords, models)
+        _fill_model(model, passwords, made)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            _fill_model(Path(folder), passwords, models)
+            _fill_model(Path(folder), passwords, made)
             laid = lay(Path(folder), model)
     _swap(model)
     return laid
 
 
-def _fill_model(model: Path, passwords: Passwords, models: Sequence[Path]) -> None:
+def _fill_model(model: Path, passwords: Passwords, made: Model) -> None:
     """Of a file that several models hold, the last one's is taken."""
-    _copy([content.RECLASS_CLASSES, *(one / "classes" for one in models)], model / "classes")
-    _copy([one / "nodes" for one in models], model / "nodes")
+    _copy([content.RECLASS_CLASSES, *(one / "classes" for one in made.folders)], model / "classes")
+    _copy([one / "nodes" for one in made.folders], model / "nodes")
+    write_files(model, made.files)
     write_files(model, {"classes/cluster/lab/secrets.yml": NodeFile(passwords.parameters(), 0o600)})
 
 

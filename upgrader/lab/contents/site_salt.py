@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from upgrader.lab.contents.node_files import FORMULAS_OF_THE_SITE, RECLASS, NodeFile
+from upgrader.lab.contents.node_file import NodeFile
+from upgrader.lab.contents.node_files import FORMULAS_OF_THE_SITE, RECLASS
 from upgrader.lab.contents.salt_keys import KeyPair
 from upgrader.lab.topology import NodePlan, Topology
 

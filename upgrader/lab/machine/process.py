@@ -62,15 +62,29 @@ def children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
-def is_init_of_a_namespace(pid: int) -> bool:
-    """True for the first process of a process namespace below this one."""
+def inner_pids(pid: int) -> list[int]:
+    """A process's numbers, from this namespace inwards; none when it has gone."""
+    return [int(word) for word in _status(pid, "NSpid")]
+
+
+def parent(pid: int) -> int:
+    """Its parent's number; 0 when it has gone."""
+    return int(next(iter(_status(pid, "PPid")), 0))
+
+
+def _status(pid: int, name: str) -> list[str]:
     try:
         status = (PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    line = next((one for one in status.splitlines() if one.startswith("NSpid:")), "")
-    pids = line.split()[1:]
-    return len(pids) > 1 and pids[-1] == "1"
+        return []
+    line = next((one for one in status.splitlines() if one.startswith(f"{name}:")), "")
+    return line.split()[1:]
+
+
+def is_init_of_a_namespace(pid: int) -> bool:
+    """True for the first process of a process namespace below this one."""
+    pids = inner_pids(pid)
+    return len(pids) > 1 and pids[-1] == 1
 
 
 def wait_until(

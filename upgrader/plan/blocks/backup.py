@@ -50,7 +50,7 @@ def store_access(cloud: Cloud, may: str) -> tuple[Step, ...]:
     )
 
 
-def backup_steps(cloud: Cloud, counted: tuple[str, ...]) -> tuple[Step, ...]:
+def backup_steps(cloud: Cloud, counted: tuple[str, ...], needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """From the least busy node into the store, then the proof; ``counted`` databases get their rows counted in it."""
     taken = Call(
         "module",
@@ -67,7 +67,7 @@ def backup_steps(cloud: Cloud, counted: tuple[str, ...]) -> tuple[Step, ...]:
             "physical backup of all databases from the least busy node, streamed to the backup store",
             taken,
             STORE_IS_PRUNED,
-            needs=("cluster-state", "backup-access"),
+            needs=("cluster-state", "backup-access", *needs),
             progress=Call("module", "upgrader_progress.backup", store(cloud), OF_THIS_RUN, MINUTE),
         ),
         proof(cloud, OF_THIS_RUN, counted, needs=("backup-create",)),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from upgrader.cloud.cloud import UPGRADE, Cloud
 from upgrader.cloud.deployment import Row
+from upgrader.cloud.roles import PROXY
 from upgrader.plan.blocks import schemas
+from upgrader.plan.blocks.schemas import ROLLBACK
 from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, HOUR, apply, gate, verification, work
 from upgrader.plan.step import MINUTE, Call, Step
 
@@ -82,6 +85,28 @@ def _proven(cloud: Cloud, needs: tuple[str, ...]) -> Step:
     )
 
 
+def control_before(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Production's new controllers: code and configuration. Nothing is started, and nothing touches a schema."""
+    at = At(cloud.controllers, ROLLBACK)
+    return _chain(cloud, cloud.deployment.control_before, "upgrader_site.configured", needs, at)
+
+
+def control_after(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """The services of the controllers, and then the proxies, where there are any."""
+    at, behind = At(cloud.controllers, ROLLBACK), At(cloud.role(PROXY), ROLLBACK)
+    steps = _chain(cloud, cloud.deployment.control_after, "upgrader_site.applied", needs, at)
+    proxies = cloud.deployment.proxy if behind.nodes else ()
+    return (*steps, *_chain(cloud, proxies, "upgrader_site.applied", (steps[-1].id,), behind))
+
+
+@dataclass(frozen=True)
+class At:
+    """The nodes that rows are applied on, and what leads back from there."""
+
+    nodes: tuple[str, ...]
+    no_undo: str
+
+
 def _names(cloud: Cloud) -> tuple[str, ...]:
     return tuple(service.name for service in cloud.services)
 
@@ -90,17 +115,19 @@ def _rows(cloud: Cloud, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.of(_names(cloud))]
 
 
-def _chain(cloud: Cloud, rows: Sequence[Row], function: str, needs: tuple[str, ...]) -> tuple[Step, ...]:
+def _chain(
+    cloud: Cloud, rows: Sequence[Row], function: str, needs: tuple[str, ...], at: At | None = None
+) -> tuple[Step, ...]:
     """One step for each row, each after the one before it. The site's own rows are applied by ``function``."""
-    steps: list[Step] = []
+    place, steps = at or At(cloud.role(UPGRADE)[:1], COPY_IS_MADE_ANEW), list[Step]()
     for row in _rows(cloud, rows):
-        call = _call(cloud, row, function)
-        steps.append(work(row.id, row.title, call, COPY_IS_MADE_ANEW, (steps[-1].id,) if steps else needs))
+        call = _call(cloud, row, function, place.nodes)
+        steps.append(work(row.id, row.title, call, place.no_undo, (steps[-1].id,) if steps else needs))
     return tuple(steps)
 
 
-def _call(cloud: Cloud, row: Row, function: str) -> Call:
-    names, nodes = row.of(_names(cloud)), cloud.role(UPGRADE)[:1]
+def _call(cloud: Cloud, row: Row, function: str, nodes: tuple[str, ...]) -> Call:
+    names = row.of(_names(cloud))
     if not cloud.deployment.through_site:
         return apply(",".join(names), nodes)
     return Call("module", function, nodes, {"mods": names, "timeout": HOUR}, 2 * HOUR + 5 * MINUTE)

@@ -63,17 +63,28 @@ def back_gates(kept: Kept, others: tuple[str, ...]) -> tuple[Step, ...]:
 
 def gone_back(kept: Kept, others: tuple[str, ...], needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """Stop the others, put their data aside, found the cluster from the kept member, let them join it one by one."""
+    return (*founded(kept, others, needs), *joined(kept, others))
+
+
+def founded(kept: Kept, others: tuple[str, ...], needs: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """The cluster from the kept member's files alone. From here on it serves."""
     this = {"kept": kept.receipt, "run": RUN_ID}
     stop = Call("module", "upgrader_member.stop", others, {"run": RUN_ID}, 30 * MINUTE)
     aside = Call("module", "upgrader_member.set_aside", others, this, 30 * MINUTE)
     found = Call("module", "upgrader_member.found", (kept.node,), this, 30 * MINUTE)
-    whole = {"kept": kept.receipt, "members": len(others) + 1}
-    verify = Call("module", "upgrader_member.verify", (kept.node, *others), whole, 5 * MINUTE)
-    settle = Call("module", "upgrader_member.settle", (kept.node,), this, 5 * MINUTE)
     return (
         work("member-stop", "stop the members that went on", stop, NO_WAY_FORWARD, needs),
         work("member-aside", "rename their data directories aside", aside, NO_WAY_FORWARD, ("member-stop",)),
         work("member-found", "found the cluster from the kept member", found, NO_WAY_FORWARD, ("member-aside",)),
+    )
+
+
+def joined(kept: Kept, others: tuple[str, ...]) -> tuple[Step, ...]:
+    """The others are sent everything, one by one; it serves meanwhile."""
+    whole = {"kept": kept.receipt, "members": len(others) + 1}
+    verify = Call("module", "upgrader_member.verify", (kept.node, *others), whole, 5 * MINUTE)
+    settle = Call("module", "upgrader_member.settle", (kept.node,), {"kept": kept.receipt, "run": RUN_ID}, 5 * MINUTE)
+    return (
         *(_join(node, kept) for node in others),
         verification(
             "member-verify",

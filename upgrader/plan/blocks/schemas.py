@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from upgrader_node.release import delivery, path
@@ -10,33 +10,62 @@ from upgrader_node.release.path import Phase, ServicePath
 
 from upgrader.cloud.cloud import UPGRADE, Cloud
 from upgrader.errors import UsageError
-from upgrader.plan.blocks.shapes import on_copy, verification
-from upgrader.plan.step import COPY, MINUTE, Call, Options, Step
+from upgrader.plan.blocks.shapes import COPY_IS_MADE_ANEW, verification, work
+from upgrader.plan.step import COPY, MINUTE, NODE, Call, Options, Step
 
 SourceVersion = int | str | dict[str, int]
+ROLLBACK = "'upgrader control-plane --stage rollback' puts the databases back to the moment before the window"
 
 
-def schema_steps(cloud: Cloud, service_name: str, needs: tuple[str, ...], options: Options) -> tuple[Step, ...]:
+@dataclass(frozen=True)
+class Where:
+    """Whose databases are taken through the phases, on which node, and what a failure there means."""
+
+    node: tuple[str, ...]
+    no_undo: str
+    mends: str
+    against: str
+    args: tuple[tuple[str, Any], ...] = ()
+
+
+def on_the_copy(cloud: Cloud) -> Where:
+    """The clones, on the upgrade node."""
+    return Where(cloud.role(UPGRADE)[:1], COPY_IS_MADE_ANEW, COPY, "the backup")
+
+
+def in_production(cloud: Cloud) -> Where:
+    """Production's own databases, on the first controller: once, and from here only the whole way back."""
+    what = "what production held"
+    return Where(cloud.controllers[:1], ROLLBACK, NODE, what, (("allow_production", True),))
+
+
+def schema_steps(
+    cloud: Cloud, service_name: str, needs: tuple[str, ...], options: Options, where: Where | None = None
+) -> tuple[Step, ...]:
     """One step for each phase of a service, each after the one before; one that is done already is passed over."""
-    steps: list[Step] = []
+    at, steps = where or on_the_copy(cloud), list[Step]()
     for phase in _wanted(cloud.path.service(service_name), options):
         identity = f"{service_name}-{phase.id}"
-        args = {"service": service_name, "phase": phase.id, **release(cloud)}
-        call = Call("module", "upgrader_schema.phase", _node(cloud), args, phase.minutes * MINUTE)
+        args = {"service": service_name, "phase": phase.id, **release(cloud), **dict(at.args)}
+        call = Call("module", "upgrader_schema.phase", at.node, args, phase.minutes * MINUTE)
         title = f"{service_name}: {phase.title}"
-        steps.append(on_copy(identity, title, call, needs, progress=_progress(cloud, phase)))
+        progress = _progress(at.node, phase)
+        steps.append(work(identity, title, call, at.no_undo, needs, progress=progress, mends=at.mends))
         needs = (identity,)
     return tuple(steps)
 
 
-def verify_step(cloud: Cloud, service_name: str, needs: tuple[str, ...], expected: Any) -> Step:
+def verify_step(
+    cloud: Cloud, service_name: str, needs: tuple[str, ...], expected: Any, where: Where | None = None
+) -> Step:
     """What the service's tables hold, against the counts that ``expected`` refers to."""
-    several = len(cloud.service(service_name).upgrade_databases) > 1
+    at = where or on_the_copy(cloud)
+    several = sum(1 for _ in cloud.path.service(service_name).databases) > 1
     what = "schemas, mappings and rows" if several else "schema and rows"
-    args = {"service": service_name, "expected": expected, **release(cloud)}
-    call = Call("module", "upgrader_schema.verify", _node(cloud), args, 30 * MINUTE)
-    title = f"verify {service_name}: {what} against the backup"
-    return verification(f"verify-{service_name}", title, call, needs, mends=COPY)
+    args = {"service": service_name, "expected": expected, **release(cloud), **dict(at.args)}
+    call = Call("module", "upgrader_schema.verify", at.node, args, 30 * MINUTE)
+    title = f"verify {service_name}: {what} against {at.against}"
+    return verification(f"verify-{service_name}", title, call, needs, mends=at.mends)
 
 
 def source_versions(cloud: Cloud) -> dict[str, SourceVersion]:
@@ -52,10 +81,6 @@ def repaired(cloud: Cloud, options: Options) -> list[str]:
     """Findings of the preflight that a phase of this plan takes care of."""
     phases = [phase for service in cloud.services for phase in _wanted(cloud.path.service(service.name), options)]
     return [finding for phase in phases if phase.option for finding in phase.repairs]
-
-
-def _node(cloud: Cloud) -> tuple[str, ...]:
-    return cloud.role(UPGRADE)[:1]
 
 
 def release(cloud: Cloud) -> dict[str, str]:
@@ -80,8 +105,8 @@ def _sources(service: ServicePath) -> tuple[SourceVersion, ...]:
     return tuple(version if isinstance(version, (int, str)) else dict(version) for version in versions)
 
 
-def _progress(cloud: Cloud, phase: Phase) -> Call | None:
+def _progress(node: tuple[str, ...], phase: Phase) -> Call | None:
     """The kinds of step that take their time with every instance say how far they are."""
     if not phase.progress:
         return None
-    return Call("module", "upgrader_progress.nova", _node(cloud), {"rows": phase.progress}, MINUTE)
+    return Call("module", "upgrader_progress.nova", node, {"rows": phase.progress}, MINUTE)

@@ -96,7 +96,7 @@ def create(admin: Admin, run: str, users: Users, like: typing.Mapping[str, str])
             what = "database {} is there and was not made by upgrader: {}"
             raise StepError(what.format(", ".join(foreign), REMEDY))
         for name in users:
-            _make_empty(cursor, name, run, _defaults(session, like.get(name)))
+            _make_empty(cursor, name, run, defaults(session, like.get(name)))
             for user in users[name]:
                 accounts.open_database(cursor, name, user["name"], user.get("host", "%"), user["password"])
     return {"comment": "created {}".format(", ".join(users)), "changed": True}
@@ -125,7 +125,7 @@ def fill(admin: Admin, store: str, receipt: str, clones: typing.Mapping[str, str
         ledger.require(cursor, sorted(clones), receipt)
         known, program = ledger.read(cursor), _program(local_server.dump_programs(held))
         for clone in sorted(name for name in clones if not known[name].filled):
-            _make_empty(cursor, clone, receipt, _defaults(held, clones[clone]))
+            _make_empty(cursor, clone, receipt, defaults(held, clones[clone]))
             _make_tables(admin, clone, tablespaces.definitions(held, clones[clone]))
             _copy(folder, clones[clone], admin, clone, program, timeout)
             ledger.mark_filled(cursor, clone)
@@ -155,7 +155,7 @@ def _copy(folder: str, source: str, admin: Admin, clone: str, program: str, time
         raise StepError("{} could not be copied to {}: {}".format(source, clone, pipeline.describe(cause)))
 
 
-def _defaults(session: typing.Any, source: typing.Optional[str]) -> typing.Tuple[str, str]:
+def defaults(session: typing.Any, source: typing.Optional[str]) -> typing.Tuple[str, str]:
     """Character set and collation of new tables in a database: migrations that name none get them (LP 2084562)."""
     statement = "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = %s"
     if not source:

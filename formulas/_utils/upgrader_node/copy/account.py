@@ -4,7 +4,7 @@ import json
 import subprocess
 import typing
 
-from upgrader_node.copy.proof import FILES, clone
+from upgrader_node.copy.proof import FILES, keystone
 from upgrader_node.database import sql
 from upgrader_node.errors import StepError, redact
 from upgrader_node.service import manage
@@ -72,5 +72,5 @@ def _argv(role: Role, account: Account) -> typing.List[str]:
 
 def _is_held(driver: typing.Any, role: Role, name: str) -> bool:
     statement = HELD.format(sql.identifier(role["database"]["name"]))
-    with clone(driver, role) as session:
+    with keystone(driver, role) as session:
         return bool(sql.scalar(session, statement, (name,)))

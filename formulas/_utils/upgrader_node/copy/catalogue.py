@@ -1,7 +1,7 @@
 """The catalogue of a copied keystone: every endpoint leads to the copy's own node, and Ocata's services are all there.
 
 A cloned catalogue names production, so each client of the copy would verify production instead. Written by SQL into the
-clone, before any service of the copy starts; never used on a production database.
+clone, before any service of the copy starts; production's catalogue is added to and not rewritten (``production.catalogue``).
 """
 
 import hashlib
@@ -13,6 +13,19 @@ from upgrader_node.database import sql
 from upgrader_node.errors import StepError
 
 INTERFACES = ("public", "internal", "admin")
+SERVICE_OF = {
+    "identity": "keystone",
+    "image": "glance",
+    "artifact": "glance",
+    "compute": "nova",
+    "placement": "nova",
+    "volumev2": "cinder",
+    "volumev3": "cinder",
+    "network": "neutron",
+    "orchestration": "heat",
+    "cloudformation": "heat",
+}
+"""Whose each wanted type is."""
 Answer = typing.Dict[str, typing.Any]
 
 
@@ -177,10 +190,12 @@ def write(connection: typing.Any, schema: str, entries: typing.Sequence[Entry], 
     cursor = connection.cursor()
     try:
         cursor.execute("START TRANSACTION")
-        _change(cursor, schema, todo["changes"])
+        change(cursor, schema, todo["changes"])
         for entry, interface in todo["missing"]:
-            service = _service(connection, cursor, sql.identifier(schema), entry)
-            _add(cursor, schema, entry, interface, service, address, region_of(held))
+            service_of(connection, cursor, schema, entry)
+            identity = identity_of("endpoint", entry.kind, interface)
+            url = _url(entry, interface, address)
+            add(connection, cursor, schema, Endpoint(identity, entry.kind, interface, url, 1, region_of(held)))
         cursor.execute("COMMIT")
     finally:
         cursor.close()
@@ -192,37 +207,40 @@ def write(connection: typing.Any, schema: str, entries: typing.Sequence[Entry], 
     }
 
 
-def _change(cursor: typing.Any, schema: str, changes: typing.Mapping[str, typing.Tuple[str, int]]) -> None:
+def change(cursor: typing.Any, schema: str, changes: typing.Mapping[str, typing.Tuple[str, int]]) -> None:
+    """Give endpoints, by id, another URL and say whether they are on."""
     statement = "UPDATE {0}.endpoint SET url = %s, enabled = %s WHERE id = %s".format(sql.identifier(schema))
     for identity, (url, enabled) in sorted(changes.items()):
         cursor.execute(statement, (url, enabled, identity))
 
 
-def _add(
-    cursor: typing.Any,
-    schema: str,
-    entry: Entry,
-    interface: str,
-    service: str,
-    address: str,
-    region: typing.Optional[str],
-) -> None:
+def add(connection: typing.Any, cursor: typing.Any, schema: str, endpoint: Endpoint) -> None:
+    """One more endpoint, of a service that is there (``service_of``)."""
+    service = _held(connection, schema, endpoint.kind)
     statement = (
         "INSERT INTO {0}.endpoint (id, interface, service_id, url, extra, enabled, region_id) "
-        "VALUES (%s, %s, %s, %s, '{{}}', 1, %s)"
+        "VALUES (%s, %s, %s, %s, '{{}}', %s, %s)"
     ).format(sql.identifier(schema))
-    identity = identity_of("endpoint", entry.kind, interface)
-    cursor.execute(statement, (identity, interface, service, _url(entry, interface, address), region))
+    values = (endpoint.identity, endpoint.interface, service, endpoint.url, endpoint.enabled, endpoint.region)
+    cursor.execute(statement, values)
 
 
-def _service(connection: typing.Any, cursor: typing.Any, name: str, entry: Entry) -> str:
-    held = sql.rows(connection, "SELECT id FROM {0}.service WHERE type = %s".format(name), (entry.kind,))
-    if held:
-        return str(held[0][0])
-    identity = identity_of("service", entry.kind)
+def _held(connection: typing.Any, schema: str, kind: str) -> str:
+    held = sql.rows(
+        connection,
+        "SELECT id FROM {0}.service WHERE type = %s ORDER BY id".format(sql.identifier(schema)),
+        (kind,),
+    )
+    return str(held[0][0]) if held else ""
+
+
+def service_of(connection: typing.Any, cursor: typing.Any, schema: str, entry: Entry) -> bool:
+    """Have the service of an entry; whether it was made, with a name of its own, because there was none of this type."""
+    if _held(connection, schema, entry.kind):
+        return False
     extra = json.dumps({"name": entry.name, "description": "OpenStack {0}".format(entry.kind)})
     cursor.execute(
-        "INSERT INTO {0}.service (id, type, enabled, extra) VALUES (%s, %s, 1, %s)".format(name),
-        (identity, entry.kind, extra),
+        "INSERT INTO {0}.service (id, type, enabled, extra) VALUES (%s, %s, 1, %s)".format(sql.identifier(schema)),
+        (identity_of("service", entry.kind), entry.kind, extra),
     )
-    return identity
+    return True

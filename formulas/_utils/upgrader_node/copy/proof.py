@@ -49,9 +49,18 @@ def role_of_copy(pillar: Values, service: str) -> Values:
     return role
 
 
+def role_of_production(pillar: Values, service: str) -> Values:
+    """What pillar says of the service's role. Raises StepError unless it also says that this node is production's."""
+    role, name = _role(pillar, service)
+    if not isolation.is_production(service, name, settings.production(pillar)):
+        what = "pillar {}:database:name is {!r}, which is a clone: this is for production's controllers"
+        raise StepError(what.format(ROLE_OF[service], name))
+    return role
+
+
 @contextlib.contextmanager
-def clone(driver: typing.Any, role: Values) -> typing.Iterator[typing.Any]:
-    """A connection to keystone's clone."""
+def keystone(driver: typing.Any, role: Values) -> typing.Iterator[typing.Any]:
+    """A connection to the database that pillar gives keystone."""
     with contextlib.closing(
         connection.of_account(driver, "pillar keystone:server:database", role["database"])
     ) as session:
@@ -67,7 +76,7 @@ def isolated(driver: typing.Any, pillar: Values, service: str, own: typing.Seque
     paths = (role.get("config_file", FILES[service][0]),) + FILES[service][1:]
     wrong = [phrase for path in paths for phrase in _leading_away(path, service, role, own)]
     if service == "keystone":
-        with clone(driver, role) as session:
+        with keystone(driver, role) as session:
             wrong += catalogue.strangers(catalogue.endpoints(session, role["database"]["name"]), own)
     if wrong:
         raise StepError(

@@ -11,9 +11,13 @@ RESTORE   each database node          ``upgrader_restore.place``, ``.stop``, ``.
                                       ``upgrader_member.hold``, ``.stop``, ``.set_aside``, ``.found``, ``.settle``, ``.rejoin``
 STORE     the backup node             ``upgrader_store.prove``, ``.prepared``, ``.prune``, ``.remove_scratch``,
                                       ``upgrader_export.create``, ``upgrader_clone.fill``: all that use a scratch server
-CLONES    the backup node             ``upgrader_clone.create``, ``.fill``, ``.drop``
+CLONES    the backup node             ``upgrader_clone.create``, ``.fill``, ``.drop``, ``upgrader_production.create_databases``
+KEYS      the Salt master's node      ``upgrader_key.replace``, ``.restore``
+WINDOW    each controller             ``upgrader_window.stop``, ``.start``
 vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
+SERVICES  computes and gateways       ``upgrader_compute.reconnect``
+prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
 ========= =========================== =================================================================================
 """
 
@@ -40,6 +44,8 @@ DATABASE = Lock("database", "the database server of this node")
 RESTORE = Lock("restore", "the restore of this node")
 STORE = Lock("store", "the backup store")
 CLONES = Lock("clones", "the work on the clones")
+KEYS = Lock("keys", "the keys of the Salt master's minions")
+WINDOW = Lock("window", "the services of this node")
 
 
 class Owner(typing.NamedTuple):

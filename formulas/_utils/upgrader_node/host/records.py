@@ -14,7 +14,7 @@ Receipt = typing.Dict[str, typing.Any]
 
 def plain(run: str) -> str:
     """The run's id. Raises StepError for one that is no plain name: it becomes part of paths."""
-    if not RUN.match(run):
+    if not RUN.fullmatch(run):  # a match alone lets a line break at the end pass
         raise StepError("run {!r} is not a plain name of letters, digits, dot, dash and underscore".format(run))
     return run
 

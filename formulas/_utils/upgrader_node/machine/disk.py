@@ -203,4 +203,12 @@ def _grow(making: str, base: Base, wanted: Wanted) -> None:
 
 
 def _answer(record: Record, comment: str, changed: bool) -> Answer:
-    return {"comment": comment, "changed": changed, "disk": record}
+    """``minion_key`` is the public key of the first of its minions, ``seed`` the disk for cloud-init; empty where there is none."""
+    keys = list((record["public"].get("minions") or {}).values())
+    return {
+        "comment": comment,
+        "changed": changed,
+        "disk": record,
+        "minion_key": keys[0] if keys else "",
+        "seed": record["seed"],
+    }

@@ -55,12 +55,27 @@ class Rule(typing.NamedTuple):
     more: bool = False
 
 
+class Units(typing.NamedTuple):
+    """A service's system units on a controller by what they are to the cloud; see ``UNIT_KINDS``."""
+
+    apis: typing.Tuple[str, ...] = ()
+    workers: typing.Tuple[str, ...] = ()
+    identity: typing.Tuple[str, ...] = ()
+
+
+UNIT_KINDS = Units._fields
+"""The order in which a cloud's services are stopped, whichever service they are of: what users reach, then what works on what
+they asked for, and last the one that all of these ask. Within one kind and service: as the release path names them."""
+
+
 class ServicePath(typing.NamedTuple):
     """One service's way.
 
     ``least`` is what the installed tool's migrations must reach, by repository; ``code`` how the
     installed release's version begins, where other code must not touch the databases; ``packages`` the pins. ``role`` is
-    the pillar role of its server; a service that this version knows need not say it.
+    the pillar role of its server; a service that this version knows need not say it. ``units`` are its system units on
+    controllers at the releases' names (``source``, ``target``); a node need not have all of them. ``compute`` is the service
+    version that a compute of the target release writes down (0: it has none).
     """
 
     name: str
@@ -73,6 +88,8 @@ class ServicePath(typing.NamedTuple):
     code: str = ""
     packages: typing.Mapping[str, str] = {}
     tables: typing.Mapping[str, Rule] = {}
+    units: typing.Mapping[str, Units] = {}
+    compute: int = 0
 
     @property
     def source_version(self) -> typing.Optional[sql.Wanted]:
@@ -113,6 +130,16 @@ class ReleasePath(typing.NamedTuple):
         except KeyError:
             known = ", ".join(sorted(self.services))
             raise KeyError("there is no service {0!r} from {1}; known: {2}".format(service, self.name, known)) from None
+
+    def units(self, services: typing.Sequence[str], end: str = "source") -> typing.Tuple[typing.Tuple[str, str], ...]:
+        """(service, unit) of these services at one ``end`` of the path, in the order in which they are stopped."""
+        ways = [self.service(name) for name in self.services if name in services]
+        return tuple(
+            (way.name, unit)
+            for kind in UNIT_KINDS
+            for way in ways
+            for unit in getattr(way.units.get(end, Units()), kind)
+        )
 
 
 def name(source: str, target: str) -> str:

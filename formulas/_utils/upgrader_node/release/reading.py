@@ -3,7 +3,7 @@ file and the key, before anything is planned or run."""
 
 import typing
 
-from upgrader_node.release.path import Database, Phase, ReleasePath, Rule, ServicePath
+from upgrader_node.release.path import UNIT_KINDS, Database, Phase, ReleasePath, Rule, ServicePath, Units
 from upgrader_node.service.roles import ROLE_OF
 
 
@@ -73,7 +73,7 @@ def read(raw: typing.Any, file: str) -> ReleasePath:
 
 
 def _service(service: str, part: _Part, source: str, target: str) -> ServicePath:
-    part.only("role", "databases", "phases", "least", "code", "packages", "tables")
+    part.only("role", "databases", "phases", "least", "code", "packages", "tables", "units", "compute")
     databases = {each: _database(under) for each, under in part.parts("databases").items()}
     if databases.get("main", Database()).source is None:
         raise part.wrong("databases", "has no main with a source")
@@ -89,7 +89,18 @@ def _service(service: str, part: _Part, source: str, target: str) -> ServicePath
         part.take("code", str, ""),
         packages,
         {each: _rule(under) for each, under in part.parts("tables").items()},
+        _units(part),
+        part.take("compute", int, 0),
     )
+
+
+def _units(part: _Part) -> typing.Dict[str, Units]:
+    ends = part.parts("units")
+    if ends:
+        _Part(part.raw["units"], part.file, part.key + ":units").only("source", "target")
+    for under in ends.values():
+        under.only(*UNIT_KINDS)
+    return {end: Units(*(under.names(kind) for kind in UNIT_KINDS)) for end, under in ends.items()}
 
 
 def _database(part: _Part) -> Database:

@@ -8,6 +8,7 @@ from upgrader_node.errors import StepError
 from upgrader_node.host import pillar as host_pillar
 from upgrader_node.service import amqp, required
 
+SECONDS = 90
 Pillar = typing.Mapping[str, typing.Any]
 Answer = typing.Dict[str, typing.Any]
 
@@ -60,27 +61,33 @@ def give(wanted: Login, patience: float) -> Answer:
     except amqp.QueueRefuses as error:
         if not error.denied:
             raise
-    users = [line.split("\t")[0] for line in _control(["-q", "list_users"]).splitlines()]
+    users = [line.split("\t")[0] for line in control(["-q", "list_users"]).splitlines()]
     verb = "change_password" if wanted.user in users else "add_user"
-    _control(["-q", verb, wanted.user], wanted.password + "\n")
-    if wanted.virtual_host not in _control(["-q", "list_vhosts"]).splitlines():
-        _control(["-q", "add_vhost", wanted.virtual_host])
-    _control(["-q", "set_permissions", "-p", wanted.virtual_host, wanted.user, ".*", ".*", ".*"])
+    control(["-q", verb, wanted.user], wanted.password + "\n")
+    if wanted.virtual_host not in control(["-q", "list_vhosts"]).splitlines():
+        control(["-q", "add_vhost", wanted.virtual_host])
+    control(["-q", "set_permissions", "-p", wanted.virtual_host, wanted.user, ".*", ".*", ".*"])
     serves(wanted, patience)
     return {"comment": "account {} made or given its password".format(wanted.user), "changed": True}
 
 
-def _control(words: typing.Sequence[str], stdin: str = "") -> str:
-    """What rabbitmqctl answers; how it ends is judged."""
+def control(words: typing.Sequence[str], stdin: str = "") -> str:
+    """What rabbitmqctl answers; how it ends is judged. A queue that hangs lets it hang."""
     tool = shutil.which("rabbitmqctl") or "/usr/sbin/rabbitmqctl"
-    done = subprocess.run(
-        [tool, *words],
-        input=stdin.encode("utf-8"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=90,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [tool, *words],
+            input=stdin.encode("utf-8"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise StepError("there is no {}: this node has no message queue".format(tool)) from None
+    except subprocess.TimeoutExpired:
+        what = "rabbitmqctl {} has not ended within {} s: see 'rabbitmqctl cluster_status' and the journal of rabbitmq-server"
+        raise StepError(what.format(words[1], SECONDS)) from None
     said = done.stdout.decode("utf-8", "replace").strip()
     if done.returncode:
         last = (said.splitlines() or ["it printed nothing"])[-1]

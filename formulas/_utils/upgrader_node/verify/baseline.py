@@ -1,10 +1,12 @@
 """What a source held, by id, written down before anything is changed; the verification compares with it."""
 
+import base64
 import contextlib
 import json
 import os
 import time
 import typing
+import zlib
 
 from upgrader_node.database import connection, sql
 from upgrader_node.errors import StepError
@@ -74,6 +76,35 @@ def take(
     return {"comment": comment, "counts": counts, "left_out": left_out, "changed": True}
 
 
+def packed(folder: str, run: str) -> Answer:
+    """The baseline as text that can go through Salt: a controller that is built anew would lose it with its disk."""
+    path = chosen(folder, run or "?")
+    with open(path, "rb") as opened:
+        text = base64.b64encode(zlib.compress(opened.read(), 9)).decode("ascii")
+    return {"comment": "baseline of {}, {} bytes packed".format(run, len(text)), "baseline": text}
+
+
+def unpack(folder: str, run: str, text: str) -> Answer:
+    """Write a packed baseline down on this node. One that is there and differs is refused: nobody knows which is right."""
+    path = path_of(folder, run)
+    try:
+        held = json.loads(zlib.decompress(base64.b64decode(text, validate=True)).decode("utf-8"))
+        right = held["run"] == run and isinstance(held["resources"], dict)
+    except (ValueError, zlib.error, KeyError, TypeError):
+        right = False
+    if not right:
+        raise StepError(
+            "what was given is no packed baseline of run {}: take it anew with upgrader_verify.packed".format(run)
+        )
+    changed = not os.path.exists(path)
+    if not changed and _read(path) != held["resources"]:
+        raise StepError("{} is there and says otherwise: move it away if the other one is right".format(path))
+    if changed:
+        _write(path, run, held["resources"], held["taken_at"])
+    counts = _counts(held["resources"])
+    return {"comment": _said(counts) if changed else "there before", "counts": counts, "changed": changed}
+
+
 def _counts(records: typing.Mapping[str, typing.Any]) -> typing.Dict[str, int]:
     return {name: len(held) for name, held in records.items()}
 
@@ -105,10 +136,10 @@ def _require_source(session: typing.Any, release: ReleasePath, service: str, nam
         raise StepError(what.format(name, marks.shown(), release.source.capitalize(), sql.said(wanted)))
 
 
-def _write(path: str, run: str, records: Records) -> None:
+def _write(path: str, run: str, records: Records, taken_at: str = "") -> None:
     """Whole or not at all; readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    taken_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    taken_at = taken_at or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with files.whole(path) as opened:
         json.dump({"run": run, "taken_at": taken_at, "resources": records}, opened)
 

@@ -8,6 +8,7 @@ import importlib
 import threading
 import time
 import typing
+from urllib.parse import urlsplit, urlunsplit
 
 from upgrader_node.errors import StepError
 from upgrader_node.host.findings import Findings
@@ -79,7 +80,7 @@ class Client:
             reply = self.session_of(kind).request(
                 path,
                 method,
-                endpoint_filter=self._where(kind),
+                **self._where(kind),
                 json=body,
                 raise_exc=False,
                 timeout=timeout,
@@ -97,12 +98,15 @@ class Client:
 
     def status_of(self, kind: str, path: str, timeout: float) -> int:
         """The status of a GET, whatever it is."""
-        reply = self.session_of(kind).get(path, endpoint_filter=self._where(kind), raise_exc=False, timeout=timeout)
+        reply = self.session_of(kind).get(path, **self._where(kind), raise_exc=False, timeout=timeout)
         return int(reply.status_code)
 
     def _where(self, kind: str) -> typing.Dict[str, typing.Any]:
-        interface = self.order.get("interface", "public")
-        return {"service_type": kind, "interface": interface, "region_name": self.region}
+        """As the catalogue has it; ``through`` another host, the catalogue's own is replaced. A type that it lacks is keystoneauth's to tell."""
+        interface, through = self.order.get("interface", "public"), self.order.get("through", "")
+        wanted = {"service_type": kind, "interface": interface, "region_name": self.region}
+        there = self.session_of(kind).get_endpoint(**wanted) if through else None
+        return {"endpoint_override": elsewhere(there, through)} if there else {"endpoint_filter": wanted}
 
     def pages(self, resource: Resource) -> typing.List[typing.Any]:
         """All items of a list, page by page; a page that leads back to itself is an error, not a loop."""
@@ -119,6 +123,16 @@ class Client:
     def catalogue(self) -> typing.List[typing.Any]:
         access = self.session.auth.get_access(self.session)
         return list(access.service_catalog.catalog)
+
+
+def elsewhere(url: str, through: str) -> str:
+    """The URL at another host, or ``scheme://host``; port and path stay. Without one the URL as it is."""
+    if not through:
+        return url
+    scheme, _, host = through.rpartition("://")
+    parts = urlsplit(url)
+    port = ":{}".format(parts.port) if parts.port else ""
+    return urlunsplit(parts._replace(scheme=scheme or parts.scheme, netloc=host + port))
 
 
 def _domain(given: Answer, kind: str) -> typing.Dict[str, str]:

@@ -14,6 +14,7 @@ from upgrader_node.verify.resources import PREFIX, Fields, Resource
 ADDED_KINDS = ("placement", "volumev3", "volumev2", "artifact", "orchestration", "cloudformation")
 SHOWN = 5
 NOTHING = (None, "")
+INTERFACES = ("public", "internal", "admin")
 ENGINES = "orchestration services"
 Entry = typing.Mapping[str, typing.Any]
 Records = typing.Mapping[str, Fields]
@@ -26,7 +27,10 @@ def findings(
     listed: Listed,
     own: typing.Sequence[str],
 ) -> Findings:
-    """What is wrong with one list, and what is worth a note. ``own`` are the names under which services of this node register."""
+    """What is wrong with one list, and what is worth a note.
+
+    :param own: the names under which services of this node register; empty for production, whose services register from anywhere
+    """
     if resource.name == ENGINES:
         return _engines(listed, own)
     wrong = [_blocker(resource, _doubled(listed))]
@@ -34,7 +38,7 @@ def findings(
         held = dict(listed)
         added = _added(resource, baseline, held, own)
         wrong.append(_blocker(resource, _missing(baseline, held)))
-        wrong.append(_blocker(resource, added) if resource.registers else _note(resource, added, WARNING))
+        wrong.append(_blocker(resource, added) if resource.registers and own else _note(resource, added, WARNING))
         wrong.append(_blocker(resource, _changed(baseline, held)))
         wrong.append(_note(resource, _respelled(baseline, held), INFO))
     return [one for each in wrong for one in each]
@@ -105,8 +109,13 @@ def _note(resource: Resource, what: str, severity: str) -> Findings:
     return [finding(resource.name, "{}: {}".format(resource.name, what), remedy, severity)] if what else []
 
 
-def catalogue(entries: typing.Sequence[Entry], wanted: typing.Sequence[str], own: typing.Sequence[str]) -> Findings:
-    """The token's catalogue: every wanted type in all three interfaces, identity v3 only, no host but this node's.
+def catalogue(
+    entries: typing.Sequence[Entry],
+    wanted: typing.Sequence[str],
+    own: typing.Sequence[str],
+    interfaces: typing.Iterable[str] = INTERFACES,
+) -> Findings:
+    """The token's catalogue: every wanted type in these interfaces, identity v3 only, no host but this node's.
 
     :param wanted: service types; ``own`` empty means that any host is right (a cloud behind its own addresses)
     """
@@ -114,7 +123,7 @@ def catalogue(entries: typing.Sequence[Entry], wanted: typing.Sequence[str], own
     for entry in entries:
         by_kind.setdefault(entry["type"], []).extend(entry.get("endpoints", []))
     urls = [endpoint["url"] for endpoints in by_kind.values() for endpoint in endpoints]
-    wrong = [_lacking(kind, by_kind.get(kind, [])) for kind in wanted]
+    wrong = [_lacking(kind, by_kind.get(kind, []), interfaces) for kind in wanted]
     old = [e["url"] for e in by_kind.get("identity", []) if not e["url"].rstrip("/").endswith("/v3")]
     if old:
         wrong.append(("identity is offered at {}".format(old[0]), "offer identity v3 only"))
@@ -124,7 +133,7 @@ def catalogue(entries: typing.Sequence[Entry], wanted: typing.Sequence[str], own
     return [finding("catalogue", "catalogue: " + what, remedy) for what, remedy in wrong if what]
 
 
-def _lacking(kind: str, endpoints: typing.Sequence[Entry]) -> typing.Tuple[str, str]:
-    lacking = {"public", "internal", "admin"} - {endpoint["interface"] for endpoint in endpoints}
+def _lacking(kind: str, endpoints: typing.Sequence[Entry], interfaces: typing.Iterable[str]) -> typing.Tuple[str, str]:
+    lacking = set(interfaces) - {endpoint["interface"] for endpoint in endpoints}
     what = "{} has no {} endpoint".format(kind, ", ".join(sorted(lacking))) if lacking else ""
     return what, "add it to keystone's catalogue"

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import typing
 
 from upgrader_node.verify import compare
 from upgrader_node.verify.client import Answer, CallFailed, Client, outcome, wait_for
@@ -46,16 +47,26 @@ def _baseline(order: Answer) -> Answer:
 
 
 def _catalogue(cloud: Client, order: Answer) -> Answer:
-    """A copy's catalogue may lead to its own node only; any host is right for a cloud behind its own addresses."""
+    """A copy's catalogue may lead to its own node only; any host is right for a cloud behind its own addresses.
+
+    Production's own endpoints stay as they were, so of them no more interfaces are demanded than its clients and services use.
+    """
     started, entries = time.monotonic(), cloud.catalogue()
-    wrong = compare.catalogue(entries, order["kinds"], order["own"] if order.get("copy") else ())
+    wrong = compare.catalogue(
+        entries, order["kinds"], order["own"] if order.get("copy") else (), order.get("interfaces", compare.INTERFACES)
+    )
     return outcome("catalogue", "openstack catalog list", started, len(entries), wrong)
 
 
-def main() -> int:
-    """Read the order, do it, print the result as the last line."""
+def main() -> None:
+    """Verify as the order says."""
+    answered(verify)
+
+
+def answered(do: typing.Callable[[Answer], Answer]) -> None:
+    """Read the order, do it, print the result as the last line, and end, whatever still waits for an answer."""
     try:
-        result = verify(json.load(sys.stdin))
+        result = do(json.load(sys.stdin))
     except CallFailed as error:
         result = {"failed": str(error)}
     except ImportError as error:

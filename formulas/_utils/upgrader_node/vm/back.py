@@ -36,6 +36,33 @@ def restore(here: finding.Host, given: Receipt, content: bool = True) -> Answer:
     return _answer(receipt, "{} disks of {} are back".format(len(receipt["disks"]), receipt["domain"]), changed=True)
 
 
+def back(here: finding.Host, name: str, run: str, given: typing.Optional[Receipt] = None) -> Answer:
+    """To before a run, however far that run came: what it kept goes back, and where it kept nothing nothing is done.
+
+    :param given: the receipt as the journal has it, for a node that has lost its own
+    """
+    receipt = receipts.read(here.receipts, run, name) or given
+    if receipt is None:
+        return {"comment": _nothing(name, run), "changed": False, "moved_aside": []}
+    return restore(here, receipt, content=False)
+
+
+def can_go_back(here: finding.Host, name: str, run: str, given: typing.Optional[Receipt] = None) -> Answer:
+    """Whether ``back`` would find what it needs. Changes nothing. Raises StepError by the name of the first disk that differs."""
+    receipt = receipts.read(here.receipts, run, name) or given
+    if receipt is None:
+        return {"comment": _nothing(name, run), "changed": False}
+    if receipt["state"] == receipts.RETURNED:
+        return {"comment": _still_back(receipts.own(here.receipts, receipt, here.node)), "changed": False}
+    if receipt["state"] == receipts.KEPT:
+        return proof.verify(here.receipts, receipt, here.node)
+    return {"comment": "the way back of {domain} is {state}, and goes on".format(**receipt), "changed": False}
+
+
+def _nothing(name: str, run: str) -> str:
+    return "run {} kept no disk of {}: it is where it was".format(run, name)
+
+
 def _prepare(here: finding.Host, receipt: Receipt, content: bool) -> Receipt:
     """What will be moved, proven and written down: of each disk the file that goes back, and where goes what is in its place."""
     if receipt["state"] == receipts.KEPT:

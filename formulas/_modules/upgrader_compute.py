@@ -1,0 +1,53 @@
+"""
+Computes and gateways after the control plane was built anew: their agents hold connections to what is gone, and are restarted.
+
+Instances are never touched. Only ``nova-compute`` is restarted unless other services are named. ``neutron-openvswitch-agent`` is not
+named by default: where it drops its flows at its start (``drop_flows_on_start``) instances lose seconds of traffic.
+"""
+
+from salt.exceptions import CommandExecutionError
+from upgrader_node.compute import reconnect as connections
+from upgrader_node.compute import units
+from upgrader_node.errors import told_as
+from upgrader_node.host import lock
+
+__virtualname__ = "upgrader_compute"
+
+SERVICES = ("nova-compute",)
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def check(services=SERVICES):
+    """Which of these services this node has, and how they stand. Changes nothing.
+
+    Returns findings: a blocker when none is there, a warning for each that does not run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cmp*' upgrader_compute.check
+    """
+    with told_as(CommandExecutionError):
+        return units.check(__salt__, __opts__["id"], services)
+
+
+def reconnect(run, services=SERVICES, patience=60):
+    """Restart those of these services that run or start at boot, once in a run; each must then run by one process for five seconds.
+
+    Leaves behind: ``/var/lib/upgrader/compute/<run>.json``, by which a second call of the same run restarts nothing. One that is
+    stopped and not enabled is left so, one that is not there is named. Raises when none is there.
+
+    :param patience: seconds that each service has to come up and last
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cmp*' upgrader_compute.reconnect run=RUN
+    """
+    with told_as(CommandExecutionError), lock.exclusively(connections.SERVICES, "upgrader_compute.reconnect", run):
+        return connections.reconnect(__salt__, run, services, float(patience))

@@ -1,0 +1,89 @@
+"""Until the queues of a virtual host are empty: what was asked of the services is done, or it would be lost or done twice.
+
+Left out, and said so: replies and fanouts, whose readers are gone with the services (oslo.messaging names them ``reply_ID`` and
+``TOPIC_fanout_ID``), and notifications, which nobody reads on many clouds.
+"""
+
+import fnmatch
+import time
+import typing
+
+from upgrader_node.errors import StepError
+from upgrader_node.host.findings import INFO, Findings, finding, some
+from upgrader_node.service import queue
+
+POLL = 1.0
+NAMES = ("messages_ready", "messages_unacknowledged", "name")
+GONE = ("reply_*", "*_fanout_*")
+NOTES = ("notifications.*", "versioned_notifications.*")
+Answer = typing.Dict[str, typing.Any]
+
+
+class Queue(typing.NamedTuple):
+    """A queue, and how many messages wait in it or were taken and not yet acknowledged."""
+
+    name: str
+    ready: int
+    taken: int
+
+    @property
+    def messages(self) -> int:
+        return self.ready + self.taken
+
+    def __str__(self) -> str:
+        return "{} ({} ready, {} unacknowledged)".format(*self)
+
+
+def read(virtual_host: str) -> typing.List[Queue]:
+    """As rabbitmqctl lists them. Its JSON came with 3.7; the lines are the same in all releases."""
+    return parse(queue.control(["-q", "list_queues", "-p", virtual_host, *NAMES]))
+
+
+def parse(text: str) -> typing.List[Queue]:
+    """Lines of two numbers and a name. Since 3.7 they have a head. Raises StepError for what is neither."""
+    found = []
+    for line in filter(str.strip, text.splitlines()):
+        words = line.split("\t", 2)
+        if tuple(words) == NAMES or line.startswith(("Listing queues", "Timeout:", "...done")):
+            continue
+        if len(words) != 3 or not (words[0].isdigit() and words[1].isdigit()):
+            raise StepError("rabbitmqctl list_queues says {!r}, which is no line of a queue".format(line[:80]))
+        found.append(Queue(words[2], int(words[0]), int(words[1])))
+    return found
+
+
+def drained(
+    look: typing.Callable[[], typing.List[Queue]],
+    patience: float,
+    ignore: typing.Sequence[str] = (),
+    now: typing.Callable[[], float] = time.monotonic,
+    pause: typing.Callable[[float], None] = time.sleep,
+) -> Answer:
+    """Raises StepError that names the queues when ``patience`` seconds are over. ``ignore`` are patterns of more to leave out."""
+    deadline, left_out = now() + patience, (*GONE, *NOTES, *ignore)
+    queues = look()
+    while True:
+        left = [one for one in queues if one.messages and not _is(one, left_out)]
+        if not left:
+            break
+        if now() >= deadline:
+            raise StepError(_why(left, patience))
+        pause(POLL)
+        queues = look()
+    notes = _notes([one for one in queues if one.messages and _is(one, (*NOTES, *ignore))])
+    return {"comment": "{} queues, none with work in it".format(len(queues)), "queues": len(queues), "findings": notes}
+
+
+def _is(one: Queue, patterns: typing.Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(one.name, pattern) for pattern in patterns)
+
+
+def _why(left: typing.Sequence[Queue], patience: float) -> str:
+    worst = sorted(left, key=lambda one: -one.messages)
+    what = "{} queue(s) still hold messages after {:.0f} s: {}; see which service should read them, or leave them out by their names"
+    return what.format(len(left), patience, some([str(one) for one in worst], 10))
+
+
+def _notes(queues: typing.Sequence[Queue]) -> Findings:
+    remedy = "nothing is to be done if nobody reads them; what is in them is not the services' own work"
+    return [finding(one.name, "messages were left in queue {}".format(one), remedy, INFO) for one in queues]

@@ -1,0 +1,91 @@
+"""The window: production's APIs quiet, what it holds written down, and what users notice measured while they are away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from upgrader.cloud.cloud import BACKUP, DATABASE, Cloud
+from upgrader.cloud.roles import COMPUTE, MESSAGE_QUEUE
+from upgrader.plan.blocks.shapes import READY, gate, verification, work
+from upgrader.plan.references import RUN_ID
+from upgrader.plan.step import MINUTE, Call, Spread, Step
+
+ONLY_WATCHES = "it only asks"
+SERVICES_AGAIN = "upgrader_window.start starts what ran"
+A_FILE = "a file of the tool's own on the backup node"
+RECONNECTED = "a restart of nova-compute touches no instance"
+BATCH = "10%"
+
+
+def watched(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Ask every API that pillar ``upgrader:watched`` names twice a second, from the Salt master's node."""
+    if not cloud.production.watched:
+        return ()
+    args = {"run": RUN_ID, "targets": dict(cloud.production.watched)}
+    call = Call("module", "upgrader_prober.start", (cloud.master,), args)
+    return (work("watch-start", "watch the APIs as users see them", call, ONLY_WATCHES, needs),)
+
+
+def watched_to_the_end(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """How long each of them was away. After a failure the watching goes on, as the window does."""
+    if not cloud.production.watched:
+        return ()
+    call = Call("module", "upgrader_prober.stop", (cloud.master,), {"run": RUN_ID})
+    return (verification("watch-end", "how long each API was away", call, ("watch-start", *needs)),)
+
+
+def stand_gate(cloud: Cloud) -> tuple[Step, ...]:
+    """How the computes stand before."""
+    nodes = cloud.role(COMPUTE)
+    call = Call("module", "upgrader_compute.check", nodes)
+    return (gate("computes-stand", "every compute has nova-compute", call, READY, spread=Spread()),) if nodes else ()
+
+
+def closed(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """APIs first, then what works on; the queues run dry, and no account of a service is left on the databases."""
+    names = [service.name for service in cloud.services]
+    stop = Call("module", "upgrader_window.stop", cloud.controllers, {"run": RUN_ID, "services": names}, 10 * MINUTE)
+    steps = [work("apis-stop", "stop production's APIs, then its schedulers and engines", stop, SERVICES_AGAIN, needs)]
+    if cloud.role(MESSAGE_QUEUE):
+        drain = Call("module", "upgrader_rabbitmq.drained", cloud.role(MESSAGE_QUEUE)[:1], {}, 5 * MINUTE)
+        steps.append(verification("queues-drained", "no message is left in the queues", drain, ("apis-stop",)))
+    args = {"accounts": list(cloud.production.accounts)}
+    quiet = Call("module", "upgrader_window.connections", cloud.role(DATABASE), args, 5 * MINUTE)
+    title = "nobody of production's services is on the databases any more"
+    return (*steps, verification("databases-quiet", title, quiet, (steps[-1].id,)))
+
+
+def written_down(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """What production holds at this moment: by id for the way back, in numbers for the verification."""
+    node = cloud.role(BACKUP)[:1]
+    databases = sorted(name for service in cloud.services for name in service.source_databases)
+    names = {service.name: service.source_databases[0] for service in cloud.services}
+    held = {"run": RUN_ID, "databases": names}
+    objects = Call("module", "upgrader_production.objects", node, held, 30 * MINUTE)
+    counts = Call("module", "upgrader_production.counts", node, {"databases": databases}, 30 * MINUTE)
+    return (
+        work("objects-written-down", "write down by id what production holds", objects, A_FILE, needs),
+        work("rows-counted", "count the rows of every table", counts, ONLY_WATCHES, ("objects-written-down",)),
+    )
+
+
+def reconnected(cloud: Cloud, needs: tuple[str, ...], **more: Any) -> tuple[Step, ...]:
+    """nova-compute started anew on every compute, a tenth of them at a time: it holds connections to what is gone."""
+    nodes = cloud.role(COMPUTE)
+    if not nodes:
+        return ()
+    call = Call("module", "upgrader_compute.reconnect", nodes, {"run": RUN_ID}, 5 * MINUTE)
+    spread = Spread(batch=BATCH if len(nodes) > 1 else 0, max_failures="10%")
+    title = "restart nova-compute on the computes; instances run on"
+    return (work("computes-reconnect", title, call, RECONNECTED, needs, spread=spread, **more),)
+
+
+def new_databases(cloud: Cloud) -> Mapping[str, str]:
+    """Databases that the target release adds -> the one of the same service that they take after."""
+    return {
+        service.source_databases[0] + way.suffix: service.source_databases[0]
+        for service in cloud.services
+        for way in cloud.path.service(service.name).databases.values()
+        if way.source is None
+    }
