@@ -10,7 +10,7 @@ import click
 
 from upgrader import __version__
 from upgrader.cli.lazy import LazyGroup
-from upgrader.cli.one_of import OneOf
+from upgrader.cli.options import OneOf
 from upgrader.content import DEFAULT_STATE_DIR
 from upgrader.errors import UpgradeError
 from upgrader.transport.doors import DOORS

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
-
-from upgrader.cli.one_of import OneOf
+from click.shell_completion import CompletionItem
 
 PART = "control-plane"
+
+
+class OneOf(click.ParamType):
+    """One of the names that a table has now: a new row is a new value. Not ``click.Choice``, which would copy them once."""
+
+    name = "name"
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """``[one|two]``, as for a choice. ``ctx`` is given by click 8.2 and later."""
+        return f"[{'|'.join(self._names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name itself, when it is one."""
+        choice: str = click.Choice(tuple(self._names())).convert(value, param, ctx)
+        return choice
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so."""
+        return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
 
 
 def output_option(*forms: str) -> Any:
@@ -44,26 +65,25 @@ def repair_option() -> Any:
     )
 
 
+def _run_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from upgrader.cli.completion import RUN
+
+    return RUN(ctx, param, incomplete)
+
+
+WINDOW = (
+    click.option("--hard-stop", is_flag=True, help="Pull the plug of a machine that does not go off within two minutes."),
+    click.option("--member", default="", metavar="NODE", help="Which database node real-upgrade keeps.  [default: the last]"),
+    click.option(
+        "--run", metavar="RUN", shell_complete=_run_ids,
+        help="Which real-upgrade rollback or finish is about.  [default: the newest]",
+    ),
+    click.option("--without", multiple=True, metavar="NODE", help="Database node whose machine is dead, for rollback."),
+)  # fmt: skip
+
+
 def window_options(command: Any) -> Any:
     """What only the stages behind the rehearsal take."""
-    for option in reversed(
-        (
-            click.option(
-                "--hard-stop", is_flag=True, help="Pull the plug of a machine that does not go off within two minutes."
-            ),
-            click.option(
-                "--member",
-                default="",
-                metavar="NODE",
-                help="Which database node real-upgrade keeps.  [default: the last]",
-            ),
-            click.option(
-                "--run", metavar="RUN", help="Which real-upgrade rollback or finish is about.  [default: the newest]"
-            ),
-            click.option(
-                "--without", multiple=True, metavar="NODE", help="Database node whose machine is dead, for rollback."
-            ),
-        )
-    ):
+    for option in reversed(WINDOW):
         command = option(command)
     return command

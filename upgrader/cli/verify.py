@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from upgrader.cli.options import OUTPUT
 from upgrader.cli.questions import asked, question, readiness, refuse_failed
 from upgrader.cli.settings import Settings, modules_digest, read_cloud
 from upgrader.cloud.cloud import UPGRADE, Cloud
@@ -28,14 +29,7 @@ PATIENCE = 30
     help="Run whose baseline to compare with; 'none' compares with nothing. Default: the newest.",
 )
 @click.option("--read-only", is_flag=True, help="Make, read and delete nothing; only list and compare.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the result on stdout.",
-)
+@OUTPUT
 @click.pass_obj
 def verify(
     settings: Settings, node: str | None, cloud_name: str, openrc: str, baseline: str, read_only: bool, output: str

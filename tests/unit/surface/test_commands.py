@@ -20,6 +20,7 @@ from tests.support.long_run import RUN, LongRun
 from upgrader.cli.completion import SHELLS
 from upgrader.cli.lazy import DOORS
 from upgrader.cli.main import cli
+from upgrader.plan.stages import stage_names
 
 HEAVY = ("salt", "reclass", "rich", "pymysql", "paramiko", "upgrader.lab")
 
@@ -127,7 +128,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("re",), ["report", "resume"]),
         (("backup", "pr"), ["prove", "prune"]),
         (("control-plane", "--stage", "t"), ["test-upgrade"]),
-        (("runbook", "--stage", ""), ["test-upgrade"]),
+        (("runbook", "--stage", ""), list(stage_names("control-plane"))),
         (("resume", "2017"), [RUN]),
         (("watch", ""), [RUN]),
         (("report", "-o", ""), ["html", "md", "json"]),

@@ -14,16 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from salt.utils.args import parse_input
 
-from tests.support.clouds import lab_pillar
+from tests.support.clouds import CTL, DATABASES, FACTS, KVM, lab_pillar, real_pillar
 from tests.support.command import Command, command_in
 from tests.support.long_run import RUN, LongRun, plan
 from tests.support.salt_in_memory import SaltInMemory
 from upgrader.cli import settings as cli_settings
+from upgrader.cloud.cloud import cloud_from_pillar
 from upgrader.content import FORMULAS
 from upgrader.plan.catalogue import purposes
 from upgrader.plan.references import RUN_ID, bind, least_of, reply_of
-from upgrader.plan.step import Call, Plan, Spread, Stage, Step
-from upgrader.report.pasted import node_command, salt_command
+from upgrader.plan.stages import make_plan
+from upgrader.plan.step import Built, Call, Kept, Options, Plan, Spread, Stage, Step
+from upgrader.report.pasted import holes, node_command, salt_command
 from upgrader.report.runbook import runbook
 
 STUB = """#!/bin/sh
@@ -91,16 +93,31 @@ def test_texts_that_yaml_or_a_shell_would_change_come_through(shell: Any, text: 
     assert read_by_salt(words) == ("do.it", {"a": text, "b": [text], "c": {text: text}})
 
 
-def test_every_command_of_the_plan_says_what_the_tool_would_submit(shell: Any) -> None:
+KEPT = Kept(RUN, DATABASES[2], {"name": "c", "uuid": "u", "seqno": 518}, tuple(DATABASES))
+BUILT = Built(RUN, KEPT, False, {CTL: {"node": KVM, "domain": CTL, "run": RUN}}, True)
+
+
+def made(stage: str) -> Plan:
+    """The plan of a stage of the lab's cloud."""
+    cloud = cloud_from_pillar(real_pillar(), "cfg01.lab.local")
+    return make_plan(cloud, "control-plane", stage, FACTS, Options(built=BUILT))
+
+
+def answers_for(plan: Plan) -> dict[str, dict[str, Any]]:
+    """What steps would have to answer so that every reference of the plan can be filled, node by node."""
+    steps, found = {step.id: step for step in plan.steps()}, dict[str, dict[str, Any]]()
+    for hole in (hole for step in plan.steps() for hole in holes(step.call) if hole.step):
+        for node in steps[hole.step].call.nodes:
+            found.setdefault(hole.step, {}).setdefault(node, {})[hole.key] = 1.0 if hole.least else COUNTS
+    return found
+
+
+@pytest.mark.parametrize("stage", ["long", "test-upgrade", "real-upgrade", "rollback", "finish"])
+def test_every_command_of_the_plan_says_what_the_tool_would_submit(shell: Any, stage: str) -> None:
     """The whole runbook is pasted, its own commands fill the variables, and each call is the one that the engine would bind."""
-    made = plan()
-    answers = {
-        "cluster-state": {node: {"load": 1.0} for node in ("dbs01.lab.local", "dbs02.lab.local", "dbs03.lab.local")},
-        "backup-prove": {"cfg01.lab.local": {"counts": COUNTS}},
-        "clone-export": {"cfg01.lab.local": {"exports": {"nova": ["t"]}, "logical": []}},
-    }
-    text = runbook(made, {}, "", purposes(FORMULAS))
-    commands = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    of = plan() if stage == "long" else made(stage)
+    answers = answers_for(of)
+    commands = re.findall(r"```sh\n(.*?)```", runbook(of, {}, "", purposes(FORMULAS)), re.DOTALL)
     for step, said in answers.items():
         (shell.folder / f"{step}.given").write_text(json.dumps(said))
     # the stub says nothing: what a step answers is put where its command would have put it
@@ -109,7 +126,7 @@ def test_every_command_of_the_plan_says_what_the_tool_would_submit(shell: Any) -
     ]
     lines[0] = f"RUN={RUN}"
     said = [read_by_salt(words) for words in shell(*lines)]
-    for step in made.steps():
+    for step in of.steps():
         bound = bind(step.call, RUN, answers)
         wanted = json.loads(json.dumps(dict(bound.args)))
         assert (bound.function, wanted) in said, step.id

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.command import Command, command_in
-from tests.support.long_run import RUN, LongRun
+from tests.support.long_run import RUN, LongRun, plan
 from tests.support.runs import Run, failing, step
 from upgrader.cli import watching
 from upgrader.engine.events import BatchFinished, Event, StepFinished, StepPassed, StepStarted
@@ -27,6 +27,8 @@ from upgrader.journal.tail import Tail
 from upgrader.plan.step import Spread
 from upgrader.report.console import ConsoleObserver
 from upgrader.report.replay import Replay
+
+TOTAL = len(list(plan().steps()))
 
 
 @pytest.fixture
@@ -87,12 +89,12 @@ def test_watcher_sees_what_the_runs_own_terminal_shows(
     assert ran.code == 0
     said = ran.out.splitlines()
     assert said[0].startswith(
-        f"run {RUN} (test-upgrade of cloud lab): 76 of 77 steps done, 1 failed; started 2017-08-01"
+        f"run {RUN} (test-upgrade of cloud lab): {TOTAL - 1} of {TOTAL} steps done, 1 failed; started 2017-08-01"
     )
     assert said[1].startswith("failed computes: cmp06.lab.local: dpkg")
-    assert any("[76/77] packages on every compute" in line and "(cmp06, cmp07)" in line for line in said)
+    assert any(f"[{TOTAL - 1}/{TOTAL}] packages on every compute" in line and "(cmp06, cmp07)" in line for line in said)
     assert "        12 of 12 nodes done" in said
-    assert said[-1].endswith("finished, all 77 steps done in 9 min 7 s")
+    assert f"finished, all {TOTAL} steps done in" in said[-1]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_process_that_watches_into_a_pipe_detaches_by_a_signal(tmp_path: Path) -
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None
-            assert "41 of 77 steps done" in process.stdout.readline()
+            assert f"41 of {TOTAL} steps done" in process.stdout.readline()
             process.send_signal(signal.SIGINT)
             _, told = process.communicate(timeout=30)
         finally:

@@ -78,7 +78,7 @@ def _step(run: RunProgress, stage: str, step: Step, tries: Mapping[str, Tries]) 
         "title": step.title,
         "phase": step.phase,
         "call": str(step.call),
-        "nodes": list(step.call.nodes),
+        "nodes": list(state.replies if step.call.only and state.replies else step.call.nodes),
         "state": state.state,
         "attempts": state.attempts,
         "seconds": state.seconds,

@@ -35,7 +35,7 @@ dt{color:#555}dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:.85rem}
 th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #ddd}
 th{border-bottom:1px solid #888}
-td.n{white-space:nowrap}td.w{overflow-wrap:anywhere}
+td.n{white-space:nowrap}td.w{overflow-wrap:anywhere;min-width:9rem}
 tr.bad td:first-child{box-shadow:inset .25rem 0 #c62828}
 tr.warn td:first-child{box-shadow:inset .25rem 0 #d98e00}
 @media(max-width:46rem){
@@ -49,7 +49,7 @@ td::before{content:attr(data-h);display:inline-block;width:6.5rem;text-indent:0;
 tr.bad,tr.warn{padding-left:.6rem;border-left:.25rem solid #c62828}tr.warn{border-left-color:#d98e00}
 tr.bad td:first-child,tr.warn td:first-child{box-shadow:none}}
 @page{margin:1.2cm}
-@media print{body{max-width:none;padding:0;font-size:9pt}h2{break-after:avoid}tr,.bars,.name{break-inside:avoid}
+@media print{html{font-size:11px}body{max-width:none;padding:0}h2{break-after:avoid}tr,.bars,.name{break-inside:avoid}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
 NARROW = frozenset(
@@ -71,7 +71,7 @@ NARROW = frozenset(
     }
 )
 """Columns that are not broken."""
-WIDE = frozenset({"what", "remedy", "holds", "ended", "what came of it", "way back", "by hand", "reason"})
+WIDE = frozenset({"what", "remedy", "holds", "ended", "result", "way back", "by hand", "reason"})
 """Columns whose words are broken where they are too long: paths, checksums."""
 KEY = (
     '<p class="key"><b class="keyed" style="background:#2e7d4f"></b>done<b style="background:#c62828"></b>failed or cut off'

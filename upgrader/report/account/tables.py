@@ -91,7 +91,7 @@ def _steps(document: Document) -> Table:
         )
         for number, step in enumerate(document["steps"], start=1)
     ]
-    headers = ("#", "step", "nodes", "state", "time", "what came of it", "way back")
+    headers = ("#", "step", "nodes", "state", "time", "result", "way back")
     return Table("Steps", "In the order of the plan.", headers, rows, [step["state"] for step in document["steps"]])
 
 
