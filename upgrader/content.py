@@ -9,6 +9,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+DEFAULT_STATE_DIR = Path("/var/lib/upgrader")
+"""Folder of journals and locks where nothing else is said."""
 PACKAGE = Path(__file__).resolve().parent
 
 

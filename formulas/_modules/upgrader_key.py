@@ -62,7 +62,8 @@ def wait(nodes, timeout=300, master_config="/etc/salt/master", pki_dir=""):
     """Wait, up to ``timeout`` seconds, until each of these minions answers the master of this node.
 
     By the events that minions send when they start; who is silent is asked again. On a timeout each silent one is named with
-    what was seen of it: never connected, key denied (another machine with this id), key pending.
+    what was seen of it: never connected, key denied (another machine with this id), key pending. Answers ``answered``, seconds by
+    minion id, and a warning for an id under which another machine came as well.
 
     CLI Example:
 
@@ -72,7 +73,8 @@ def wait(nodes, timeout=300, master_config="/etc/salt/master", pki_dir=""):
     """
     with _told(), _Door(master_config) as door:
         master = waiting.Master(door.ask, door.event, pki_dir or door.opts["pki_dir"])
-        return waiting.wait(master, nodes, float(timeout))
+        answer = waiting.wait(master, nodes, float(timeout))
+        return dict(answer, findings=replacing.strangers(master.pki_dir, nodes))
 
 
 class _Door:

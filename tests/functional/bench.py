@@ -45,6 +45,7 @@ STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("api-db", {}),
     ("db", {}),
     ("online", {}),
+    ("services", {}),
 )
 # nova-manage's own words for what the phases do, as tests of its traps use them.
 PHASES = {
@@ -291,7 +292,7 @@ def build_stages(bench: Bench) -> Stages:
             started = time.monotonic()
             stages.answers.append(bench.phase(phase, **arguments))
             stages.seconds.append(time.monotonic() - started)
-            name = {1: "newton", 2: "migrated", 9: "ocata"}.get(number)
+            name = {1: "newton", 2: "migrated", 10: "ocata"}.get(number)
             if name:
                 bench.keep(name)
     finally:

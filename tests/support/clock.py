@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
+BEGIN = datetime(2017, 8, 1, 10, 15, tzinfo=timezone.utc)
+
 
 class Clock:
     def __init__(self) -> None:
@@ -14,4 +18,4 @@ class Clock:
         self.seconds += seconds
 
     def now(self) -> str:
-        return f"2017-08-01T10:15:{self.seconds % 60:06.3f}+00:00"
+        return (BEGIN + timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds")

@@ -47,7 +47,7 @@ LAYERS: dict[str, set[str]] = {
     "lab": {"cloud", "reclass"},
 }
 """Which layer may import which; all may import ``EVERYWHERE``. The flow is one-way: nothing imports what stands below it."""
-LAZY_DOOR = PACKAGE / "cli" / "main.py"
+LAZY_DOOR = PACKAGE / "cli" / "lazy.py"
 """The one place that loads the lab, and only when the lab is asked for."""
 
 FILES_OF_A_FOLDER, LINES_OF_A_FILE, MEDIAN_OF_FUNCTIONS, MOST_OF_FUNCTIONS = 22, 300, 7, 20

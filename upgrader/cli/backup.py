@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from upgrader.cli import runs
+from upgrader.cli import members, runs
+from upgrader.cli.completion import RUN as RUN_IDS
 from upgrader.cli.confirm import confirm
+from upgrader.cli.options import OUTPUT, RESTART
 from upgrader.cli.plans import Now
 from upgrader.cli.questions import asked, question, readiness, refuse_failed
 from upgrader.cli.settings import Settings, modules_digest, operator, read_cloud
@@ -24,14 +26,6 @@ HOUR = 3600
 RUN = "RUN"
 """What stands for the run's id in a dry run."""
 
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the result on stdout.",
-)
 ANOTHER = click.option(
     "--another-cluster", is_flag=True, help="Accept a backup whose Galera cluster is not the one that is there now."
 )
@@ -39,7 +33,13 @@ ANOTHER = click.option(
 
 @click.group("backup")
 def backup() -> None:
-    """Back the databases up, prove it, and put the whole cluster back to one backup, named by its id."""
+    """Back the databases up, prove it, and put the whole cluster back to one backup, named by its id.
+
+    \b
+    Example:
+      upgrader backup create
+      upgrader backup list
+    """
 
 
 @backup.command()
@@ -49,16 +49,25 @@ def create(settings: Settings, output: str) -> None:
     """Back up the whole cluster from its least busy node into the backup store, and prove that it can be restored.
 
     The databases are only read. The id of the backup is the run's.
+
+    \b
+    Example:
+      upgrader backup create
     """
     runs.start(settings, PART, "create", False, output, Options())
 
 
 @backup.command()
-@click.argument("receipt", metavar="ID")
+@click.argument("receipt", metavar="ID", shell_complete=RUN_IDS)
 @OUTPUT
 @click.pass_obj
 def prove(settings: Settings, receipt: str, output: str) -> None:
-    """Prove again that backup ID can be restored: a scratch server starts on it and every table is compared."""
+    """Prove again that backup ID can be restored: a scratch server starts on it and every table is compared.
+
+    \b
+    Example:
+      upgrader backup prove 20170801T101500Z-1a2b
+    """
     runs.start(settings, PART, "prove", False, output, Options(receipt=receipt))
 
 
@@ -66,7 +75,13 @@ def prove(settings: Settings, receipt: str, output: str) -> None:
 @OUTPUT
 @click.pass_obj
 def list_command(settings: Settings, output: str) -> None:
-    """List the backups in the store, newest last."""
+    """List the backups in the store, newest last.
+
+    \b
+    Example:
+      upgrader backup list
+      upgrader backup list -o json
+    """
     transport = settings.transport()
     cloud = read_cloud(transport)
     held = _held(transport, cloud)
@@ -77,11 +92,16 @@ def list_command(settings: Settings, output: str) -> None:
 
 
 @backup.command()
-@click.argument("receipt", metavar="ID")
+@click.argument("receipt", metavar="ID", shell_complete=RUN_IDS)
 @OUTPUT
 @click.pass_obj
 def verify(settings: Settings, receipt: str, output: str) -> None:
-    """Compare the archive of backup ID with its receipt: number of bytes, then sha256 over all of them."""
+    """Compare the archive of backup ID with its receipt: number of bytes, then sha256 over all of them.
+
+    \b
+    Example:
+      upgrader backup verify 20170801T101500Z-1a2b
+    """
     transport = settings.transport()
     cloud = read_cloud(transport)
     title = f"compare backup {receipt} with its receipt"
@@ -95,7 +115,7 @@ def verify(settings: Settings, receipt: str, output: str) -> None:
 
 
 @backup.command()
-@click.argument("receipt", metavar="ID")
+@click.argument("receipt", metavar="ID", shell_complete=RUN_IDS)
 @ANOTHER
 @OUTPUT
 @click.pass_obj
@@ -103,18 +123,22 @@ def place(settings: Settings, receipt: str, another_cluster: bool, output: str) 
     """Make backup ID ready beside every data directory, so that restoring it later takes only renames and starts.
 
     Servers run on. Says beforehand what room it needs; the copies stay until a restore uses them, or until you remove them.
+
+    \b
+    Example:
+      upgrader backup place 20170801T101500Z-1a2b
     """
     runs.start(settings, PART, "place", False, output, Options(receipt=receipt, another_cluster=another_cluster))
 
 
 @backup.command()
-@click.argument("receipt", metavar="ID")
+@click.argument("receipt", metavar="ID", shell_complete=RUN_IDS)
 @click.option(
     "--dry-run", is_flag=True, help="Print what would be done on which node; ask the nodes, change nothing there."
 )
 @click.option("--yes", is_flag=True, help="Do not ask for the id to be typed; for scripts.")
 @ANOTHER
-@click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
+@RESTART
 @OUTPUT
 @click.pass_obj
 def restore(
@@ -123,6 +147,11 @@ def restore(
     """Put every database node back to backup ID. All databases are replaced; the servers stand still meanwhile.
 
     What is there now stays on every node, beside the data directory, under the name of the run.
+
+    \b
+    Example:
+      upgrader backup restore 20170801T101500Z-1a2b --dry-run
+      upgrader backup restore 20170801T101500Z-1a2b
     """
     options = Options(receipt=receipt, another_cluster=another_cluster)
     if dry_run:
@@ -144,7 +173,13 @@ def restore(
 @OUTPUT
 @click.pass_obj
 def prune(settings: Settings, keep: int | None, dry_run: bool, output: str) -> None:
-    """Remove the oldest backups. One that a run may still need stays, whatever its age: without it there is no way back."""
+    """Remove the oldest backups. One that a run may still need stays, whatever its age: without it there is no way back.
+
+    \b
+    Example:
+      upgrader backup prune --keep 5 --dry-run
+      upgrader backup prune --keep 5
+    """
     if dry_run:
         _prune_dry_run(settings, keep, output)
         return
@@ -238,3 +273,7 @@ def _show_dry_run(plan: Plan, actions: Mapping[str, list[str]], found: list[Mapp
         click.echo(document.render(backups.dry_run_document(plan, actions, found)))
     else:
         click.echo(backups.dry_run_text(plan, actions, found, RUN))
+
+
+for command in members.COMMANDS:
+    backup.add_command(command)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import click
 
 from upgrader.cli import runs
-from upgrader.cli.backup import OUTPUT
+from upgrader.cli.completion import RUN
 from upgrader.cli.confirm import confirm
+from upgrader.cli.options import OUTPUT, RESTART
 from upgrader.cli.plans import Now
 from upgrader.cli.questions import asked, question, readiness
 from upgrader.cli.settings import Settings, modules_digest
@@ -20,7 +21,6 @@ from upgrader.plan.step import Kept, Options, Plan
 from upgrader.report.wording import short
 from upgrader.transport.base import Transport
 
-RESTART = click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
 YES = click.option("--yes", is_flag=True, help="Do not ask for the run's id to be typed; for scripts.")
 
 
@@ -34,12 +34,16 @@ def hold(settings: Settings, node: str, restart: bool, output: str) -> None:
 
     Needs three members, all well; the other two serve on, and neither may fail meanwhile. The moment that is kept is this one:
     stop whoever writes before. Go back with 'backup back RUN', or give the member back with 'backup rejoin RUN'.
+
+    \b
+    Example:
+      upgrader backup hold --node dbs03
     """
     runs.start(settings, PART, "hold", restart, output, Options(member=node))
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=RUN)
 @click.option(
     "--without", multiple=True, metavar="NODE", help="Leave out a database node whose machine is dead. May be repeated."
 )
@@ -52,6 +56,11 @@ def back(settings: Settings, run: str, without: tuple[str, ...], yes: bool, rest
 
     The cluster is founded from the kept member, the others join it. What they held until now stays on each of them, beside
     the data directory, under the name of the new run.
+
+    \b
+    Example:
+      upgrader backup back 20170801T101500Z-1a2b
+      upgrader backup back 20170801T101500Z-1a2b --without dbs02
     """
     transport = settings.transport()
     kept = kept_by(settings.archive.find(run))
@@ -62,7 +71,7 @@ def back(settings: Settings, run: str, without: tuple[str, ...], yes: bool, rest
 
 
 @click.command()
-@click.argument("run", metavar="RUN")
+@click.argument("run", metavar="RUN", shell_complete=RUN)
 @YES
 @RESTART
 @OUTPUT
@@ -71,6 +80,10 @@ def rejoin(settings: Settings, run: str, yes: bool, restart: bool, output: str) 
     """Give the member that run RUN keeps back to the cluster, which went on. After that it is no way back any more.
 
     The member is sent what was written meanwhile, or everything where that is no longer held; the others serve on.
+
+    \b
+    Example:
+      upgrader backup rejoin 20170801T101500Z-1a2b
     """
     transport = settings.transport()
     kept = kept_by(settings.archive.find(run))

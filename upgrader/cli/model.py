@@ -46,7 +46,12 @@ OUTPUT = click.option(
 
 @click.group("model")
 def model() -> None:
-    """Check the reclass model: what the upgrade needs, in which file which class has to be included."""
+    """Check the reclass model: what the upgrade needs, in which file which class has to be included.
+
+    \b
+    Example:
+      upgrader model check --stage test-upgrade
+    """
 
 
 @model.command()
@@ -59,6 +64,11 @@ def check(settings: Settings, inventory: Path | None, master: str | None, stage:
     """Say what is missing, per node, and in which file which class or parameter belongs. Changes nothing.
 
     Exit code 3 when something is missing. Reads files only; no node is asked.
+
+    \b
+    Example:
+      upgrader model check
+      upgrader model check --inventory /srv/salt/reclass --stage test-upgrade
     """
     held = _inventory(_place(settings, inventory, master))
     found = survey(held, (stage,) if stage else None)
@@ -86,6 +96,11 @@ def prepare(
     Every other byte of your files stays. Includes for the real upgrade change what Salt does to production: before a
     rehearsal, use --stage test-upgrade. Passwords and addresses are yours to define: what has to be defined by hand is
     listed, and nothing is written as long as a node would lose its pillar without it.
+
+    \b
+    Example:
+      upgrader model prepare --stage test-upgrade
+      upgrader model prepare --stage test-upgrade --write
     """
     place = _place(settings, inventory, master)
     held = _inventory(place)

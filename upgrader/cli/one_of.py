@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class OneOf(click.ParamType):
@@ -24,3 +25,7 @@ class OneOf(click.ParamType):
         """The name itself, when it is one."""
         choice: str = click.Choice(tuple(self._names())).convert(value, param, ctx)
         return choice
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so."""
+        return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]

@@ -1,29 +1,38 @@
-"""Options that several commands take, each written once."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from upgrader.cli.one_of import OneOf
-from upgrader.plan.stages import CONTROL_PLANE as PART
-from upgrader.plan.stages import stage_names
 
-OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the result on stdout.",
-)
+PART = "control-plane"
+
+
+def output_option(*forms: str) -> Any:
+    """``-o``: the form of the result. The first form is the default."""
+    return click.option(
+        "-o", "--output", type=click.Choice(forms), default=forms[0], show_default=True, help="Form of the result on stdout."
+    )  # fmt: skip
+
+
+OUTPUT = output_option("text", "json")
 RESTART = click.option("--restart", is_flag=True, help="Leave an unfinished run of this cloud behind and begin anew.")
+
+
+def _stages() -> Sequence[str]:
+    """Asked of the table of stages when it is wanted; reading how their steps are made takes its time."""
+    from upgrader.plan.stages import stage_names
+
+    return stage_names(PART)
 
 
 def stage_option() -> Any:
     """``--stage`` with the stages that this version has."""
-    return click.option("--stage", required=True, type=OneOf(lambda: stage_names(PART)), help="Which stage to run.")
+    return click.option("--stage", required=True, type=OneOf(_stages), help="Which stage to run.")
 
 
 def repair_option() -> Any:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from upgrader_node.host import files
 
 from upgrader.cli.settings import Settings, facts_now, read_pillars
+from upgrader.cli.writing import write
 from upgrader.cloud.cloud import Cloud, cloud_from_pillar
 from upgrader.content import FORMULAS
 from upgrader.errors import Refused, UsageError
-from upgrader.plan.catalogue import catalogue_of
+from upgrader.journal.progress import FINISHED, RunProgress
+from upgrader.plan.catalogue import catalogue_of, purposes
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.facts import changes
 from upgrader.plan.stages import make_plan
 from upgrader.plan.step import Facts, Options, Plan, plan_from_json
-from upgrader.report import document, text
+from upgrader.report import document, runbook, text
 from upgrader.transport.base import Transport
 
 
@@ -56,12 +57,15 @@ class Now:
 def show(settings: Settings, part: str, stage: str, output: str, options: Options, out: Path | None) -> None:
     """Print the plan and keep it, in the state folder and where ``out`` says; no node is asked anything."""
     plan = Now(settings.transport()).plan(part, stage, options)
-    written = document.render(document.plan_document(plan))
+    told = document.plan_document(plan)
+    written = document.render(told)
     settings.shelf.keep(plan.cloud, plan.digest, written)
     if out is not None:
-        _write(out, written)
+        write(out, written + "\n", "plan")
     if output == "json":
         click.echo(written)
+    elif output == "yaml":
+        click.echo(document.render_yaml(told), nl=False)
     else:
         click.echo(text.plan_text(plan) if out is None else f"plan {plan.digest} is in {out}")
 
@@ -95,10 +99,15 @@ def plan_of_document(written: str, where: str) -> Plan:
     return plan
 
 
-def _write(path: Path, written: str) -> None:
-    try:
-        files.write(str(path), written + "\n")
-    except OSError as error:
-        raise UsageError(
-            f"the plan cannot be written to {path}: {error.strerror}; name another file with --out"
-        ) from error
+def runbook_of(settings: Settings, part: str, stage: str, options: Options) -> str:
+    """The plan of this moment as a runbook, with the durations of the newest run of the stage that finished."""
+    plan = Now(settings.transport()).plan(part, stage, options)
+    finished = [run for run in settings.archive.history()[0] if _fits(run, plan)]
+    steps = finished[-1].steps if finished else {}
+    seconds = {name: step.seconds for name, step in steps.items() if step.seconds is not None}
+    return runbook.runbook(plan, seconds, finished[-1].run_id if finished else "", purposes(FORMULAS))
+
+
+def _fits(run: RunProgress, plan: Plan) -> bool:
+    one = (run.plan.cloud, run.plan.part, run.stage)
+    return run.state == FINISHED and one == (plan.cloud, plan.part, plan.stages[0].name)

@@ -1,4 +1,4 @@
-"""The commands that plan, run, resume and read runs."""
+"""What the commands that carry a stage out do: plan, run, resume, stamp."""
 
 from __future__ import annotations
 
@@ -75,25 +75,6 @@ def resume(settings: Settings, run_id: str | None, accept_pillar: bool, output: 
         accepted = _same_facts(run, journal, facts_now(read_pillars(transport)), accept_pillar)
         outcome = _carry_out(journal, transport, lambda engine: engine.resume(who, version=__version__, **accepted))
     _conclude(archive, run.plan, outcome, output)
-
-
-def status(settings: Settings, run_id: str | None, output: str) -> None:
-    """Where a run stands, from its journal."""
-    archive = settings.archive
-    run = archive.find(run_id)
-    journal, locked = archive.journal_path(run.plan.cloud, run.run_id), archive.is_locked(run.plan.cloud)
-    if output == "json":
-        click.echo(document.render(document.run_document(run, str(journal), locked)))
-    else:
-        click.echo(text.run_text(run, journal, locked))
-
-
-def history(settings: Settings, output: str) -> None:
-    """All runs of all clouds, newest last."""
-    runs, unreadable = settings.archive.history()
-    for sentence in unreadable:
-        click.echo(f"upgrader: {sentence}", err=True)
-    click.echo(document.render(document.history_document(runs)) if output == "json" else text.history_text(runs))
 
 
 def stamp(settings: Settings, step: str, run_id: str | None, reason: str) -> None:

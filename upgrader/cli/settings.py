@@ -1,4 +1,7 @@
-"""What every command is told: where Salt is, where journals live, who asks."""
+"""What every command is told: where Salt is, where journals live, who asks.
+
+Reading how a cloud is described takes its time, and `upgrader status` needs none of it: so it is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from upgrader.cloud.cloud import Cloud, cloud_from_pillar, lookup
-from upgrader.cloud.roles import described_nodes, nodes_by_role
 from upgrader.content import FORMULAS
 from upgrader.journal.archive import Archive
 from upgrader.journal.plans import Shelf
 from upgrader.plan.facts import facts_of
 from upgrader.plan.step import Facts
-from upgrader.transport.base import Transport
 from upgrader.transport.doors import DOORS
+
+if TYPE_CHECKING:
+    from upgrader.cloud.cloud import Cloud
+    from upgrader.transport.base import Transport
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ def operator() -> str:
 
 def read_pillars(transport: Transport) -> dict[str, dict[str, Any]]:
     """Pillar of the Salt master's minion and of every node that it names in a role whose pillar is read."""
+    from upgrader.cloud.cloud import lookup
+    from upgrader.cloud.roles import described_nodes, nodes_by_role
+
     master = transport.master_id()
     own = transport.pillars([master])
     given = lookup(own[master], "upgrader:nodes")
@@ -76,6 +83,8 @@ def read_pillars(transport: Transport) -> dict[str, dict[str, Any]]:
 
 def read_cloud(transport: Transport) -> Cloud:
     """The cloud as pillar describes it: the master's pillar names the nodes, theirs say the rest."""
+    from upgrader.cloud.cloud import cloud_from_pillar
+
     return cloud_from_pillar(read_pillars(transport), transport.master_id())
 
 

@@ -65,7 +65,12 @@ def _say(text: str) -> None:
 
 @click.group("site")
 def site() -> None:
-    """Put our Salt beside the site's own, of 2016 or 2017, and take it away again. No file of the site's is touched."""
+    """Put our Salt beside the site's own, of 2016 or 2017, and take it away again. No file of the site's is touched.
+
+    \b
+    Example:
+      upgrader site check --archive /root/salt-3006.9-onedir-linux-x86_64.tar.xz
+    """
 
 
 @site.command()
@@ -79,6 +84,10 @@ def check(archive: Path, targets: tuple[str, ...], site_salt: Path, site_config:
     """Say what the site's Salt is on every node, and what a node or this machine lacks for ours. Changes nothing.
 
     Exit code 3 when something is lacking.
+
+    \b
+    Example:
+      upgrader site check --archive /root/salt-3006.9-onedir-linux-x86_64.tar.xz
     """
     the, bundle = SiteSalt(site_salt, site_config), read_bundle(archive)
     facts = ask_nodes(the, the.named(targets), bundle.bytes + bundle.unpacked)
@@ -102,6 +111,10 @@ def join(archive: Path, targets: tuple[str, ...], site_salt: Path, site_config: 
 
     Everything lies in /opt/upgrader, with one unit for each daemon. Run it again after an interruption, for more nodes, or with a
     newer archive.
+
+    \b
+    Example:
+      upgrader site join --archive /root/salt-3006.9-onedir-linux-x86_64.tar.xz --target 'dbs*'
     """
     the, bundle = SiteSalt(site_salt, site_config), read_bundle(archive)
     facts = ask_nodes(the, the.named(targets), bundle.bytes + bundle.unpacked)
@@ -121,6 +134,11 @@ def leave(settings: Settings, targets: tuple[str, ...], site_salt: Path, site_co
     """Take our minion from the nodes, and our master with the last of them. Refused while a run is unfinished.
 
     Journals (/var/lib/upgrader) and backups (/srv/backup/upgrader) stay where they are, and are named.
+
+    \b
+    Example:
+      upgrader site leave --target 'dbs*'
+      upgrader site leave
     """
     _refuse_unfinished(settings)
     the = SiteSalt(site_salt, site_config)

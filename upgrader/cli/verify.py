@@ -45,7 +45,13 @@ def verify(
     Nothing may be missing, doubled or changed, and no service of elsewhere be registered; an object more than the source has
     is a warning. Also looks at the catalogue and at placement, and makes, reads and
     deletes a flavor, keypair, image, network, volume type and project, all named upgrader-check-*. On the upgrade node the
-    copy's own account is used; elsewhere name one with --cloud or --openrc. Exit code 3 when something is wrong.
+    copy's own account is used, on a controller that pillar calls production's the administrator of its pillar; elsewhere name one
+    with --cloud or --openrc. Exit code 3 when something is wrong.
+
+    \b
+    Example:
+      upgrader verify
+      upgrader verify --node ctl01 --openrc /root/keystonercv3 --read-only
     """
     transport = settings.transport()
     cloud = read_cloud(transport)

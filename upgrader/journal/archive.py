@@ -14,7 +14,6 @@ from upgrader.journal.journal import read_journal
 from upgrader.journal.owner import read_owner, this_process
 from upgrader.journal.progress import FINISHED, RUNNING, STOPPED, RunProgress, read_progress
 
-DEFAULT_STATE_DIR = Path("/var/lib/upgrader")
 UNSETTLED = (RUNNING, STOPPED)
 OfStage = Callable[[str, str], bool]
 """Says something of a stage, by part and name: the table of stages is not the journals' to know."""
@@ -42,6 +41,10 @@ class Archive:
         """Journals of one cloud, oldest first: run ids begin with the time."""
         return sorted(self.runs_dir(cloud).glob("*.jsonl"))
 
+    def all_paths(self) -> list[Path]:
+        """Journals of all clouds, oldest first."""
+        return sorted((path for cloud in self.clouds() for path in self.paths(cloud)), key=lambda path: path.stem)
+
     def newest_first(self, cloud: str) -> Iterator[RunProgress]:
         """The runs of a cloud, one journal at a time. A journal that a crash cut before its first line is passed over."""
         for path in reversed(self.paths(cloud)):
@@ -65,12 +68,21 @@ class Archive:
         """The run with this id (a unique beginning is enough); without one, the newest unfinished one, else the newest."""
         if run_id is None:
             return self._current()
-        fitting = [path for cloud in self.clouds() for path in self.paths(cloud) if path.stem.startswith(run_id)]
-        if len(fitting) > 1:
+        return read_progress(read_journal(self.path_of(run_id)))
+
+    def path_of(self, run_id: str | None) -> Path:
+        """The journal of the run with this id (a unique beginning is enough); without one, of the newest run of all clouds."""
+        fitting = [path for path in self.all_paths() if path.stem.startswith(run_id or "")]
+        begun = [path for path in fitting if path.stat().st_size]
+        if run_id is None and begun:
+            return begun[-1]
+        if run_id is None:
+            raise UsageError(f"no run yet in {self.root}; start one with 'upgrader control-plane --stage test-upgrade'")
+        if len(fitting) > 1 and run_id not in [path.stem for path in fitting]:
             raise UsageError(f"run id {run_id} fits several runs; give more of it ('upgrader history' lists them)")
         if not fitting:
             raise UsageError(f"no run {run_id} in {self.root}; 'upgrader history' lists them")
-        return read_progress(read_journal(fitting[0]))
+        return fitting[0]
 
     def _current(self) -> RunProgress:
         """What somebody means who names no run. A damaged journal stops only when it is the newest of its cloud."""
@@ -102,7 +114,7 @@ class Archive:
         """Every run of every cloud, oldest first, and one sentence for each journal that cannot be read."""
         runs: list[RunProgress] = []
         unreadable: list[str] = []
-        for path in [path for cloud in self.clouds() for path in self.paths(cloud)]:
+        for path in self.all_paths():
             try:
                 records = read_journal(path)
                 runs += [read_progress(records)] if records else []
@@ -114,6 +126,19 @@ class Archive:
         """Whether a process works on this cloud right now. Read from what the owner wrote: asking never takes the lock."""
         owner = read_owner(self.root / cloud / "lock")
         return owner is not None and owner.lives()
+
+    def is_worked_on(self, cloud: str, run_id: str) -> bool:
+        """Whether a process works on this very run. The lock is the cloud's; whoever holds it writes to one journal, the last written."""
+        written = self._last_written(cloud)
+        return self.is_locked(cloud) and written is not None and written.stem == run_id
+
+    def at_work(self) -> Path | None:
+        """The journal that a process writes to now; of several clouds the one that was written last."""
+        written = [path for cloud in self.clouds() if self.is_locked(cloud) and (path := self._last_written(cloud))]
+        return max(written, key=_written, default=None)
+
+    def _last_written(self, cloud: str) -> Path | None:
+        return max(self.paths(cloud), key=_written, default=None)
 
     @contextmanager
     def lock(self, cloud: str, operator: str) -> Iterator[None]:
@@ -140,6 +165,11 @@ class Archive:
             os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
+
+
+def _written(path: Path) -> tuple[int, str]:
+    """When a journal was written last; of two at the same moment the younger one comes later."""
+    return path.stat().st_mtime_ns, path.stem
 
 
 def refuse_unfinished(last: RunProgress | None) -> None:

@@ -58,9 +58,14 @@ def read_journal(path: Path) -> list[Record]:
         content = path.read_bytes()
     except OSError as error:
         raise UpgradeError(f"journal {path} cannot be read: {error.strerror}") from error
+    return whole_lines(path, content, [])
+
+
+def whole_lines(path: Path, content: bytes, before: Sequence[Record]) -> list[Record]:
+    """The whole lines of a piece of a journal, chained to those before it. Raises InDoubt for one that does not fit."""
     records: list[Record] = []
-    previous = START
-    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+    previous = before[-1]["hash"] if before else START
+    for number, line in enumerate(content.split(b"\n")[:-1], start=len(before) + 1):
         record = _parse(path, number, line, previous)
         records.append(record)
         previous = record["hash"]

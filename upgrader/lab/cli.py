@@ -24,7 +24,13 @@ WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.option("--cache", type=click.Path(path_type=Path), envvar="UPGRADER_LAB_CACHE", help="Where images are kept.")
 @click.pass_context
 def lab(context: click.Context, name: str, state: Path | None, cache: Path | None) -> None:
-    """A real cloud in small, on this machine: Debian nodes with Salt, MariaDB and Ocata's nova."""
+    """A real cloud in small, on this machine: Debian nodes with Salt, MariaDB and Ocata's nova.
+
+    \b
+    Example:
+      upgrader lab up
+      upgrader lab run -- status
+    """
     context.obj = Lab(name, state, cache, Narrator())
 
 
@@ -60,6 +66,11 @@ def up(
     On a running lab the tool, its formulas and the model are copied again; the databases are left alone. With --model
     your classes are rendered for the lab's nodes, with the lab's addresses, names and passwords laid over them; what that
     replaces is said.
+
+    \b
+    Example:
+      upgrader lab up --instances 5000
+      upgrader lab up --dumps /root/dumps
     """
     if instances and dumps:
         raise click.UsageError("--instances sizes the generated cloud, --dumps replaces it: give one of them.")
@@ -79,7 +90,12 @@ def up(
 @lab.command()
 @click.pass_obj
 def down(the: Lab) -> None:
-    """Stop the lab and discard its disks: journals, backups and databases in it are gone."""
+    """Stop the lab and discard its disks: journals, backups and databases in it are gone.
+
+    \b
+    Example:
+      upgrader lab down
+    """
     click.echo(f"The lab {the.name} is down." if the.down() else f"The lab {the.name} was not up.")
 
 
@@ -87,7 +103,12 @@ def down(the: Lab) -> None:
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def status(the: Lab, output: str) -> None:
-    """Say which nodes run. Exit code 0 whatever the answer."""
+    """Say which nodes run. Exit code 0 whatever the answer.
+
+    \b
+    Example:
+      upgrader lab status -o json
+    """
     answer = the.status()
     if output == "json":
         click.echo(json.dumps(answer, indent=2))
@@ -99,7 +120,12 @@ def status(the: Lab, output: str) -> None:
 @click.option("--mirror", default="", metavar="URL", help="Debian mirror for building images [this machine's own].")
 @click.pass_obj
 def reset(the: Lab, mirror: str) -> None:
-    """Back to the start: stop the lab, discard its disks, start it with the same options."""
+    """Back to the start: stop the lab, discard its disks, start it with the same options.
+
+    \b
+    Example:
+      upgrader lab reset
+    """
     _show(the.reset(mirror))
 
 
@@ -108,7 +134,12 @@ def reset(the: Lab, mirror: str) -> None:
 @click.option("--prune", is_flag=True, help="Also remove layers that no recipe leads to any more.")
 @click.pass_obj
 def build(the: Lab, mirror: str, prune: bool) -> None:
-    """Build every image and start nothing."""
+    """Build every image and start nothing.
+
+    \b
+    Example:
+      upgrader lab build --prune
+    """
     answer = the.build(mirror, prune)
     click.echo(f"Built: {', '.join(answer['built']) or 'nothing, all images are in the cache'}.")
     if prune:
@@ -119,7 +150,12 @@ def build(the: Lab, mirror: str, prune: bool) -> None:
 @click.argument("node")
 @click.pass_obj
 def shell(the: Lab, node: str) -> None:
-    """A root shell on a node."""
+    """A root shell on a node.
+
+    \b
+    Example:
+      upgrader lab shell dbs01
+    """
     sys.exit(attach(the.node(node), ["bash", "--login"]))
 
 
@@ -130,6 +166,10 @@ def run(the: Lab, arguments: Sequence[str]) -> None:
     """Run `upgrader ARGUMENTS` where an operator would: on the lab's Salt master.
 
     Input, output, terminal, interrupts and the exit code are those of the command itself.
+
+    \b
+    Example:
+      upgrader lab run -- control-plane --stage test-upgrade
     """
     master = the.topology.master
     if master is None:
@@ -142,7 +182,12 @@ def run(the: Lab, arguments: Sequence[str]) -> None:
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
 def execute(the: Lab, node: str, words: Sequence[str]) -> None:
-    """Run a command on a node; output and exit code are those of the command."""
+    """Run a command on a node; output and exit code are those of the command.
+
+    \b
+    Example:
+      upgrader lab exec dbs01 -- systemctl status mariadb
+    """
     sys.exit(attach(the.node(node), list(words)))
 
 

@@ -34,11 +34,24 @@ def catalogue_of(formulas: Path) -> Catalogue:
     return Catalogue(functions, frozenset(".".join(parts[:-1] if parts[-1] == "init" else parts) for parts in slses))
 
 
+@lru_cache(maxsize=4)
+def purposes(formulas: Path) -> Mapping[str, str]:
+    """What each function of a formulas folder is for: the first sentence that it says of itself."""
+    return {
+        f"{path.stem}.{node.name}": " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
+        for path in sorted((formulas / "_modules").glob("*.py"))
+        for node in _defined(path)
+    }
+
+
 def _functions(path: Path) -> dict[str, frozenset[str]]:
     """The public functions of one execution module; its loaded name is its file's, as ours all say."""
-    defined = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
     return {
         f"{path.stem}.{node.name}": frozenset(one.arg for one in (*node.args.args, *node.args.kwonlyargs))
-        for node in defined
-        if not node.name.startswith("_")
+        for node in _defined(path)
     }
+
+
+def _defined(path: Path) -> list[ast.FunctionDef]:
+    defined = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    return [node for node in defined if not node.name.startswith("_")]

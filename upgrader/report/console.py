@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,10 +20,9 @@ from upgrader.engine.events import (
     StepStarted,
     StepWaiting,
 )
-from upgrader.plan.step import Step
 from upgrader.report.outcome import unreached_lines
-from upgrader.report.wording import duration, node_list, progress_text, short
-from upgrader.transport.reply import Reply, finding_sentence
+from upgrader.report.said import result_line, warnings
+from upgrader.report.wording import duration, node_list, progress_text
 
 HEARTBEAT = 30.0
 
@@ -105,10 +103,10 @@ class ConsoleObserver:
             if self._console.is_terminal
             else "        "
         )
-        self._print(
-            f"{head}{mark} in {duration(event.seconds)}{escape(_said_by(event.step, event.replies) if event.ok else '')}"
-        )
-        for line in _warnings(event.replies):
+        replies = {node: reply.to_json() for node, reply in event.replies.items()}
+        said = result_line(event.step.call.nodes, replies) if event.ok else ""
+        self._print(f"{head}{mark} in {duration(event.seconds)}{escape(f': {said}' if said else '')}")
+        for line in warnings(replies):
             self._print(f"        [yellow]warning[/yellow]: {escape(line)}")
 
     def _print(self, line: str) -> None:
@@ -127,24 +125,3 @@ class ConsoleObserver:
 
 def _count(number: int, total: int) -> str:
     return escape(f"[{number:>2}/{total}]")
-
-
-def _warnings(replies: Mapping[str, Reply]) -> list[str]:
-    """What checks found that does not stop the run but that an operator should read."""
-    values = [reply.value for reply in replies.values() if isinstance(reply.value, Mapping)]
-    findings = [f for value in values for f in value.get("findings") or [] if isinstance(f, Mapping)]
-    warnings = [f for f in findings if f.get("severity") == "warning"]
-    return [f"{f['subject']}: {finding_sentence(f)}" if f.get("subject") else finding_sentence(f) for f in warnings]
-
-
-def _said_by(step: Step, replies: Mapping[str, Reply]) -> str:
-    """The comment of the first node that gave one; states name what they changed."""
-    for node in step.call.nodes:
-        reply = replies.get(node)
-        if reply is None:
-            continue
-        if isinstance(reply.value, Mapping) and reply.value.get("comment"):
-            return f": {reply.value['comment']}"
-        if reply.changes:
-            return f": {short(node)} changed {', '.join(reply.changes)}"
-    return ""

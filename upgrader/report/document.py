@@ -118,3 +118,11 @@ def _steps(run: RunProgress) -> list[dict[str, Any]]:
 def render(document: dict[str, Any]) -> str:
     """Indented for people, stable for diffs."""
     return json.dumps(document, indent=2, sort_keys=True)
+
+
+def render_yaml(document: dict[str, Any]) -> str:
+    """The same document to be read as YAML; what ``apply`` takes is the JSON."""
+    import yaml
+
+    text: str = yaml.safe_dump(document, sort_keys=True, allow_unicode=True, width=120)
+    return text

@@ -8,7 +8,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
-from upgrader.journal.step_fold import SETTLED
+from upgrader.journal.step_fold import FAILED, IN_DOUBT, SETTLED
 from upgrader.journal.way import failing
 from upgrader.plan.step import Plan
 from upgrader.report.outcome import remedy, told, unreached, unreached_lines
@@ -43,6 +43,15 @@ def run_sentence(run: RunProgress) -> str:
     if failing(run):
         return f"{done}, {told(run)}; {remedy(run)}"
     return f"{done}, at step {run.first_unsettled()}; 'upgrader resume' goes on"
+
+
+def now_sentence(run: RunProgress) -> str:
+    """Where a run is on which a process works now: what is open is not in doubt, it is being done."""
+    settled = sum(1 for step in run.steps.values() if step.state in SETTLED)
+    head = f"run {run.run_id} ({run.stage} of cloud {run.plan.cloud}): {settled} of {len(run.steps)} steps done"
+    at = [step for step in failing(run) if run.steps[step.id].state == IN_DOUBT]
+    failed = sum(1 for step in run.steps.values() if step.state == FAILED)
+    return f"{head}{f', {failed} failed' if failed else ''}{f', now: {at[-1].title}' if at else ''}"
 
 
 def run_text(run: RunProgress, journal: Path, locked: bool) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from upgrader.transport.base import Transport
+if TYPE_CHECKING:
+    from upgrader.transport.base import Transport
 
 
 def _master(salt_config: Path) -> Transport:

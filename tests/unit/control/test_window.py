@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from upgrader_node.errors import StepError
-from upgrader_node.service import draining
+from upgrader_node.service import draining, queue
 from upgrader_node.service.draining import Queue
 from upgrader_node.window import ports, quiet, stopping
 
@@ -251,3 +251,18 @@ def test_queues_with_work_are_named_the_fullest_first_unless_they_are_left_out()
     ):
         drained(queues)
     assert drained(queues, ignore=("compute.cmp009*", "conductor"))["queues"] == 2
+
+
+def test_a_queue_that_is_not_there_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(queue.shutil, "which", lambda name: str(tmp_path / name))
+    with pytest.raises(StepError, match="this node has no message queue"):
+        draining.read("/openstack")
+    tool = tmp_path / "rabbitmqctl"
+    tool.write_text("#!/bin/sh\nexec sleep 30\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(queue, "SECONDS", 0.2)
+    with pytest.raises(StepError, match=r"rabbitmqctl list_queues has not ended within 0\.2 s"):
+        draining.read("/openstack")
+    asked = "-q list_queues -p /openstack messages_ready messages_unacknowledged name"
+    tool.write_text(f'#!/bin/sh\n[ "$*" = "{asked}" ] && printf "0\\t2\\tconductor\\n"\n')
+    assert draining.read("/openstack") == [Queue("conductor", 0, 2)]

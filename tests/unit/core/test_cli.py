@@ -69,7 +69,7 @@ def test_whole_stage_ends_with_one_sentence_and_zero(command: Command) -> None:
     ran = command(*STAGE)
     assert ran.code == 0
     assert ran.out.count("\n") == 1
-    assert "finished, all 73 steps done" in ran.out
+    assert "finished, all 74 steps done" in ran.out
     assert "backup-create" not in ran.out
     assert "physical backup of all databases" in ran.err
 
@@ -93,6 +93,13 @@ def test_plan_as_json_has_the_digest_of_its_plan(command: Command) -> None:
     document = json.loads(command("plan", *STAGE, "-o", "json").out)
     text = json.dumps(document["plan"], sort_keys=True, separators=(",", ":"))
     assert document["digest"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_plan_as_yaml_is_the_same_document(command: Command) -> None:
+    import yaml
+
+    as_json = json.loads(command("plan", *STAGE, "-o", "json").out)
+    assert yaml.safe_load(command("plan", *STAGE, "-o", "yaml").out) == as_json
 
 
 def test_unknown_stage_is_usage(command: Command) -> None:
@@ -263,7 +270,7 @@ def test_status_says_in_one_sentence_where_the_run_is(command: Command, salt: Sa
     salt.die_after = "upgrader_schema.phase nova db-newton"
     command(*STAGE)
     ran = command("status")
-    assert "41 of 73 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
+    assert "41 of 74 steps done, at step nova-db-newton, which is in doubt: " in ran.out.splitlines()[0]
     assert json.loads(command("status", "-o", "json").out)["stopped_at"] == "nova-db-newton"
 
 

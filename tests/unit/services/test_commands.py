@@ -154,7 +154,7 @@ def test_an_option_that_the_tool_does_not_know_is_no_command_either(panko: Panko
 
 
 # Phases that remove rows by id need no tool; the repair runs nova-manage only where there is something to repair.
-WITHOUT_TOOL = {("cinder", "services"), ("heat", "engines"), ("nova", "repair-server-groups")}
+WITHOUT_TOOL = {("cinder", "services"), ("heat", "engines"), ("nova", "repair-server-groups"), ("nova", "services")}
 
 
 def test_every_kind_of_phase_says_which_commands_it_needs() -> None:

@@ -395,7 +395,7 @@ def test_under_systemd_it_is_a_unit_of_its_own(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(control.pipeline, "run", run)
     control._launch("r1", record.files_of("r1", str(tmp_path)))
     assert told[0] == ["systemctl", "reset-failed", "upgrader-prober-r1.service"]
-    assert told[1][:3] == ["systemd-run", "--unit=upgrader-prober-r1", sys.executable]
+    assert told[1][:2] == ["systemd-run", "--unit=upgrader-prober-r1"] and sys.executable in told[1]
     assert told[1][-2:] == [program.__name__, str(tmp_path / "r1.order.json")]
 
 

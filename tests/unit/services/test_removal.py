@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from upgrader_node.database import sql, watched
 from upgrader_node.errors import StepError
+from upgrader_node.nova import service as nova
+from upgrader_node.nova import services as nova_services
 from upgrader_node.release.path import Phase
 from upgrader_node.schema import removal
 from upgrader_node.schema.services import cinder, heat
@@ -64,7 +66,7 @@ class Lite:
 
 def session(service: str, lite: Lite) -> Session:
     target = Target({"main": sql.parse_url("mysql+pymysql://u:p@h/c_upgrade")}, "/etc/x.conf", {})
-    module = {"cinder": cinder, "heat": heat}[service]
+    module: Any = {"cinder": cinder, "heat": heat, "nova": nova}[service]
     connection: Any = watched.WatchedConnection(lite)
     return Session(module.SERVICE, PATH.service(service), target, connection, "/bin/x", "python", None, "/lock")
 
@@ -139,3 +141,37 @@ def test_engines_that_are_gone_are_removed_by_id_and_the_others_stay(monkeypatch
         ("b", None),
         ("c", "then"),
     ]
+
+
+NOVA = (
+    "CREATE TABLE c_upgrade.services (id INT, `binary` TEXT, host TEXT, version INT, deleted INT, deleted_at TEXT)",
+    "INSERT INTO c_upgrade.services VALUES (1, 'nova-osapi_compute', '10.0.0.11', 9, 0, NULL), (2, 'nova-ec2', 'ctl01', NULL, 0, NULL),"
+    " (3, 'NOVA-METADATA', 'ctl01', 9, 0, NULL), (4, 'nova-osapi_compute', 'upg01', 16, 0, NULL),"
+    " (5, 'nova-conductor', 'ctl01', 9, 0, NULL), (6, 'nova-compute', 'cmp001', 9, 0, NULL), (7, 'nova-osapi_compute', 'x', 9, 7, 'then')",
+)
+
+
+def test_api_services_of_mitaka_go_by_id_whosever_host_they_are_of_and_no_other_service_does() -> None:
+    lite = Lite(*NOVA)
+    made = session("nova", lite)
+    phase = made.path.phase("services")
+    assert nova_services.look(made, phase).pending == "3 API service(s) of Mitaka are registered"
+    assert [one["subject"] for one in nova._left_services(made)] == ["phase services"]
+    done = nova_services.do(made, Tool(made, 0), phase, 60)
+    assert live(lite) == [4, 5, 6]
+    assert lite.rows("SELECT id, deleted FROM c_upgrade.services WHERE id IN (1, 2, 3, 7)") == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (7, 7),
+    ]
+    assert done.comment.startswith(
+        "3 service(s) removed by id: 1 nova-osapi_compute on 10.0.0.11 version 9, 2 nova-ec2 on ctl01"
+    )
+    assert nova_services.look(made, phase).pending == "" and nova._left_services(made) == []
+
+
+def test_services_of_production_are_judged_alike_whichever_node_asks() -> None:
+    """Rows of cinder's own controllers are as old as anybody's: what counts is the version with which they registered."""
+    made, _, phase = services(Lite(*CINDER, "UPDATE c_upgrade.services SET host = 'here'"))
+    assert cinder.look_services(made, phase).state == ["1 cinder-volume here 1.40", "2 cinder-volume here"]

@@ -69,3 +69,20 @@ def test_production_is_refused_unless_allowed() -> None:
 def test_only_contrail_owns_neutrons_records() -> None:
     assert "contrail" in neutron.SERVICE.owned({"plugin": "contrail"})
     assert neutron.SERVICE.owned({"plugin": "ml2"}) == ""
+
+
+@pytest.mark.parametrize("service", ["keystone", "glance", "nova", "cinder", "neutron", "heat"])
+def test_every_service_takes_productions_own_databases_when_it_is_allowed_to(service: str) -> None:
+    """What the release path adds beside the first database as well: nothing further on asks for a copy's name."""
+    path = release_path("mitaka", "ocata").service(service)
+    role = {**ROLE, "database": {**ROLE["database"], "name": service}}
+    conf = "[DEFAULT]\ntransport_url = rabbit://openstack:x%40y@upg01:5672//openstack\n" + "".join(
+        f"[{way.section}]\nconnection = mysql+pymysql://heat:{QUOTED}@dbs01/{service}{way.suffix}\n"
+        for way in path.databases.values()
+        if way.section
+    )
+    needs_queue = service == "nova"
+    found = target.read_target(conf, "/etc/x.conf", path, role, True, needs_queue)
+    assert found.schemas == tuple(service + way.suffix for way in path.databases.values())
+    with pytest.raises(StepError, match="not a copy"):
+        target.read_target(conf, "/etc/x.conf", path, role, False, needs_queue)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,10 +181,25 @@ def test_a_server_that_is_not_found_at_once_is_told_with_its_cause_and_deleted_w
 
 
 def test_one_that_never_comes_is_waited_for_before_it_is_given_up(nova: Nova, clock: list[float]) -> None:
-    nova.refused = lambda call, body: CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
+
+    def lost(call: str, body: Any) -> CallFailed | None:
+        nova.servers.clear()
+        return CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
+
+    nova.refused = lost
     with pytest.raises(CallFailed, match="it has not come up since, so there is nothing to delete"):
         lived(nova, patience=100)
     assert clock[0] == server.APPEARS_SECONDS
+
+
+def test_one_that_only_the_list_has_is_told_and_never_said_to_be_deleted(nova: Nova) -> None:
+    nova.refused = lambda call, body: CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
+    with pytest.raises(CallFailed, match="could not be deleted: nova lists server s1 and does not find it by its id"):
+        lived(nova, patience=100)
+    with pytest.raises(CallFailed, match="the next call of this run deletes it"):
+        server.swept(nova, NAME, 30)
+    nova.refused = lambda call, body: None
+    assert server.swept(nova, NAME, 30) == ["s1"] and nova.servers == {}
 
 
 def test_novas_own_fault_is_told_and_the_server_deleted(nova: Nova) -> None:
@@ -250,6 +266,10 @@ def test_a_session_sweeps_first_and_answers_what_was_chosen(nova: Nova, monkeypa
         session.asked({**order(), "what": "server", "run": "r1", "patience": 30})
 
 
+class Gone(Exception):
+    """Stands for keystoneauth1.exceptions.ClientException."""
+
+
 class Lists(client.Client):
     """The three lists; ``turns`` change them, one before each look at nova's."""
 
@@ -259,6 +279,7 @@ class Lists(client.Client):
         self.cinder = [self.service("cinder-volume", "cmp001@lvm")]
         self.neutron = [self.agent("neutron-openvswitch-agent", "cmp001")]
         self.asked: list[str] = []
+        self.errors = SimpleNamespace(ClientException=Gone)
 
     @staticmethod
     def service(binary: str, host: str, state: str = "up", status: str = "enabled") -> dict[str, Any]:
@@ -269,6 +290,8 @@ class Lists(client.Client):
         return {"binary": binary, "host": host, "alive": alive, "admin_state_up": meant}
 
     def catalogue(self) -> list[Any]:
+        if not self.kinds:
+            raise Gone("no connection\n to keystone")
         return [{"type": kind} for kind in self.kinds]
 
     def call(self, method: str, kind: str, path: str, timeout: float, body: Any = None, **more: Any) -> Any:
@@ -321,6 +344,9 @@ def test_those_that_are_not_up_are_told_each_with_its_host() -> None:
 
 def test_a_list_that_does_not_come_is_told() -> None:
     assert "HTTP 503 of GET /os-services" in refused(Lists(*[failing] * 20))
+    nameless = Lists()
+    nameless.kinds.clear()
+    assert "no catalogue: no connection to keystone" in refused(nameless)
     broken = Lists()
     broken.neutron = [{}]
     assert "an answer without 'binary'" in refused(broken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -240,3 +241,20 @@ def test_domains_go_by_name_only_where_no_id_is_given() -> None:
     assert client._domain({}, "user_domain") == {"user_domain_id": "default"}
     assert client._domain({"user_domain_id": "x"}, "user_domain") == {"user_domain_id": "x"}
     assert client._domain({"user_domain_name": "Ops"}, "user_domain") == {"user_domain_name": "Ops"}
+
+
+def test_through_a_host_every_request_goes_there_with_the_catalogues_port_and_path() -> None:
+    class Session:
+        def get_endpoint(self, **wanted: str | None) -> str | None:
+            assert wanted["interface"] == "internal"
+            return "http://vip01:8774/v2.1/p" if wanted["service_type"] == "compute" else None
+
+    made = client.Client.__new__(client.Client)
+    made.order, made.region = {"interface": "internal", "through": "ctl02"}, "RegionOne"
+    made.lock, made.sessions = threading.Lock(), {"compute": Session(), "metering": Session()}
+    assert made._where("compute") == {"endpoint_override": "http://ctl02:8774/v2.1/p"}
+    assert made._where("metering")["endpoint_filter"]["service_type"] == "metering", (
+        "a type that is missing is told as ever"
+    )
+    made.order = {"interface": "internal"}
+    assert "endpoint_filter" in made._where("compute")

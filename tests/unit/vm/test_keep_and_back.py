@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from upgrader_node.errors import StepError
-from upgrader_node.vm import copying, keep, moving, proof, receipts
+from upgrader_node.vm import back, copying, keep, moving, proof, receipts
 
 from tests.conftest import SOAK
 from tests.support.hypervisor_in_memory import definition
@@ -379,3 +379,30 @@ def test_copy_keeps_holes_and_content(tmp_path: Path) -> None:
     digest = copying.copy(str(source), str(tmp_path / "copy"))
     assert digest == copying.sha256(str(source)) == copying.sha256(str(tmp_path / "copy"))
     assert (tmp_path / "copy").stat().st_blocks * 512 < 4 * 1024 * 1024
+
+
+def test_way_back_of_a_run_that_kept_nothing_does_nothing(world: World) -> None:
+    for look in (back.can_go_back, back.back):
+        answer = look(world.host, CTL, "r1")
+        assert (answer["changed"], answer["comment"]) == (False, "run r1 kept no disk of ctl01: it is where it was")
+    assert world.files() == PLACE
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_way_back_by_the_run_takes_the_nodes_receipt_or_else_the_journals(world: World, lost: bool) -> None:
+    receipt = world.keep()["receipt"]
+    world.new_machine()
+    if lost:
+        (world.folder / "receipts" / "r1" / f"{CTL}.json").unlink()
+    assert back.can_go_back(world.host, CTL, "r1", receipt)["changed"] is False
+    assert back.back(world.host, CTL, "r1", receipt)["changed"] is True
+    assert world.files() == {**PLACE, **NEW}
+    assert "back already" in back.can_go_back(world.host, CTL, "r1")["comment"]
+    assert back.back(world.host, CTL, "r1")["changed"] is False
+
+
+def test_kept_disk_that_was_written_to_is_named_before_the_machine_is_stopped(world: World) -> None:
+    world.keep()
+    (world.folder / "images" / "vda.img.kept-r1").write_bytes(b"somebody's")
+    with pytest.raises(StepError, match=r"kept disk .*vda.img.kept-r1 has \d+ bytes, its receipt says"):
+        back.can_go_back(world.host, CTL, "r1")

@@ -140,3 +140,14 @@ def test_disk_that_another_machine_needs_is_not_taken_away(world: World) -> None
     with pytest.raises(StepError, match=r"disk .*vda.img of ctl01 on kvm01 is needed by ctl02 too"):
         defining.remove(world.host, CTL, "r1")
     assert world.disks["vda"].exists() and CTL in world.hypervisor.names()
+
+
+def test_answer_of_a_new_disk_has_the_key_of_its_first_minion(
+    world: World, base: disk.Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = {"minion_id": CTL, "minions": {"/etc/salt": "OURS", "/etc/site": "THEIRS"}, "ssh": "S"}
+    monkeypatch.setattr(disk, "_seeded", lambda *given: {"seed": "/seed", "public": public})
+    answer = prepare(world, base)
+    assert (answer["minion_key"], answer["seed"]) == ("OURS", "/seed")
+    again = prepare(world, base)
+    assert (again["minion_key"], again["changed"]) == ("OURS", False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from upgrader.lab.contents import resolver
-from upgrader.lab.contents.node_file import MINION, NAMES, RESOLVER, WANTS, NodeFile
+from upgrader.lab.contents.node_file import MINION, NAMES, RESOLVER, WANTS, NodeFile, without_mounts
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.contents.salt_keys import KeyPair
 from upgrader.lab.control import files as control
@@ -131,6 +131,7 @@ RemainAfterExit=yes
         return {**names, "etc/lab-network": NodeFile(f"#!/bin/sh\n{script}\n", 0o755)}
     return {
         **names,
+        **without_mounts(),
         "etc/systemd/system/lab-network.service": NodeFile(unit),
         f"{WANTS}/lab-network.service": NodeFile(link=_unit_path("lab-network.service")),
     }

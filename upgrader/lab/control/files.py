@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from upgrader.lab.contents import resolver
-from upgrader.lab.contents.node_file import MINION, NAMES, RESOLVER, WANTS, NodeFile
+from upgrader.lab.contents.node_file import MINION, NAMES, RESOLVER, WANTS, NodeFile, without_mounts
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.control import stand_in
 from upgrader.lab.image.recipe import SCRIPTS
@@ -113,6 +113,7 @@ def base_files() -> dict[str, NodeFile]:
     units = {"lab-network": NETWORK_OF_A_MACHINE, "lab-resolver": RESOLVER}
     files = {f"{UNITS}/{name}.service": NodeFile(text) for name, text in units.items()}
     return files | {
+        **without_mounts(),
         **{f"{WANTS}/{name}.service": _link(name) for name in (*units, "salt-minion")},
         "usr/local/sbin/lab-resolver": NodeFile(Path(resolver.__file__).read_text(encoding="utf-8"), 0o755),
         "etc/resolv.conf": NodeFile("nameserver 127.0.0.1\n"),

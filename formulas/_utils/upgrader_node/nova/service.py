@@ -7,10 +7,10 @@ because nova's migrations commit their version one by one.
 import typing
 
 from upgrader_node.database import sql
-from upgrader_node.nova import cells, databases, groups, mappings, online, rows, schemas
+from upgrader_node.nova import cells, databases, groups, mappings, online, rows, schemas, services
 from upgrader_node.nova import findings as nova_findings
 from upgrader_node.nova.nova_manage import HOME
-from upgrader_node.schema.findings import Counts, Finding
+from upgrader_node.schema.findings import Counts, Finding, unfinished
 from upgrader_node.schema.session import Service, Session, Work
 
 WORKS = {
@@ -24,6 +24,7 @@ WORKS = {
     "create-cell": Work(cells.look_cell, cells.do_cell, commands=("cell_v2 create_cell",)),
     "discover-hosts": Work(mappings.look_hosts, mappings.do_hosts, commands=("cell_v2 discover_hosts",)),
     "map-instances": Work(mappings.look_instances, mappings.do_instances, commands=("cell_v2 map_instances",)),
+    "services": Work(services.look, services.do),
 }
 
 
@@ -44,6 +45,7 @@ def findings(session: Session, expected: typing.Optional[Counts]) -> typing.List
     counts = rows.mapping_counts(connection, names.main, names.api)
     hosts = rows.unmapped_hosts(connection, names.main, names.api)
     wrong += nova_findings.check_cells(mapped, counts, hosts, cell_names(session))
+    wrong += _left_services(session)
     wrong += nova_findings.check_rows(online.remaining(session), rows.broken_group_specs(connection, names.api))
     if expected is not None:
         actual = sql.table_counts(connection, (names.main, names.api))
@@ -51,6 +53,12 @@ def findings(session: Session, expected: typing.Optional[Counts]) -> typing.List
         left = rows.strays(connection, names.main, names.api)
         wrong += nova_findings.compare_counts(names.main, expected, actual, own, left)
     return wrong
+
+
+def _left_services(session: Session) -> typing.List[Finding]:
+    phases = [phase for phase in session.path.phases if phase.work == "services"]
+    left = [(phase.id, services.look(session, phase).pending) for phase in phases]
+    return [unfinished(session.path.name, identity, pending) for identity, pending in left if pending]
 
 
 SERVICE = Service(

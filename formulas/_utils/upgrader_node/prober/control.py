@@ -102,7 +102,12 @@ def _launch(run: str, paths: record.Files) -> pipeline.Ended:
         return pipeline.run([command + ["detach"]], timeout=START_SECONDS)[0]
     unit = "upgrader-prober-" + run
     pipeline.run([["systemctl", "reset-failed", unit + ".service"]], timeout=START_SECONDS)
-    return pipeline.run([["systemd-run", "--unit=" + unit] + command], timeout=START_SECONDS)[0]
+    described = [
+        "systemd-run",
+        "--unit=" + unit,
+        "--description=What users notice during run {} of upgrader".format(run),
+    ]
+    return pipeline.run([described + command], timeout=START_SECONDS)[0]
 
 
 def _await(run: str, paths: record.Files, launched: pipeline.Ended, folder: str) -> lock.Owner:

@@ -10,7 +10,7 @@ import typing
 
 from upgrader_node.errors import StepError
 from upgrader_node.host import files, records
-from upgrader_node.host.findings import Findings, of_node, some
+from upgrader_node.host.findings import WARNING, Findings, of_node, some
 from upgrader_node.salt_master import pki
 
 FOLDER = "/var/lib/upgrader/keys"
@@ -77,7 +77,7 @@ def replace(where: Place, run: str, given: Keys) -> Answer:
         "changed": bool(changed or aside),
         "receipt": where.receipt,
         "keys": {node: receipt["nodes"][node] for node in wanted},
-        "findings": [one for node in sorted(wanted) for one in _left(where, node)],
+        "findings": strangers(where.pki_dir, sorted(wanted)),
     }
 
 
@@ -137,10 +137,10 @@ def _set_aside(where: Place, node: str, key: str) -> typing.List[str]:
     return moved
 
 
-def _left(where: Place, node: str) -> Findings:
-    """Keys that another machine sent: they do not stand in the way of ours, and somebody should look."""
-    held = pki.others(where.pki_dir, node)
-    return [dict(_stranger(node, word, found), severity="warning") for word, found in held.items()]
+def strangers(pki_dir: str, nodes: typing.Sequence[str]) -> Findings:
+    """Keys that another machine sent under these ids: they do not stand in the way of ours, and somebody should look."""
+    found = [(node, word, held) for node in nodes for word, held in pki.others(pki_dir, node).items()]
+    return [dict(_stranger(node, word, held), severity=WARNING) for node, word, held in found]
 
 
 def restore(where: Place, nodes: typing.Sequence[str]) -> Answer:

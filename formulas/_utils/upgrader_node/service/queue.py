@@ -8,6 +8,7 @@ from upgrader_node.errors import StepError
 from upgrader_node.host import pillar as host_pillar
 from upgrader_node.service import amqp, required
 
+SECONDS = 90
 Pillar = typing.Mapping[str, typing.Any]
 Answer = typing.Dict[str, typing.Any]
 
@@ -71,16 +72,22 @@ def give(wanted: Login, patience: float) -> Answer:
 
 
 def control(words: typing.Sequence[str], stdin: str = "") -> str:
-    """What rabbitmqctl answers; how it ends is judged."""
+    """What rabbitmqctl answers; how it ends is judged. A queue that hangs lets it hang."""
     tool = shutil.which("rabbitmqctl") or "/usr/sbin/rabbitmqctl"
-    done = subprocess.run(
-        [tool, *words],
-        input=stdin.encode("utf-8"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=90,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [tool, *words],
+            input=stdin.encode("utf-8"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise StepError("there is no {}: this node has no message queue".format(tool)) from None
+    except subprocess.TimeoutExpired:
+        what = "rabbitmqctl {} has not ended within {} s: see 'rabbitmqctl cluster_status' and the journal of rabbitmq-server"
+        raise StepError(what.format(words[1], SECONDS)) from None
     said = done.stdout.decode("utf-8", "replace").strip()
     if done.returncode:
         last = (said.splitlines() or ["it printed nothing"])[-1]

@@ -1,0 +1,79 @@
+"""Commands that are loaded when they are asked for: `upgrader --help` reads a table, `upgrader status` neither models nor Salt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+from click.shell_completion import CompletionItem
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a command is, and the line that the list of commands has of it: the beginning of the command's own help (a test looks)."""
+
+    module: str
+    short: str
+    name: str = ""
+
+
+DOORS: Mapping[str, Door] = {
+    "apply": Door("carrying_out", "Run exactly the plan that 'upgrader plan' showed."),
+    "backup": Door("backup", "Back the databases up, prove it, and put the whole cluster back to one backup."),
+    "completion": Door(
+        "completion", "Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish."
+    ),
+    "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
+    "history": Door("looking", "List all runs, newest last."),
+    "lab": Door("", "A real cloud in small, on this machine."),
+    "model": Door(
+        "model", "Check the reclass model: what the upgrade needs, in which file which class has to be included."
+    ),
+    "plan": Door("planning", "Show what a stage would do."),
+    "preflight": Door(
+        "planning", "Ask the live databases all questions that the upgrade will ask.", "preflight_command"
+    ),
+    "report": Door("looking", "Tell a whole run on one page: what was done, when, what it took and what came of it."),
+    "resume": Door("carrying_out", "Go on with a run that stopped."),
+    "runbook": Door(
+        "planning", "Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand."
+    ),
+    "site": Door("site", "Put our Salt beside the site's own, of 2016 or 2017, and take it away again."),
+    "stamp": Door("carrying_out", "Record that STEP was done by hand, so that resume passes over it."),
+    "status": Door("looking", "Say where the newest unfinished run (or RUN) stands."),
+    "verify": Door(
+        "verify", "Ask a cloud eight questions in one session and compare, by id, with what its source held."
+    ),
+    "watch": Door("looking", "Follow a run that was started elsewhere, to its end: the one that is at work, or RUN."),
+}
+
+
+class LazyGroup(click.Group):
+    """Neither the list of commands nor its completion loads a command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *DOORS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "lab":
+            from upgrader.lab.cli import lab
+
+            return lab
+        door = DOORS.get(cmd_name)
+        if door is None:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(f"upgrader.cli.{door.module}"), door.name or cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table as it stands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, DOORS[name].short) for name in self.list_commands(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, then the group's own options."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=DOORS[name].short) for name in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)

@@ -1,0 +1,94 @@
+"""The commands that plan and ask before anything is done: ``plan``, ``runbook``, ``preflight``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upgrader.cli import control, plans, preflight
+from upgrader.cli.options import OUTPUT, PART, output_option, repair_option, stage_option, window_options
+from upgrader.cli.settings import Settings
+from upgrader.cli.writing import write
+from upgrader.plan.step import Options
+
+
+@click.command("preflight")
+@repair_option()
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Have the upgrade node's own code of the services judge the live rows as well, page by page. Takes minutes.",
+)
+@OUTPUT
+@click.pass_obj
+def preflight_command(settings: Settings, repair_server_groups: bool, deep: bool, output: str) -> None:
+    """Ask the live databases all questions that the upgrade will ask, before anything moves.
+
+    Changes nothing in the databases: the session that asks refuses every write. Names every blocker at once, with the
+    rows, what would fail and the remedy. Exit code 3 when there is one, and when --deep finds no code that could judge.
+
+    \b
+    Example:
+      upgrader preflight
+      upgrader preflight --deep -o json > preflight.json
+    """
+    preflight.ask(settings, output, Options(repair_server_groups), deep)
+
+
+@click.group()
+def plan() -> None:
+    """Show what a stage would do. Touches nothing: no node is asked, only the model is read.
+
+    \b
+    Example:
+      upgrader plan control-plane --stage test-upgrade
+    """
+
+
+@plan.command("control-plane")
+@stage_option()
+@repair_option()
+@window_options
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
+)
+@output_option("text", "json", "yaml")
+@click.pass_obj
+def plan_control_plane(settings: Settings, stage: str, out: Path | None, output: str, **words: Any) -> None:
+    """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'.
+
+    \b
+    Example:
+      upgrader plan control-plane --stage test-upgrade
+      upgrader plan control-plane --stage test-upgrade --out /root/plan.json
+      upgrader plan control-plane --stage test-upgrade -o yaml | less
+    """
+    options = control.options_of(settings.archive, control.asked(stage, **words))
+    plans.show(settings, PART, stage, output, options, out)
+
+
+@click.command()
+@click.argument("part", type=click.Choice([PART]), default=PART, metavar=f"[{PART}]")
+@stage_option()
+@repair_option()
+@window_options
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, readable by you only.")
+@click.pass_obj
+def runbook(settings: Settings, part: str, stage: str, out: Path | None, **words: Any) -> None:
+    """Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand.
+
+    Each step with its commands on the Salt master and on the node, what to expect, how long it took the last time, the way
+    back, and what to do when it fails. Touches nothing: no node is asked, only the model is read.
+
+    \b
+    Example:
+      upgrader runbook --stage test-upgrade --out runbook.md
+    """
+    text = plans.runbook_of(settings, part, stage, control.options_of(settings.archive, control.asked(stage, **words)))
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write(out, text, "runbook")
+        click.echo(f"the runbook is in {out}")
