@@ -25,7 +25,7 @@ from upgrader.lab.image.build_settings import read_build_settings
 from upgrader.lab.image.disks import BaseImage
 from upgrader.lab.image.layers import ImageCache
 from upgrader.lab.image.recipe import Layer, up_to
-from upgrader.lab.machine import cgroups
+from upgrader.lab.machine import cgroups, limits
 from upgrader.lab.machine.network import LabNetwork
 from upgrader.lab.machine.node import Node
 from upgrader.lab.narrator import Narrator
@@ -94,6 +94,11 @@ def start_nodes(
     """Starts, side by side, every node that does not run, but virtual machines, which are libvirt's; returns their names."""
     dead = [node for node in nodes if not isinstance(node, Domain) and not node.running]
     network.create()
+    few = limits.raised()
+    if few:
+        narrator.say(
+            f"  fs.inotify.max_user_instances of this machine was {few}, too few for so many nodes: {limits.WANTED} now"
+        )
 
     def start(node: Node) -> None:
         cgroups.kill_all(node.cgroup)

@@ -8,7 +8,7 @@ from upgrader.cloud.cloud import BACKUP, DATABASE, Cloud
 from upgrader.cloud.roles import COMPUTE, KVM, MESSAGE_QUEUE
 from upgrader.errors import Refused
 from upgrader.plan.backup_member import LEAST, kept_node
-from upgrader.plan.blocks import backup, deploy, machines, member, restore, schemas, window
+from upgrader.plan.blocks import backup, copy, deploy, machines, member, restore, schemas, window
 from upgrader.plan.blocks.gates import common_gates
 from upgrader.plan.blocks.preflight import preflight_gate
 from upgrader.plan.blocks.schemas import ROLLBACK, in_production
@@ -121,14 +121,50 @@ def _deployed(cloud: Cloud, options: Options) -> tuple[Step, ...]:
     told = "the catalogue gets what Ocata adds; everything else in it stays"
     listed = work("catalogue", told, catalogue, ROLLBACK, ("verify-keystone",))
     verified = tuple(f"verify-{service.name}" for service in cloud.services)
+    shared = _keystone_keys(cloud)
     return (
         work("databases-new", title, create, ROLLBACK, ("machine-pillar",)),
         *configured,
         noted,
         *schema,
         listed,
-        *deploy.control_after(cloud, (*verified, "catalogue")),
+        *shared,
+        *deploy.control_after(cloud, (*verified, "catalogue", *(step.id for step in shared[-1:]))),
     )  # fmt: skip
+
+
+def _keystone_keys(cloud: Cloud) -> tuple[Step, ...]:
+    """Tokens and credentials of one controller are read by all: its keys go to the others, sealed for each by its minion's key."""
+    primary, others = cloud.controllers[:1], cloud.controllers[1:]
+    if not others:
+        return ()
+    public = Call("module", "upgrader_key.public", (cloud.master,), {"nodes": list(others)})
+    seal = Call("module", "upgrader_keystone.seal", primary, {"recipients": reply_of("keystone-recipients", "keys")})
+    given = {"run": RUN_ID, **{key: reply_of("keystone-keys-sealed", key) for key in ("sealed", "hashes")}}
+    unseal = Call("module", "upgrader_keystone.unseal", others, given)
+    return (
+        work(
+            "keystone-recipients",
+            "the keys by which the other controllers are known",
+            public,
+            "it only reads",
+            ("verify-keystone",),
+        ),
+        work(
+            "keystone-keys-sealed",
+            "seal keystone's keys for each of them",
+            seal,
+            "it only reads",
+            ("keystone-recipients",),
+        ),
+        work(
+            "keystone-keys-shared",
+            "every controller has the same keystone keys",
+            unseal,
+            ROLLBACK,
+            ("keystone-keys-sealed",),
+        ),
+    )
 
 
 def _schemas(cloud: Cloud, options: Options, needs: tuple[str, ...]) -> tuple[Step, ...]:
@@ -143,16 +179,28 @@ def _schemas(cloud: Cloud, options: Options, needs: tuple[str, ...]) -> tuple[St
 
 
 def _verified(cloud: Cloud) -> tuple[Step, ...]:
-    """On every controller, against what production held; then one server made and read at once, where there is a compute."""
-    last = deploy.control_after(cloud, ())[-1].id
-    calls = Call("module", "upgrader_verify.calls", cloud.controllers, {"run": RUN_ID}, 20 * MINUTE)
-    status = Call("module", "upgrader_nova.status", cloud.controllers[:1], schemas.release(cloud), 10 * MINUTE)
+    """Through the virtual address against what production held, and on each controller; then one server made and read at once."""
+    last, primary = deploy.control_after(cloud, ())[-1].id, cloud.controllers[:1]
+    calls = Call("module", "upgrader_verify.calls", primary, {"run": RUN_ID, **copy.without(cloud)}, 20 * MINUTE)
+    production = {**schemas.release(cloud), "allow_production": True}
+    status = Call("module", "upgrader_nova.status", primary, production, 10 * MINUTE)
     steps = [
         verification("verify-cloud", "verify: eight lists by id against what production held", calls, (last,)),
         verification("verify-nova-status", "verify: what Ocata's own nova-status says", status, (last,)),
     ]
+    steps += _others(cloud, last)
     if cloud.role(COMPUTE):
-        smoke = Call("module", "upgrader_smoke.server", cloud.controllers[:1], {"run": RUN_ID}, 10 * MINUTE)
-        title = "verify: a server is made on a compute of Mitaka, read at once and deleted"
+        smoke = Call("module", "upgrader_smoke.server", primary, {"run": RUN_ID}, 10 * MINUTE)
+        title = f"verify: a server is made on a compute of {cloud.path.source.capitalize()}, read at once and deleted"
         steps.append(verification("verify-server", title, smoke, ("verify-cloud", "computes-reconnect")))
     return (*steps, *window.watched_to_the_end(cloud, ("verify-cloud",)))
+
+
+def _others(cloud: Cloud, last: str) -> list[Step]:
+    """What was written down before is on the first controller; the others' own services are asked without it."""
+    if len(cloud.controllers) < 2:
+        return []
+    args = {"run": "none", "through": "own", "change": False, **copy.without(cloud)}
+    call = Call("module", "upgrader_verify.calls", cloud.controllers[1:], args, 20 * MINUTE)
+    title = "verify: every other controller's own services answer the same questions"
+    return [verification("verify-controllers", title, call, (last,))]
