@@ -16,6 +16,7 @@ from upgrader_node.verify import compare
 from upgrader_node.verify.client import Answer, CallFailed, Client, outcome, wait_for
 from upgrader_node.verify.objects import OBJECTS, made_and_deleted
 from upgrader_node.verify.questions import listed, placement
+from upgrader_node.verify.questions import started as started_service
 from upgrader_node.verify.resources import NETWORKS, asked
 
 WORKERS = 8
@@ -29,6 +30,8 @@ def verify(order: Answer) -> Answer:
     wait_for(cloud, patience)
     outcomes = [_catalogue(cloud, order)]
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        # All of them before the first list: nova answers 500 to its list of servers until neutron serves.
+        list(pool.map(lambda one: started_service(cloud, one, started + patience), asked(without)))
         reading = [pool.submit(listed, cloud, one, baseline, own, patience) for one in asked(without)]
         reading.append(pool.submit(placement, cloud))
         outcomes += [job.result() for job in reading]
