@@ -9,6 +9,7 @@ from upgrader.journal.progress import STOPPED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING
 from upgrader.journal.way import failing, not_reached
 from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
+from upgrader.plan.ways_back import way_back
 
 RESUME = "upgrader resume"
 FALLBACK = (
@@ -35,15 +36,8 @@ def _told(run: RunProgress, step: Step) -> str:
 
 def remedy(run: RunProgress) -> str:
     """What has to be mended, where, and which command comes next. Read from the steps, never from what the nodes said."""
-    return _forward(run) + (_back(run) if run.changed() else "")
-
-
-def _back(run: RunProgress) -> str:
-    """Reading how every stage makes its steps takes its time, so the table of stages is asked only where something was changed."""
-    from upgrader.plan.stages import way_back
-
     back = way_back(run.plan.part, run.stage)
-    return f"; or go back with '{back}'" if back else ""
+    return _forward(run) + (f"; or go back with '{back}'" if back and run.changed() else "")
 
 
 def _forward(run: RunProgress) -> str:
