@@ -29,6 +29,19 @@ def check(nodes, pki_dir=pki.FOLDER):
         return replacing.check(pki_dir, nodes)
 
 
+def public(nodes, pki_dir=pki.FOLDER):
+    """The accepted public keys of these minions, by their ids: what ``upgrader_keystone.seal`` seals for. Changes nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cfg01*' upgrader_key.public nodes='[ctl02.lab.local]'
+    """
+    with _told():
+        return replacing.public(pki_dir, nodes)
+
+
 def replace(run, keys, pki_dir=pki.FOLDER, folder=replacing.FOLDER):
     """Make the given public keys the accepted ones of these minions, and of no other.
 

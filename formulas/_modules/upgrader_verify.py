@@ -98,7 +98,8 @@ def calls(
     :param patience: seconds to wait for services that have just been started
     :param without: services that the node does not have, ``[neutron]`` where OpenContrail makes the networks
     :param interface: of the catalogue; by default ``internal`` on a controller of production, else ``public``
-    :param through: host, or ``scheme://host``, that is asked in place of the catalogue's: one controller of several, or a proxy
+    :param through: host, or ``scheme://host``, that is asked in place of the catalogue's: one controller of several, or a proxy;
+        ``own`` is where this node's own services listen (``keystone:server:bind:address``)
 
     A copy may lead to this node only, and nobody else's services may register there. Of production both are as they were.
 

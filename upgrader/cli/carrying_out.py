@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from upgrader.cli import control, runs
 from upgrader.cli.completion import RUN, STEP
 from upgrader.cli.options import OUTPUT, RESTART, repair_option, stage_option, window_options
 from upgrader.cli.settings import Settings
-from upgrader.plan.step import Options
 
 
 @click.command("control-plane")
@@ -19,18 +20,15 @@ from upgrader.plan.step import Options
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation where the stage wants one; for scripts.")
 @OUTPUT
 @click.pass_obj
-def control_plane(
-    settings: Settings, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
-    without: tuple[str, ...], restart: bool, yes: bool, output: str,
-) -> None:  # fmt: skip
+def control_plane(settings: Settings, stage: str, restart: bool, yes: bool, output: str, **words: Any) -> None:
     """Run one stage of the control plane's upgrade.
 
     test-upgrade rehearses on a copy: it backs up the databases, restores the backup under other names, takes those to
     Ocata on the upgrade node and verifies. Production databases and services are only read.
 
-    real-upgrade builds production's controllers anew on Ocata: APIs are stopped, one database member and the machines' disks are
-    kept, the schemas are upgraded once. rollback puts all of that back, from the receipts of that run. finish is the last word:
-    the kept member and disks are given up.
+    real-upgrade builds production's controllers anew on Ocata: the APIs are stopped, one database member and the machines'
+    disks are kept, the schemas are upgraded once. rollback puts all of that back, from the receipts of that run. finish is
+    the last word: the kept member and the kept disks are given up.
 
     \b
     Example:
@@ -39,8 +37,7 @@ def control_plane(
       upgrader control-plane --stage rollback
       upgrader control-plane --stage finish
     """
-    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
-    control.start(settings, control.Asked(stage, options, run, restart, yes, output))
+    control.start(settings, control.asked(stage, restart=restart, yes=yes, output=output, **words))
 
 
 @click.command()

@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from upgrader.cli import runs
+from upgrader.cli import questions, runs
 from upgrader.cli.confirm import confirm
 from upgrader.cli.members import kept_by
 from upgrader.cli.plans import Now
-from upgrader.cli.questions import asked, question, readiness
 from upgrader.cli.settings import Settings, modules_digest
 from upgrader.errors import Refused, UpgradeError, UsageError
 from upgrader.journal.archive import Archive
@@ -41,10 +40,24 @@ class Asked:
     output: str
 
 
+def asked(
+    stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None, without: tuple[str, ...],
+    restart: bool = False, yes: bool = False, output: str = "text",
+) -> Asked:  # fmt: skip
+    """The words as click gives them."""
+    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
+    return Asked(stage, options, run, restart, yes, output)
+
+
+def options_of(archive: Archive, words: Asked) -> Options:
+    """What the plan is made with, the real upgrade among it that the stage is about."""
+    return replace(words.options, built=built_of(archive, words))
+
+
 def start(settings: Settings, words: Asked) -> None:
     """Plan the stage, say what it means, ask as often as the stage wants, run it."""
     transport = settings.transport()
-    options = replace(words.options, built=built_of(settings.archive, words))
+    options = options_of(settings.archive, words)
     plan = Now(transport).plan(CONTROL_PLANE, words.stage, options)
     if not words.yes:
         for sentence in _told(settings.archive, transport, plan, options):
@@ -147,9 +160,11 @@ def _impact(archive: Archive, plan: Plan) -> str:
 def _loss(transport: Transport, plan: Plan, run: str) -> Iterator[str]:
     """What was made and what was deleted since: it goes, and comes back."""
     node = next(step.call.nodes for step in plan.steps() if step.id == "computes-at-source")
-    call = question("loss", "ask what was created and deleted since", "upgrader_production.loss", node, run=run)
+    call = questions.question(
+        "loss", "ask what was created and deleted since", "upgrader_production.loss", node, run=run
+    )
     try:
-        replies = asked(transport, (*readiness(node, modules_digest()), call))
+        replies = questions.asked(transport, (*questions.readiness(node, modules_digest()), call))
     except UpgradeError as error:
         yield f"What was created since run {run}, nobody can say: {error}"
         return

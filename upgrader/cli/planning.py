@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -56,10 +56,7 @@ def plan() -> None:
 )
 @output_option("text", "json", "yaml")
 @click.pass_obj
-def plan_control_plane(
-    settings: Settings, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
-    without: tuple[str, ...], out: Path | None, output: str,
-) -> None:  # fmt: skip
+def plan_control_plane(settings: Settings, stage: str, out: Path | None, output: str, **words: Any) -> None:
     """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'.
 
     \b
@@ -68,14 +65,8 @@ def plan_control_plane(
       upgrader plan control-plane --stage test-upgrade --out /root/plan.json
       upgrader plan control-plane --stage test-upgrade -o yaml | less
     """
-    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
-    plans.show(settings, PART, stage, output, _with_built(settings, stage, options, run), out)
-
-
-def _with_built(settings: Settings, stage: str, options: Options, run: str | None) -> Options:
-    """The options with the real upgrade that the stage is about, where it is about one."""
-    words = control.Asked(stage, options, run, False, True, "")
-    return replace(options, built=control.built_of(settings.archive, words))
+    options = control.options_of(settings.archive, control.asked(stage, **words))
+    plans.show(settings, PART, stage, output, options, out)
 
 
 @click.command()
@@ -85,10 +76,7 @@ def _with_built(settings: Settings, stage: str, options: Options, run: str | Non
 @window_options
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it there, readable by you only.")
 @click.pass_obj
-def runbook(
-    settings: Settings, part: str, stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None,
-    without: tuple[str, ...], out: Path | None,
-) -> None:  # fmt: skip
+def runbook(settings: Settings, part: str, stage: str, out: Path | None, **words: Any) -> None:
     """Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand.
 
     Each step with its commands on the Salt master and on the node, what to expect, how long it took the last time, the way
@@ -98,8 +86,7 @@ def runbook(
     Example:
       upgrader runbook --stage test-upgrade --out runbook.md
     """
-    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
-    text = plans.runbook_of(settings, part, stage, _with_built(settings, stage, options, run))
+    text = plans.runbook_of(settings, part, stage, control.options_of(settings.archive, control.asked(stage, **words)))
     if out is None:
         click.echo(text, nl=False)
     else:

@@ -196,7 +196,7 @@ def test_one_that_only_the_list_has_is_told_and_never_said_to_be_deleted(nova: N
     nova.refused = lambda call, body: CallFailed("HTTP 404", 404) if "/servers/s1" in call else None
     with pytest.raises(CallFailed, match="could not be deleted: nova lists server s1 and does not find it by its id"):
         lived(nova, patience=100)
-    with pytest.raises(CallFailed, match="the next call of this run deletes it"):
+    with pytest.raises(CallFailed, match="stays until a call of this run finds it: rows of Mitaka"):
         server.swept(nova, NAME, 30)
     nova.refused = lambda call, body: None
     assert server.swept(nova, NAME, 30) == ["s1"] and nova.servers == {}
@@ -437,7 +437,7 @@ def test_what_is_down_elsewhere_is_a_warning(told: list[Any]) -> None:
     answer = smoke.services(COPY, ["cmp001"], ASKED, None)
     assert answer["comment"] == "1 of 1 hosts have their agents up"
     assert [(one["severity"], one["what"]) for one in answer["findings"]] == [
-        ("warning", "nova-compute on cmp009 is down")
+        ("warning", "1 agents on other hosts are down: nova-compute on cmp009")
     ]
 
 

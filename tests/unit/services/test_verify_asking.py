@@ -119,6 +119,15 @@ def test_another_host_keeps_port_and_path(through: str, url: str) -> None:
     assert client.elsewhere("http://10.0.0.10:8774/v2.1/p", through) == url
 
 
+def test_own_is_where_this_controller_itself_listens() -> None:
+    bind = {"keystone": {"server": {"bind": {"address": "10.0.0.12", "public_address": "10.0.0.10"}}}}
+    assert (
+        ask.host_of(bind, "own") == "10.0.0.12" and ask.host_of(bind, "prx01") == "prx01" and ask.host_of({}, "") == ""
+    )
+    with pytest.raises(StepError, match="name the host to ask by its address"):
+        ask.host_of({"keystone": {"server": {"bind": {"address": "0.0.0.0"}}}}, "own")
+
+
 def test_a_baseline_goes_to_a_node_that_is_built_anew(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()

@@ -183,6 +183,7 @@ resume_guests_state_on_host_boot = false
 running_deleted_instance_action = noop
 sync_power_state_interval = -1
 report_interval = 5
+rpc_response_timeout = 20
 [placement]
 os_region_name = {identity.REGION}
 username = nova

@@ -65,6 +65,15 @@ def _stranger(node: str, word: str, held: typing.Sequence[str]) -> typing.Dict[s
     return of_node(node, what, remedy.format(node))
 
 
+def public(pki_dir: str, nodes: typing.Sequence[str]) -> Answer:
+    """The accepted key of each. Raises StepError for a minion that has none."""
+    keys = {node: pki.accepted(pki_dir, node) for node in nodes}
+    without = sorted(node for node, key in keys.items() if not key)
+    if without:
+        raise StepError("{} has no accepted key on this master".format(", ".join(without)))
+    return {"comment": "{} key(s)".format(len(keys)), "keys": keys}
+
+
 def replace(where: Place, run: str, given: Keys) -> Answer:
     """Make the given keys the accepted ones. Raises StepError, before anything is changed, when a key is neither old nor new."""
     wanted = {pki.plain(node): pki.public(node, text) for node, text in given.items()}

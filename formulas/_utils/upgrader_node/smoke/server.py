@@ -11,12 +11,13 @@ NAME = "upgrader-smoke-{}"
 WITHOUT_NETWORK = {"X-OpenStack-Nova-API-Version": "2.37"}
 NOT_FOUND, NOT_ACCEPTABLE, SERVER_ERROR = 404, 406, 500
 APPEARS_SECONDS = 30.0
-UNREAD = (
-    "nova-api made server {} and does not find it: rows of Mitaka's nova-osapi_compute, which its lists hide, are left in nova's "
-    "table services (they keep the lowest version below 15); delete them by id, then run this again"
+ROWS = (
+    "rows of Mitaka's nova-osapi_compute, which its lists hide, are left in nova's table services (they keep the lowest version "
+    "below 15): delete them by id, restart nova-api, then run this again"
 )
+UNREAD = "nova-api made server {} and does not find it: " + ROWS
 # Seen with nova 15.1.5: without a valid host the server is in cell0, and while those rows are there only the list looks into it.
-LISTED = "nova lists server {} and does not find it by its id; when those rows are gone, the next call of this run deletes it"
+LISTED = "nova lists server {} and does not find it by its id, so it stays until a call of this run finds it: " + ROWS
 BROKEN = (CallFailed, KeyError, TypeError)
 
 

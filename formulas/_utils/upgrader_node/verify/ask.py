@@ -13,6 +13,7 @@ from upgrader_node.service.roles import ROLE_OF
 from upgrader_node.verify import client, openrc, session
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/root", "no_proxy": "*"}
+OWN, EVERYWHERE = "own", ("", "0.0.0.0", "::")
 Pillar = typing.Mapping[str, typing.Any]
 Order = typing.Dict[str, typing.Any]
 Answer = typing.Dict[str, typing.Any]
@@ -43,6 +44,7 @@ def calls(pillar: Pillar, asked: Asked, own: typing.Sequence[str], baseline: str
     :param baseline: path of what to compare with, or ""
     :param yaml: PyYAML, which this package does without
     """
+    asked = asked._replace(through=host_of(pillar, asked.through))
     account, whose = _account(pillar, asked, yaml)
     order = dict(_place(pillar, asked, own), auth=account, baseline=baseline)
     result = _run(settings.python(pillar), order, asked.timeout)
@@ -55,6 +57,18 @@ def calls(pillar: Pillar, asked: Asked, own: typing.Sequence[str], baseline: str
         "seconds": result["seconds"],
         "findings": wrong,
     }
+
+
+def host_of(pillar: Pillar, through: str) -> str:
+    """The host to ask: for ``own`` where this node's keystone and its neighbours listen, so that one call asks each of several nodes."""
+    if through != OWN:
+        return through
+    bind = host_pillar.value(pillar, "keystone:server:bind", {}) or {}
+    address = str(bind.get("address") or "")
+    if address in EVERYWHERE:
+        what = "pillar keystone:server:bind:address is {!r}: name the host to ask by its address, through cannot be {}"
+        raise StepError(what.format(address, OWN))
+    return address
 
 
 def _place(pillar: Pillar, asked: Asked, own: typing.Sequence[str]) -> Order:
