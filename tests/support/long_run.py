@@ -65,10 +65,12 @@ FINDINGS = [
         "count": 2,
     },
 ]
-OUTAGE = {"outages": [{"from": "2017-08-01T18:21:00+00:00", "seconds": 42.5}], "seconds": 42.5, "longest": 42.5}
+OUTAGE = {"from": "2017-08-01T18:25:30.5Z", "seconds": 42.5, "states": ["refused"], "ended": False}
+QUIET = {"outages": [], "down_seconds": 0.0, "longest_seconds": 0.0, "url": "http://vip:9292/"}
 PROBED = {
-    "targets": {"nova": OUTAGE, "glance": {"outages": [], "seconds": 0, "longest": 0}},
     "comment": "2 APIs were probed",
+    "targets": {"nova": {**QUIET, "outages": [OUTAGE], "down_seconds": 42.5, "longest_seconds": 42.5}, "glance": QUIET},
+    "not_watched": [{"from": "2017-08-01T18:24:00.0Z", "to": "2017-08-01T18:24:07.0Z", "seconds": 7.0}],
 }
 SECONDS = {
     "upgrader_backup.create": 41.0,

@@ -17,6 +17,7 @@ from upgrader.plan.real_upgrade import real_upgrade
 from upgrader.plan.rehearsal import rehearsal
 from upgrader.plan.rollback import rollback
 from upgrader.plan.step import Facts, Options, Plan, Stage, Step
+from upgrader.plan.ways_back import GIVES_UP
 
 CONTROL_PLANE, BACKUP = "control-plane", "backup"
 Builder = Callable[[Cloud, Facts, Options], tuple[Step, ...]]
@@ -58,7 +59,7 @@ STAGES = (
     ),
     StageRow(
         CONTROL_PLANE, "rollback", "put the control plane back to where it was before run {built}", rollback,
-        keeps_backup=True, asks=2, gives_up=("real-upgrade",),
+        keeps_backup=True, asks=2, gives_up=GIVES_UP[CONTROL_PLANE, "rollback"],
     ),
     StageRow(
         CONTROL_PLANE, "finish", "close run {built}: its way back is given up", finish,
@@ -122,13 +123,6 @@ def changes_world(part: str, name: str) -> bool:
 def keeps_backup(part: str, name: str) -> bool:
     """Whether runs of a stage stand on a backup; those of one that this version does not know may."""
     return all(row.keeps_backup for row in STAGES if (row.part, row.name) == (part, name))
-
-
-def way_back(part: str, name: str) -> str:
-    """The command that takes an unfinished run of a stage back, "" where the stage has none."""
-    return next(
-        (f"upgrader {row.part} --stage {row.name}" for row in STAGES if row.part == part and name in row.gives_up), ""
-    )
 
 
 def make_plan(cloud: Cloud, part: str, stage: str, facts: Facts, options: Options | None = None) -> Plan:

@@ -8,8 +8,8 @@ from dataclasses import fields
 from upgrader.journal.progress import STOPPED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING
 from upgrader.journal.way import failing, not_reached
-from upgrader.plan.stages import way_back
 from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
+from upgrader.plan.ways_back import way_back
 
 RESUME = "upgrader resume"
 FALLBACK = (

@@ -22,7 +22,7 @@ from upgrader.cli.lazy import DOORS
 from upgrader.cli.main import cli
 from upgrader.plan.stages import stage_names
 
-HEAVY = ("salt", "reclass", "rich", "pymysql", "paramiko", "upgrader.lab")
+HEAVY = ("salt", "reclass", "rich", "pymysql", "paramiko", "upgrader.lab", "upgrader.reclass", "upgrader.plan.stages")
 
 
 @pytest.fixture

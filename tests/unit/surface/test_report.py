@@ -143,7 +143,10 @@ def test_receipts_verification_rows_and_downtime_are_found_in_answers(journals: 
     }
     down = {one["target"]: one["seconds"] for one in document["outages"]}
     assert down == {"nova": 42.5, "glance": 0}
+    assert document["outages"][1]["outages"] == [{"from": "2017-08-01T18:25:30.5Z", "seconds": 42.5, "ended": False}]
     text = page(document)
+    assert "For 7.0 s nobody watched" in text
+    assert "its end was not seen" in text
     assert "42 s" in text.split(">Downtime<", 1)[1].split("<h2>", 1)[0]
 
 
@@ -248,5 +251,10 @@ def test_outage_with_a_time_that_is_none_is_left_out_of_the_plot_and_stays_in_th
     journals: dict[str, Path],
 ) -> None:
     document = told(journals["finished"])
-    document["outages"][0]["outages"] = [{"from": "yesterday", "seconds": 3}]
+    document["outages"][0]["outages"] = [{"from": "yesterday", "seconds": 3, "ended": True}]
     assert "yesterday" in page(document)
+
+
+def test_plot_takes_a_prober_s_own_times(journals: dict[str, Path]) -> None:
+    """Tenths of a second and a Z, as the prober on a node writes them."""
+    assert '<rect class="bad"' in page(told(journals["finished"])).split(">Downtime<", 1)[1].split("<h2>", 1)[0]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -163,7 +164,9 @@ def test_process_that_watches_into_a_pipe_detaches_by_a_signal(tmp_path: Path) -
     )
     words = [sys.executable, "-m", "upgrader", "--state-dir", str(tmp_path), "watch"]
     with Archive(tmp_path).lock("lab", "bob@cfg01"):
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # Whoever runs tests in the background of a shell has them ignore Ctrl-C, and children inherit that.
+        heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
         try:
             assert process.stdout is not None
             assert f"41 of {TOTAL} steps done" in process.stdout.readline()

@@ -119,12 +119,30 @@ def outages(run: RunProgress) -> list[Fields]:
 
 
 def _outage(said: Mapping[str, Any]) -> Fields:
-    single = [one for one in said.get("outages") or [] if isinstance(one, Mapping)]
+    """``ended`` of an outage says whether somebody saw its end."""
     return {
-        "seconds": _number(said.get("seconds"), 0),
-        "longest": _number(said.get("longest"), 0),
-        "outages": [{"from": str(one.get("from", "")), "seconds": _number(one.get("seconds"), 0)} for one in single],
+        "seconds": _number(said.get("down_seconds"), _number(said.get("seconds"), 0)),
+        "longest": _number(said.get("longest_seconds"), _number(said.get("longest"), 0)),
+        "outages": [{**_lasted(one), "ended": one.get("ended") is not False} for one in _mappings(said.get("outages"))],
     }
+
+
+def not_watched(run: RunProgress) -> list[Fields]:
+    """When no prober lived: such time is neither up nor down."""
+    return [
+        {**where, **_lasted(one)}
+        for where, value in _values(run)
+        if isinstance(value.get("targets"), Mapping)
+        for one in _mappings(value.get("not_watched"))
+    ]
+
+
+def _lasted(one: Mapping[str, Any]) -> Fields:
+    return {"from": str(one.get("from", "")), "seconds": _number(one.get("seconds"), 0)}
+
+
+def _mappings(given: Any) -> list[Mapping[str, Any]]:
+    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
 
 
 def _values(run: RunProgress) -> Iterator[tuple[Where, Mapping[str, Any]]]:
@@ -152,5 +170,6 @@ PARTS: Mapping[str, Callable[[RunProgress], list[Fields]]] = {
     "rows": rows,
     "compared": compared,
     "outages": outages,
+    "not_watched": not_watched,
 }
 """Key of the document to what fills it."""

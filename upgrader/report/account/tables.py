@@ -214,13 +214,19 @@ def _outages(document: Document) -> Table:
     rows = [
         (
             one["target"], duration(one["seconds"]), duration(one["longest"]), str(len(one["outages"])),
-            "; ".join(f"{clock(single['from'])}, {duration(single['seconds'])}" for single in one["outages"][:10]),
+            "; ".join(map(_single, one["outages"][:10])),
         )
         for one in document["outages"]
     ]  # fmt: skip
     headers = ("API", "down", "longest", "times", "when (UTC)")
     states = ["failed" if one["outages"] else "done" for one in document["outages"]]
-    return Table(DOWNTIME, "As a prober saw it from outside.", headers, rows, states, first=True)
+    unseen = sum(one["seconds"] for one in document["not_watched"])
+    said = f" For {duration(unseen)} nobody watched: that is neither up nor down." if unseen else ""
+    return Table(DOWNTIME, f"As a prober saw it from outside.{said}", headers, rows, states, first=True)
+
+
+def _single(one: Mapping[str, Any]) -> str:
+    return f"{clock(one['from'])}, {duration(one['seconds'])}" + ("" if one["ended"] else ", its end was not seen")
 
 
 def _stamps(document: Document) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,9 @@ DONE, FAILED, CUT, RUNNING = "done", "failed", "cut off", "running"
 STARTED, RESUMED, INTERRUPTED, FINISHED, ABANDONED = (
     "run-started", "run-resumed", "run-interrupted", "run-finished", "run-abandoned",
 )  # fmt: skip
+
+FRACTION = re.compile(r"\.\d+")
+"""Python 3.10 reads three digits or six, and a prober writes one."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +142,9 @@ def seconds_between(begun: str, ended: str) -> float:
 
 
 def moment(at: str) -> datetime:
-    """A line's time. Raises ValueError for a text that is none."""
-    return datetime.fromisoformat(at.replace("Z", "+00:00"))
+    """A line's time, with any number of digits behind the second. Raises ValueError for a text that is none."""
+    whole = FRACTION.sub(lambda found: found.group()[:7].ljust(7, "0"), at.replace("Z", "+00:00"))
+    return datetime.fromisoformat(whole)
 
 
 def earlier(at: str, seconds: float) -> str:
