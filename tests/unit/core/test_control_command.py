@@ -100,6 +100,14 @@ def test_rehearsal_of_another_model_proves_nothing(rehearsed: None, stage: Stage
     assert not salt.submitted
 
 
+def test_model_of_the_controllers_may_be_switched_behind_the_rehearsal(
+    rehearsed: None, stage: Stage, salt: SaltInMemory
+) -> None:
+    salt.pillar[CTL]["nova"]["controller"]["workers"] = 8
+    salt.pillar[KVM]["upgrader"]["machines"]["size"] = 9000
+    assert stage("real-upgrade").code == 0
+
+
 def test_rehearsal_holds_for_two_weeks(
     rehearsed: None, stage: Stage, salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
