@@ -89,6 +89,8 @@ NEEDS = (
     Need(IDENTITY, "keystone.client.service.glare", REAL, (f"{_ENDPOINT}:glare",)),
     Need(IDENTITY, "keystone.client.service.cinder3", REAL, (f"{_ENDPOINT}:cinderv3",)),
     Need(IDENTITY, "keystone.client.service.keystone3", REAL),
+    Need(CONTROL, "upgrader.production", REAL, ("upgrader:production",)),
+    Need(KVM, "upgrader.machines", REAL, ("upgrader:machines:images", "upgrader:machines:salts")),
     Need(KVM, "salt.control.cluster.openstack_control_xenial", REAL),
     Need(KVM, "salt.control.cluster.openstack_proxy_xenial", REAL),
 )
@@ -112,6 +114,9 @@ EXAMPLES: Mapping[str, str] = {
     "cluster_domain": "the domain of the nodes",
     "openstack_region": "RegionOne",
     "single_address": "the node's own address",
+    "upgrader_machine_image": "where the image of Ubuntu 16.04 is on the KVM nodes, e.g. /srv/images/xenial.qcow2",
+    "upgrader_machine_image_sha256": "its sha256, 64 digits",
+    "upgrader_machine_master": "the name by which a new machine finds the Salt master",
     "mysql_upgrade_host": "the address at which clients find the database cluster",
     "mysql_host": "the address at which clients find the database cluster",
     "mysql_upgrade_admin_user": "an account that may create databases and grant",

@@ -84,6 +84,8 @@ EXPECTED = {
     "haproxy.proxy.listen.openstack.nova-placement": [f"{CLUSTER}/openstack/control.yml"],
     "nova.control.upgrade_levels": [f"{CLUSTER}/openstack/control.yml"],
     "nova.compute.upgrade_levels": [f"{CLUSTER}/openstack/compute.yml"],
+    "upgrader.production": [f"{CLUSTER}/openstack/control.yml"],
+    "upgrader.machines": [f"{CLUSTER}/infra/kvm.yml"],
     "salt.control.cluster.openstack_upgrade_single": [f"{CLUSTER}/infra/kvm.yml"],
     "salt.control.cluster.openstack_control_xenial": [f"{CLUSTER}/infra/kvm.yml"],
     "salt.control.cluster.openstack_proxy_xenial": [f"{CLUSTER}/infra/kvm.yml"],

@@ -51,6 +51,7 @@ def test_without_write_nothing_is_touched_and_with_it_every_other_byte_is_kept(r
             b"haproxy.proxy.listen.openstack.glare",
             b"haproxy.proxy.listen.openstack.nova-placement",
             b"nova.control.upgrade_levels",
+            b"upgrader.production",
         )
     )
     place = before[control].index(b"\nparameters:")
