@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from upgrader.lab.demo.figures import figures
+from upgrader.lab.demo.master import Master
+from upgrader.lab.demo.play import FEW, NAME, Played, bring_up, play
+from upgrader.lab.demo.table import document, text
 from upgrader.lab.lab import Lab
 from upgrader.lab.machine.attach import attach
 from upgrader.lab.narrator import Narrator
@@ -189,6 +194,59 @@ def execute(the: Lab, node: str, words: Sequence[str]) -> None:
       upgrader lab exec dbs01 -- systemctl status mariadb
     """
     sys.exit(attach(the.node(node), list(words)))
+
+
+@lab.command()
+@click.option(
+    "--instances", type=click.IntRange(min=1), help=f"How many instances the cloud has [{FEW}, or as the lab has it]."
+)
+@click.option("--keep", is_flag=True, help="Leave the lab up; else it is taken down when all went well.")
+@click.option("--mirror", default="", metavar="URL", help="Debian mirror for building images [this machine's own].")
+@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def demo(context: click.Context, instances: int | None, keep: bool, mirror: str, output: str) -> None:
+    """Show the whole upgrade: rehearsal, real upgrade, rollback, the real upgrade once more, and its last word.
+
+    In a lab of its own, named demo unless --name says another, with topology control. Every stage shows what `lab run` shows, on
+    stderr; at the end stdout has the times. A stage that fails ends it with its own exit code, and the lab stays. The same command
+    goes on where one was cut; a demonstration that was played to its end is told again.
+
+    \b
+    Example:
+      upgrader lab demo
+      upgrader lab demo --instances 200 --keep -o json
+    """
+    the = _of_the_demonstration(context)
+    bring_up(the, instances, mirror)
+    played = play(Master(the.node("cfg01")), the.name, the.narrator)
+    _tell(the, played, output)
+    if played.well and not keep:
+        the.down()
+    sys.exit(played.code)
+
+
+def _of_the_demonstration(context: click.Context) -> Lab:
+    """A name that nobody gave is the demonstration's own, not that of the other commands."""
+    above = context.parent or context
+    the: Lab = context.obj
+    given = above.get_parameter_source("name") is not ParameterSource.DEFAULT
+    return the if given else Lab(NAME, above.params["state"], above.params["cache"], the.narrator)
+
+
+def _tell(the: Lab, played: Played, output: str) -> None:
+    """The result; when an act did not go well, with what to do next beside what its own command has said."""
+    found = [figures(run) for run in played.documents]
+    instances = the.options.instances if the.options else 0
+    if output == "json":
+        click.echo(json.dumps(document(the.name, instances, found, played.code), indent=2))
+    else:
+        click.echo(text(the.name, instances, found))
+    if played.code:
+        click.echo(
+            f"upgrader: the demonstration stopped with its stage's exit code {played.code}; `upgrader lab --name {the.name} run -- "
+            "status` says where it stands, and the same command goes on",
+            err=True,
+        )
 
 
 def _show(answer: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from types import FrameType
+from typing import IO
 
 from upgrader.lab.machine.node import Node, node_environment
 from upgrader.lab.machine.process import children
@@ -14,8 +15,8 @@ from upgrader.lab.machine.process import children
 INTERRUPTS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
-def attach(node: Node, words: Sequence[str]) -> int:
-    """Returns the command's exit code, or 128 plus the signal that ended it.
+def attach(node: Node, words: Sequence[str], output: IO[str] | None = None) -> int:
+    """Returns the command's exit code, or 128 plus the signal that ended it. Its output goes to ``output``, else where ours goes.
 
     `nsenter` waits for the command and has to outlive an interrupt that is meant for the command, so it ignores them
     all; the command itself gets default handlers. At a terminal an interrupt reaches the whole foreground group by
@@ -29,7 +30,7 @@ def attach(node: Node, words: Sequence[str]) -> int:
         if not at_terminal:
             os.setpgid(0, 0)
 
-    child = subprocess.Popen(node.command(words), env=node_environment(), preexec_fn=isolate)
+    child = subprocess.Popen(node.command(words), env=node_environment(), preexec_fn=isolate, stdout=output)
 
     def hand_on(number: int, frame: FrameType | None) -> None:
         if at_terminal and number in (signal.SIGINT, signal.SIGQUIT):

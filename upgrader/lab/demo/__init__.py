@@ -1,0 +1,1 @@
+"""The whole upgrade shown once: rehearsed, done, taken back, done again and closed, in a lab of its own."""
