@@ -75,3 +75,8 @@ def to_take_back(run: RunProgress) -> bool:
     """Whether the run began what a way back takes back. A machine that runs on untouched must not be stopped for it."""
     opens = run.steps.get(OPENS.get((run.plan.part, run.stage), ""))
     return bool(opens.attempts) if opens else run.changed()
+
+
+def is_anew(run: RunProgress, step: Step) -> bool:
+    """Whether a resume asks the step again although it is settled."""
+    return step.anew and not (step.until and run.steps[step.until].attempts)
