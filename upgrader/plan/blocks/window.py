@@ -70,7 +70,7 @@ def written_down(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step
     node = cloud.role(BACKUP)[:1]
     databases = sorted(name for service in cloud.services for name in service.source_databases)
     names = {service.name: service.source_databases[0] for service in cloud.services}
-    held = {"run": RUN_ID, "databases": names}
+    held = {"run": RUN_ID, "databases": names, "again": True}
     objects = Call("module", "upgrader_production.objects", node, held, 30 * MINUTE)
     counts = Call("module", "upgrader_production.counts", node, {"databases": databases}, 30 * MINUTE)
     return (
