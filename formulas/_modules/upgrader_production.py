@@ -62,12 +62,13 @@ def counts(databases):
         return production_databases.counts(_admin(__pillar__), databases)
 
 
-def objects(run, databases=None):
+def objects(run, databases=None, again=False):
     """Write down, by id and name, what production holds: instances, volumes, ports, networks, images, users, projects, stacks.
 
     Once for a run; a second call leaves it as it is. The answer has counts only.
 
     :param databases: service to name of its database; without it each is called as its service
+    :param again: write it down anew; right only while the moment that is kept has not come yet
 
     CLI Example:
 
@@ -77,7 +78,7 @@ def objects(run, databases=None):
     """
     with _told():
         names = databases or {service: service for service in kinds.SERVICES}
-        return production_objects.take(_admin(__pillar__), run, names)
+        return production_objects.take(_admin(__pillar__), run, names, again=bool(again))
 
 
 def loss(run):

@@ -17,6 +17,7 @@ from upgrader.errors import Refused, UpgradeError, UsageError
 from upgrader.journal.archive import Archive
 from upgrader.journal.progress import FINISHED, RunProgress
 from upgrader.journal.step_fold import SETTLED
+from upgrader.journal.way import to_take_back
 from upgrader.plan.blocks.member import HELD
 from upgrader.plan.stages import CONTROL_PLANE
 from upgrader.plan.step import Built, Options, Plan
@@ -84,6 +85,11 @@ def built_of(archive: Archive, words: Asked) -> Built | None:
         raise Refused(f"run {run.run_id} was taken back by run {back} already: there is nothing left to do")
     if not run.changed():
         raise Refused(f"run {run.run_id} of {REAL} changed nothing: there is nothing to take back and nothing to close")
+    if not to_take_back(run):
+        raise Refused(
+            f"run {run.run_id} of {REAL} stopped before its window, and production was not touched: there is nothing to take back; "
+            f"mend what it names, then 'upgrader resume {run.run_id}', or leave it behind with 'upgrader control-plane --stage {REAL} --restart'"
+        )
     return _built(run)
 
 

@@ -17,7 +17,7 @@ from upgrader.errors import Interrupted
 from upgrader.journal.journal import Journal
 from upgrader.journal.progress import Fold, RunProgress
 from upgrader.journal.step_fold import SETTLED
-from upgrader.journal.way import in_the_way, left_out
+from upgrader.journal.way import in_the_way, is_anew, left_out
 from upgrader.plan.step import Plan, Step
 from upgrader.transport.base import Patience, Transport
 
@@ -95,7 +95,8 @@ def _one_step(attempt: Attempt, step: Step, number: int, total: int, resumed: bo
     """
     run = attempt.progress()
     state = run.steps[step.id].state
-    asked_again = resumed and step.anew and run.first_unsettled() and not attempt.works_on()
+    anew = resumed and is_anew(run, step)
+    asked_again = anew and run.first_unsettled() and not attempt.works_on()
     if state in SETTLED and step.id not in attempt.taken_up and not asked_again:
         attempt.audience.tell(StepPassed(step, number, total, f"{state} before"))
         return
@@ -103,4 +104,4 @@ def _one_step(attempt: Attempt, step: Step, number: int, total: int, resumed: bo
     if causes:
         attempt.audience.tell(StepPassed(step, number, total, f"not reached because of {', '.join(causes)}"))
         return
-    carry_out(attempt, step, number, total, left_out(run, step), whole=resumed and step.anew)
+    carry_out(attempt, step, number, total, left_out(run, step), whole=anew)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from upgrader.journal.progress import RunProgress
 from upgrader.journal.step_fold import DOUBTFUL, FAILED, SETTLED
 from upgrader.plan.step import GATE, Step
+from upgrader.plan.ways_back import OPENS
 
 
 def in_the_way(run: RunProgress, step: Step) -> tuple[str, ...]:
@@ -68,3 +69,14 @@ def not_reached(run: RunProgress) -> dict[str, tuple[str, ...]]:
         if roots:
             causes[step.id] = unreached[step.id] = roots
     return unreached
+
+
+def to_take_back(run: RunProgress) -> bool:
+    """Whether the run began what a way back takes back. A machine that runs on untouched must not be stopped for it."""
+    opens = run.steps.get(OPENS.get((run.plan.part, run.stage), ""))
+    return bool(opens.attempts) if opens else run.changed()
+
+
+def is_anew(run: RunProgress, step: Step) -> bool:
+    """Whether a resume asks the step again although it is settled."""
+    return step.anew and not (step.until and run.steps[step.until].attempts)

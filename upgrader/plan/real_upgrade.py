@@ -20,13 +20,14 @@ from upgrader.plan.step import MINUTE, Call, Facts, Options, Step
 def real_upgrade(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     """The whole stage. Raises Refused, with everything at once, for a model that does not say enough."""
     require_described(cloud)
-    window_begins = _ready(cloud)
+    window_begins, way_back = _ready(cloud), _way_back(cloud, options, ("rows-counted",))
+    kept = way_back[0].id
     return (
         *_gates(cloud, facts, options),
         *_before(cloud),
-        *window.closed(cloud, window_begins),
-        *window.written_down(cloud, ("databases-quiet",)),
-        *_way_back(cloud, options, ("rows-counted",)),
+        *window.closed(cloud, window_begins, kept),
+        *window.written_down(cloud, ("databases-quiet",), kept),
+        *way_back,
         *machines.exchanged(cloud, options.hard_stop, _safe(cloud)),
         *machines.current(cloud, facts.modules, ("machine-registered",)),
         *_deployed(cloud, options),

@@ -62,7 +62,8 @@ class Step:
     crash is right. ``check`` is asked instead when it is not. ``unless`` is asked first, and a node that answers it well needs
     nothing done. ``progress`` is asked now and then while the step runs; it
     answers ``{"what", "done", "total"}`` and only informs. ``always`` steps run even after a failure. An ``anew`` step is
-    asked again on every resume: what it answered may no longer be so.
+    asked again on every resume: what it answered may no longer be so. With ``until`` it is so only while that later step was not
+    begun yet: from then on the world is meant to be another one.
 
     ``mends`` says where the fault is when the step fails. ``live``: the live cloud, which is asked again when the run goes
     on. ``copy``: the rows that came with the backup; only a mended source and a new copy help. ``node``: the machine that it
@@ -83,6 +84,7 @@ class Step:
     retry_safe: bool | None = None
     always: bool = False
     anew: bool = False
+    until: str = ""
     no_undo: str = ""
     spread: Spread | None = None
     mends: str = ""

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 GIVES_UP: Mapping[tuple[str, str], tuple[str, ...]] = {("control-plane", "rollback"): ("real-upgrade",)}
 """Part and stage to the stages whose unfinished runs are left behind when it begins: it is their way back."""
 
+OPENS: Mapping[tuple[str, str], str] = {("control-plane", "real-upgrade"): "apis-stop"}
+"""Part and stage to the first step that users notice: what comes before it only adds, and there is nothing to take back."""
+
 
 def way_back(part: str, name: str) -> str:
     """The command that takes an unfinished run of a stage back, "" where the stage has none."""

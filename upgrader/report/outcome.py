@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from upgrader.journal.progress import STOPPED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING
-from upgrader.journal.way import failing, not_reached
+from upgrader.journal.way import failing, not_reached, to_take_back
 from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
 from upgrader.plan.ways_back import way_back
 
@@ -37,7 +37,7 @@ def _told(run: RunProgress, step: Step) -> str:
 def remedy(run: RunProgress) -> str:
     """What has to be mended, where, and which command comes next. Read from the steps, never from what the nodes said."""
     back = way_back(run.plan.part, run.stage)
-    return _forward(run) + (f"; or go back with '{back}'" if back and run.changed() else "")
+    return _forward(run) + (f"; or go back with '{back}'" if back and to_take_back(run) else "")
 
 
 def _forward(run: RunProgress) -> str:

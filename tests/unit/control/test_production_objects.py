@@ -77,6 +77,14 @@ def test_what_is_not_deleted_is_written_down_once_and_read_by_root_alone(server:
     assert not again["changed"] and again["counts"]["networks"] == 0
 
 
+def test_what_changed_before_the_last_moment_is_kept_is_written_down_anew(server: Server, tmp_path: Path) -> None:
+    take(tmp_path)
+    server.base.execute("INSERT INTO neutron.networks VALUES ('n-1', 'later')")
+    again = objects.take(Admin(None, {}), "run-1", NAMES, str(tmp_path), again=True)
+    assert again["changed"] and again["counts"]["networks"] == 1
+    assert loss(tmp_path)["created"] == {}
+
+
 def test_the_loss_names_what_was_made_and_deleted_and_the_compute_that_keeps_an_instance(
     server: Server, tmp_path: Path
 ) -> None:

@@ -186,7 +186,7 @@ def test_way_back_stands_on_the_journals_receipts(upgraded: str, command: Comman
     assert steps["machine-keys-back"] == {"run": upgraded, "nodes": [CTL]}
 
 
-def test_way_back_of_a_run_that_stopped_before_the_window_touches_no_database(
+def test_way_back_of_a_run_that_kept_nothing_yet_touches_no_database(
     rehearsed: None, stage: Stage, salt: SaltInMemory
 ) -> None:
     salt.answer = but("upgrader_window.stop")
@@ -196,6 +196,21 @@ def test_way_back_of_a_run_that_stopped_before_the_window_touches_no_database(
     assert stage("rollback").code == 0
     assert not [one for one in salt.submitted if one.startswith("upgrader_member")]
     assert "upgrader_key.restore" not in salt.submitted
+
+
+def test_run_that_never_opened_its_window_stops_no_machine_for_a_way_back(
+    rehearsed: None, stage: Stage, salt: SaltInMemory
+) -> None:
+    salt.answer = but("upgrader_disk.prepare")
+    broken = stage("real-upgrade")
+    assert broken.code == 1
+    assert "upgrader resume" in broken.err and "--stage rollback" not in broken.err
+    salt.answer = well
+    salt.submitted.clear()
+    ran = stage("rollback")
+    assert ran.code == 3
+    assert "stopped before its window, and production was not touched" in ran.err
+    assert not salt.submitted
 
 
 def test_run_that_stopped_while_a_member_was_being_kept_is_resumed_first(

@@ -211,6 +211,21 @@ def test_step_that_is_asked_anew_is_asked_on_resume_and_chooses_the_node_of_now(
     assert [function for function, _ in asked].count("do.look") == 4
 
 
+@pytest.mark.parametrize("broken, asked", [("do.work", 2), ("do.hold", 1)])
+def test_step_is_asked_anew_only_until_the_step_that_changes_the_world_was_begun(
+    tmp_path: Path, broken: str, asked: int
+) -> None:
+    stop = Step("stop", "stop", Call("module", "do.stop", ("n1",)), anew=True, until="hold")
+    work = Step("work", "work", Call("module", "do.work", ("n1",)), needs=("stop",))
+    hold = Step("hold", "hold", Call("module", "do.hold", ("n1",)), needs=("work",))
+    run = Run(tmp_path, (stop, work, hold))
+    run.salt.answer = lambda call, node: {"return": "no", "retcode": 1 if call.function == broken else 0}
+    assert not run.start().ok
+    broken = ""
+    assert run.resume().ok
+    assert run.salt.submitted.count("do.stop") == asked
+
+
 def test_job_in_doubt_is_attached_to_on_the_node_that_got_it(tmp_path: Path) -> None:
     look = Step("look", "look", Call("module", "do.look", ("n1", "n2")), GATE, anew=True)
     work = Step("work", "work", Call("module", "do.work", ("n1", "n2"), only=least_of("look", "load")))

@@ -85,11 +85,17 @@ def test_no_service_starts_before_every_schema_is_verified_and_the_catalogue_wri
 
 
 def test_what_a_resume_asks_anew_is_never_asked_of_machines_that_are_gone_by_then() -> None:
-    asked = [step for step in plan_of("real-upgrade").steps() if step.anew]
+    asked = [step for step in plan_of("real-upgrade").steps() if step.anew and not step.until]
     assert asked
     for step in asked:
         assert CTL not in step.call.nodes, step.id
     assert not steps(plan_of("real-upgrade"))["cluster-state"].anew
+
+
+def test_a_controller_that_boots_before_the_last_moment_is_kept_is_made_quiet_again_by_a_resume() -> None:
+    again = {step.id: step.until for step in plan_of("real-upgrade").steps() if step.until}
+    assert set(again) == {"apis-stop", "queues-drained", "databases-quiet", "objects-written-down", "rows-counted"}
+    assert set(again.values()) == {"member-hold"}
 
 
 def test_keys_are_exchanged_when_the_old_machine_is_off_and_before_the_new_one_starts() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pymysql
 
@@ -17,14 +19,17 @@ from upgrader.lab.narrator import Narrator
 JOIN_SECONDS = 120
 DATADIR = "/var/lib/mysql"
 STATE = f"{DATADIR}/grastate.dat"
+KEPT = f"{DATADIR}.kept-*.json"
+STANDS_STILL = ("intended", "kept")
 # What belongs to one server and is no part of the data.
 OWN = ("galera.cache", "gvwstate.dat", "*.pid", "ib_buffer_pool")
 
 
 def form(nodes: Sequence[Node], narrator: Narrator) -> None:
-    """Returns when every node is a synced member; nodes that are one already are left alone."""
+    """Returns when every node is a synced member; nodes that are one already are left alone, and so is a member that a run keeps."""
     for node in nodes:
         wait_until(lambda node=node: _listens(node), JOIN_SECONDS, f"systemd on {node.name}")  # type: ignore[misc]
+    nodes = [node for node in nodes if not is_kept(node.root)]
     dead = [node for node in nodes if not _serves(node)]
     if not dead:
         return
@@ -63,6 +68,12 @@ def _copy_data(source: Node, target: Node) -> None:
         raise LabError(
             f"The database files of {source.name} could not be copied to {target.name}; run the command again."
         )
+
+
+def is_kept(root: Path) -> bool:
+    """Whether a run keeps the member whose files are below ``root``: to start it would lose that run's way back."""
+    receipts = (root / KEPT.lstrip("/")).parent.glob(Path(KEPT).name)
+    return any(json.loads(path.read_text(encoding="utf-8"))["state"] in STANDS_STILL for path in receipts)
 
 
 def _listens(node: Node) -> bool:

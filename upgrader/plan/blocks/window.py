@@ -42,31 +42,40 @@ def stand_gate(cloud: Cloud) -> tuple[Step, ...]:
     return (gate("computes-stand", "every compute has nova-compute", call, READY, spread=Spread()),) if nodes else ()
 
 
-def closed(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
-    """APIs first, then what works on; the queues run dry, and no account of a service is left on the databases."""
+def closed(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step, ...]:
+    """APIs first, then what works on; the queues run dry, and no account of a service is left on the databases.
+
+    A resume does and asks it all again until step ``until`` was begun: a controller that booted meanwhile serves again.
+    """
+    again: Any = {"anew": True, "until": until}
     names = [service.name for service in cloud.services]
     stop = Call("module", "upgrader_window.stop", cloud.controllers, {"run": RUN_ID, "services": names}, 10 * MINUTE)
-    steps = [work("apis-stop", "stop production's APIs, then its schedulers and engines", stop, SERVICES_AGAIN, needs)]
+    steps = [
+        work(
+            "apis-stop", "stop production's APIs, then its schedulers and engines", stop, SERVICES_AGAIN, needs, **again
+        )
+    ]
     if cloud.role(MESSAGE_QUEUE):
         drain = Call("module", "upgrader_rabbitmq.drained", cloud.role(MESSAGE_QUEUE)[:1], {}, 5 * MINUTE)
-        steps.append(verification("queues-drained", "no message is left in the queues", drain, ("apis-stop",)))
+        steps.append(verification("queues-drained", "no message is left in the queues", drain, ("apis-stop",), **again))
     args = {"accounts": list(cloud.production.accounts)}
     quiet = Call("module", "upgrader_window.connections", cloud.role(DATABASE), args, 5 * MINUTE)
     title = "nobody of production's services is on the databases any more"
-    return (*steps, verification("databases-quiet", title, quiet, (steps[-1].id,)))
+    return (*steps, verification("databases-quiet", title, quiet, (steps[-1].id,), **again))
 
 
-def written_down(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
-    """What production holds at this moment: by id for the way back, in numbers for the verification."""
+def written_down(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step, ...]:
+    """What production holds at this moment: by id for the way back, in numbers for the verification. Asked anew as ``closed``."""
+    again: Any = {"anew": True, "until": until}
     node = cloud.role(BACKUP)[:1]
     databases = sorted(name for service in cloud.services for name in service.source_databases)
     names = {service.name: service.source_databases[0] for service in cloud.services}
-    held = {"run": RUN_ID, "databases": names}
+    held = {"run": RUN_ID, "databases": names, "again": True}
     objects = Call("module", "upgrader_production.objects", node, held, 30 * MINUTE)
     counts = Call("module", "upgrader_production.counts", node, {"databases": databases}, 30 * MINUTE)
     return (
-        work("objects-written-down", "write down by id what production holds", objects, A_FILE, needs),
-        work("rows-counted", "count the rows of every table", counts, ONLY_WATCHES, ("objects-written-down",)),
+        work("objects-written-down", "write down by id what production holds", objects, A_FILE, needs, **again),
+        work("rows-counted", "count the rows of every table", counts, ONLY_WATCHES, ("objects-written-down",), **again),
     )
 
 

@@ -30,14 +30,15 @@ def path_of(run: str, folder: str = FOLDER, what: str = "") -> str:
     return os.path.join(folder, records.plain(run) + what + ".json")
 
 
-def take(admin: Admin, run: str, names: Names, folder: str = FOLDER) -> Answer:
+def take(admin: Admin, run: str, names: Names, folder: str = FOLDER, again: bool = False) -> Answer:
     """Write down what is there. What was written down before stays, because by now it may have changed.
 
     :param names: service to name of its database
+    :param again: write it down anew: the moment that is kept has not come yet
     """
     where = path_of(run, folder)
     before = records.read(where, REMEDY)
-    if before is not None:
+    if before is not None and not again:
         return _told("written down before", before["objects"], where, False)
     held = read(admin, names)
     os.makedirs(folder, mode=0o700, exist_ok=True)
