@@ -40,10 +40,11 @@ def check(services, without=(), release=None):
         return stopping.check(__salt__, stopping.units(path, services, without))
 
 
-def stop(run, services, without=(), release=None):
+def stop(run, services, without=(), kinds=(), release=None):
     """Stop the units of these services: APIs, then schedulers, conductors and engines, identity last. Twice is no error.
 
     :param without: units that stay as they are, e.g. ``[apache2]``
+    :param kinds: ``apis``, ``workers``, ``identity``; all of them by default
     Leaves behind: the receipt of what ran. Each unit is judged by its status within 60 s.
 
     CLI Example:
@@ -54,7 +55,7 @@ def stop(run, services, without=(), release=None):
     """
     with _told(), lock.exclusively(lock.WINDOW, "upgrader_window.stop", run):
         path = _path(__pillar__, __salt__, release)
-        return stopping.stop(__salt__, run, stopping.units(path, services, without))
+        return stopping.stop(__salt__, run, stopping.units(path, services, without, kinds))
 
 
 def start(run):

@@ -217,8 +217,8 @@ def test_a_server_that_stands_alone_has_connections_only(monkeypatch: pytest.Mon
 
 def test_lines_of_old_and_new_queues_are_read_and_anything_else_is_not_passed_over() -> None:
     wanted = [Queue("conductor", 0, 0), Queue("scheduler.ctl01", 3, 1)]
-    assert draining.parse("0\t0\tconductor\n3\t1\tscheduler.ctl01\n") == wanted
-    new = "messages_ready\tmessages_unacknowledged\tname\n0\t0\tconductor\n3\t1\tscheduler.ctl01\n"
+    assert draining.parse("0\t0\t1\tconductor\n3\t1\t1\tscheduler.ctl01\n") == wanted
+    new = "messages_ready\tmessages_unacknowledged\tconsumers\tname\n0\t0\t1\tconductor\n3\t1\t1\tscheduler.ctl01\n"
     assert draining.parse("Listing queues ...\n" + new + "...done.\n") == wanted
     with pytest.raises(StepError, match="which is no line of a queue"):
         draining.parse("Error: unable to connect to node\n")
@@ -244,6 +244,12 @@ def test_replies_and_fanouts_are_left_out_notifications_are_noted() -> None:
     assert (note["severity"], note["subject"]) == ("info", "notifications.info")
 
 
+def test_what_nobody_reads_is_noted_and_not_waited_for() -> None:
+    """A compute goes on to call a conductor that is gone."""
+    (note,) = drained([Queue("conductor", 1, 0, 0), Queue("scheduler.ctl01", 0, 0, 1)])["findings"]
+    assert note["subject"] == "conductor"
+
+
 def test_queues_with_work_are_named_the_fullest_first_unless_they_are_left_out() -> None:
     queues = [Queue("compute.cmp009", 1, 0), Queue("conductor", 5, 1)]
     with pytest.raises(
@@ -263,6 +269,6 @@ def test_a_queue_that_is_not_there_or_hangs_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(queue, "SECONDS", 0.2)
     with pytest.raises(StepError, match=r"rabbitmqctl list_queues has not ended within 0\.2 s"):
         draining.read("/openstack")
-    asked = "-q list_queues -p /openstack messages_ready messages_unacknowledged name"
-    tool.write_text(f'#!/bin/sh\n[ "$*" = "{asked}" ] && printf "0\\t2\\tconductor\\n"\n')
+    asked = "-q list_queues -p /openstack messages_ready messages_unacknowledged consumers name"
+    tool.write_text(f'#!/bin/sh\n[ "$*" = "{asked}" ] && printf "0\\t2\\t1\\tconductor\\n"\n')
     assert draining.read("/openstack") == [Queue("conductor", 0, 2)]

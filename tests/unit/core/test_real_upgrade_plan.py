@@ -48,6 +48,14 @@ def test_plan_of_the_lab_reads_like_the_golden_file(stage: str) -> None:
     assert plan_text(plan_of(stage)) + "\n" == (GOLDEN / f"lab-{stage}.txt").read_text()
 
 
+def test_queues_run_dry_while_somebody_still_reads_them() -> None:
+    found = steps(plan_of("real-upgrade"))
+    assert found["apis-stop"].call.args["kinds"] == ["apis"]
+    assert found["workers-stop"].call.args["kinds"] == ["workers", "identity"]
+    assert {"apis-stop", "queues-drained"} <= before(found, "workers-stop")
+    assert "workers-stop" in before(found, "databases-quiet")
+
+
 def test_nothing_that_users_notice_happens_before_backup_disks_and_watch_are_there() -> None:
     found = steps(plan_of("real-upgrade"))
     assert {"backup-prove", "machine-disk-ctl01", "watch-start"} <= before(found, "apis-stop")
@@ -94,7 +102,14 @@ def test_what_a_resume_asks_anew_is_never_asked_of_machines_that_are_gone_by_the
 
 def test_a_controller_that_boots_before_the_last_moment_is_kept_is_made_quiet_again_by_a_resume() -> None:
     again = {step.id: step.until for step in plan_of("real-upgrade").steps() if step.until}
-    assert set(again) == {"apis-stop", "queues-drained", "databases-quiet", "objects-written-down", "rows-counted"}
+    assert set(again) == {
+        "apis-stop",
+        "queues-drained",
+        "workers-stop",
+        "databases-quiet",
+        "objects-written-down",
+        "rows-counted",
+    }
     assert set(again.values()) == {"member-hold"}
 
 

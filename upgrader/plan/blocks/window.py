@@ -48,20 +48,26 @@ def closed(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step, ...]
     A resume does and asks it all again until step ``until`` was begun: a controller that booted meanwhile serves again.
     """
     again: Any = {"anew": True, "until": until}
-    names = [service.name for service in cloud.services]
-    stop = Call("module", "upgrader_window.stop", cloud.controllers, {"run": RUN_ID, "services": names}, 10 * MINUTE)
-    steps = [
-        work(
-            "apis-stop", "stop production's APIs, then its schedulers and engines", stop, SERVICES_AGAIN, needs, **again
-        )
-    ]
+    steps = [_stopped(cloud, "apis-stop", "stop production's APIs", ("apis",), needs, again)]
     if cloud.role(MESSAGE_QUEUE):
         drain = Call("module", "upgrader_rabbitmq.drained", cloud.role(MESSAGE_QUEUE)[:1], {}, 5 * MINUTE)
-        steps.append(verification("queues-drained", "no message is left in the queues", drain, ("apis-stop",), **again))
+        steps.append(
+            verification("queues-drained", "what was asked of the services is done", drain, ("apis-stop",), **again)
+        )
+    title, kinds = "stop schedulers, conductors and engines, identity last", ("workers", "identity")
+    steps.append(_stopped(cloud, "workers-stop", title, kinds, (steps[-1].id,), again))
     args = {"accounts": list(cloud.production.accounts)}
     quiet = Call("module", "upgrader_window.connections", cloud.role(DATABASE), args, 5 * MINUTE)
     title = "nobody of production's services is on the databases any more"
-    return (*steps, verification("databases-quiet", title, quiet, (steps[-1].id,), **again))
+    return (*steps, verification("databases-quiet", title, quiet, ("workers-stop",), **again))
+
+
+def _stopped(
+    cloud: Cloud, identity: str, title: str, kinds: tuple[str, ...], needs: tuple[str, ...], again: Any
+) -> Step:
+    args = {"run": RUN_ID, "services": [service.name for service in cloud.services], "kinds": list(kinds)}
+    call = Call("module", "upgrader_window.stop", cloud.controllers, args, 10 * MINUTE)
+    return work(identity, title, call, SERVICES_AGAIN, needs, **again)
 
 
 def written_down(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step, ...]:

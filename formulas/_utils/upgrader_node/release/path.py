@@ -131,12 +131,15 @@ class ReleasePath(typing.NamedTuple):
             known = ", ".join(sorted(self.services))
             raise KeyError("there is no service {0!r} from {1}; known: {2}".format(service, self.name, known)) from None
 
-    def units(self, services: typing.Sequence[str], end: str = "source") -> typing.Tuple[typing.Tuple[str, str], ...]:
+    def units(
+        self, services: typing.Sequence[str], end: str = "source", kinds: typing.Sequence[str] = UNIT_KINDS
+    ) -> typing.Tuple[typing.Tuple[str, str], ...]:
         """(service, unit) of these services at one ``end`` of the path, in the order in which they are stopped."""
         ways = [self.service(name) for name in self.services if name in services]
         return tuple(
             (way.name, unit)
             for kind in UNIT_KINDS
+            if kind in kinds
             for way in ways
             for unit in getattr(way.units.get(end, Units()), kind)
         )

@@ -1,7 +1,8 @@
 """Until the queues of a virtual host are empty: what was asked of the services is done, or it would be lost or done twice.
 
-Left out, and said so: replies and fanouts, whose readers are gone with the services (oslo.messaging names them ``reply_ID`` and
-``TOPIC_fanout_ID``), and notifications, which nobody reads on many clouds.
+Asked while schedulers, conductors and engines still read. Left out, and said so: replies and fanouts, whose readers are gone with
+the APIs (oslo.messaging names them ``reply_ID`` and ``TOPIC_fanout_ID``), notifications, which nobody reads on many clouds, and what
+has no reader at all: nothing of it would ever be done.
 """
 
 import fnmatch
@@ -13,7 +14,7 @@ from upgrader_node.host.findings import INFO, Findings, finding, some
 from upgrader_node.service import queue
 
 POLL = 1.0
-NAMES = ("messages_ready", "messages_unacknowledged", "name")
+NAMES = ("messages_ready", "messages_unacknowledged", "consumers", "name")
 GONE = ("reply_*", "*_fanout_*")
 NOTES = ("notifications.*", "versioned_notifications.*")
 Answer = typing.Dict[str, typing.Any]
@@ -25,13 +26,14 @@ class Queue(typing.NamedTuple):
     name: str
     ready: int
     taken: int
+    readers: int = 1
 
     @property
     def messages(self) -> int:
         return self.ready + self.taken
 
     def __str__(self) -> str:
-        return "{} ({} ready, {} unacknowledged)".format(*self)
+        return "{} ({} ready, {} unacknowledged)".format(*self[:3])
 
 
 def read(virtual_host: str) -> typing.List[Queue]:
@@ -40,15 +42,15 @@ def read(virtual_host: str) -> typing.List[Queue]:
 
 
 def parse(text: str) -> typing.List[Queue]:
-    """Lines of two numbers and a name. Since 3.7 they have a head. Raises StepError for what is neither."""
+    """Lines of three numbers and a name. Since 3.7 they have a head. Raises StepError for what is neither."""
     found = []
     for line in filter(str.strip, text.splitlines()):
-        words = line.split("\t", 2)
+        words = line.split("\t", 3)
         if tuple(words) == NAMES or line.startswith(("Listing queues", "Timeout:", "...done")):
             continue
-        if len(words) != 3 or not (words[0].isdigit() and words[1].isdigit()):
+        if len(words) != 4 or not all(word.isdigit() for word in words[:3]):
             raise StepError("rabbitmqctl list_queues says {!r}, which is no line of a queue".format(line[:80]))
-        found.append(Queue(words[2], int(words[0]), int(words[1])))
+        found.append(Queue(words[3], int(words[0]), int(words[1]), int(words[2])))
     return found
 
 
@@ -63,14 +65,14 @@ def drained(
     deadline, left_out = now() + patience, (*GONE, *NOTES, *ignore)
     queues = look()
     while True:
-        left = [one for one in queues if one.messages and not _is(one, left_out)]
+        left = [one for one in queues if one.messages and one.readers and not _is(one, left_out)]
         if not left:
             break
         if now() >= deadline:
             raise StepError(_why(left, patience))
         pause(POLL)
         queues = look()
-    notes = _notes([one for one in queues if one.messages and _is(one, (*NOTES, *ignore))])
+    notes = _notes([one for one in queues if one.messages and (not one.readers or _is(one, (*NOTES, *ignore)))])
     return {"comment": "{} queues, none with work in it".format(len(queues)), "queues": len(queues), "findings": notes}
 
 

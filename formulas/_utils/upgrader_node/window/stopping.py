@@ -12,7 +12,7 @@ import typing
 from upgrader_node.errors import StepError
 from upgrader_node.host import records
 from upgrader_node.host.findings import WARNING, Findings, finding, some
-from upgrader_node.release.path import ReleasePath
+from upgrader_node.release.path import UNIT_KINDS, ReleasePath
 
 FOLDER = "/var/lib/upgrader/window"
 SECONDS, POLL = 60.0, 0.5
@@ -22,13 +22,22 @@ Answer = typing.Dict[str, typing.Any]
 Unit = typing.Dict[str, typing.Any]
 
 
-def units(path: ReleasePath, services: typing.Sequence[str], without: typing.Sequence[str] = ()) -> Units:
+def units(
+    path: ReleasePath,
+    services: typing.Sequence[str],
+    without: typing.Sequence[str] = (),
+    kinds: typing.Sequence[str] = (),
+) -> Units:
     """(service, unit) of the source release in the order of stopping. Raises StepError for a service that has none."""
+    strange = [kind for kind in kinds if kind not in UNIT_KINDS]
+    if strange:
+        raise StepError("there are no units of kind {}: there are {}".format(", ".join(strange), ", ".join(UNIT_KINDS)))
     unknown = [name for name in services if name not in path.services]
     if unknown:
         what = "the release path {} has no service {}; it has {}"
         raise StepError(what.format(path.name, ", ".join(unknown), ", ".join(path.services)))
-    found = [(service, unit) for service, unit in path.units(services) if unit not in without]
+    wanted = path.units(services, kinds=kinds or UNIT_KINDS)
+    found = [(service, unit) for service, unit in wanted if unit not in without]
     nameless = [name for name in services if name not in [service for service, _ in path.units(services)]]
     if nameless:
         what = "the release path {} names no units of {}: add them there (services:{}:units:source)"
