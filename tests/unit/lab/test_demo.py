@@ -104,7 +104,7 @@ def test_whoever_detaches_from_an_act_that_goes_on_has_interrupted_the_demonstra
     world = World(run_of("test-upgrade", "unfinished", run="r7"))
     world.at_work = True
     world.master.show.side_effect = lambda *words: 0
-    with pytest.raises(Interrupted, match="the journal does not say that rehearsal has finished"):
+    with pytest.raises(Interrupted, match="run r7 has not finished; the same command goes on"):
         world.play()
 
 
@@ -134,7 +134,7 @@ def test_an_act_that_is_refused_before_it_has_a_run_is_told_as_not_begun() -> No
 def test_an_exit_code_of_0_without_a_finished_run_is_an_error() -> None:
     world = World()
     world.master.show.side_effect = lambda *words: 0
-    with pytest.raises(LabError, match="ended with exit code 0, and the journal does not say that rehearsal has finis"):
+    with pytest.raises(LabError, match="ended with exit code 0, and no run has finished by it"):
         world.play()
 
 
@@ -142,7 +142,8 @@ def test_an_exit_code_of_0_without_a_finished_run_is_an_error() -> None:
     "runs",
     [
         (run_of("rollback"),),
-        (run_of("test-upgrade"), run_of("test-upgrade")),
+        (run_of("test-upgrade"), run_of("rollback")),
+        (run_of("test-upgrade"), run_of("real-upgrade"), run_of("test-upgrade")),
         (run_of("create", part="backup"),),
         (run_of("test-upgrade", "failed"), run_of("restore", part="backup")),
         (*(run_of(stage) for stage in STAGES), run_of("real-upgrade")),
@@ -156,6 +157,24 @@ def test_a_run_that_the_demonstration_does_not_make_is_refused_by_name(runs: tup
 def test_runs_that_were_left_behind_count_for_nothing() -> None:
     runs = [run_of("test-upgrade", "abandoned"), run_of("test-upgrade", run="r1"), run_of("real-upgrade", "failed")]
     assert standing(runs, "demo") == Standing(("r1",), "r-real-upgrade-failed")
+
+
+def test_a_real_upgrade_that_was_taken_back_by_hand_and_rehearsed_anew_is_played_again() -> None:
+    by_hand = [run_of("real-upgrade", "abandoned"), run_of("rollback", "abandoned"), run_of("rollback", run="r-back")]
+    runs = [run_of("test-upgrade", run="r1"), *by_hand, run_of("test-upgrade", run="r2")]
+    assert standing(runs, "demo") == Standing(("r2",))
+    world = World(*runs)
+    assert world.play().well
+    assert [words[2] for words in world.shown] == STAGES[1:]
+
+
+@pytest.mark.parametrize("stage", ["rollback", "test-upgrade"])
+def test_what_an_operator_has_begun_after_a_failure_is_brought_to_its_end_first(stage: str) -> None:
+    runs = [run_of("test-upgrade", run="r1"), run_of("real-upgrade", "abandoned"), run_of(stage, "failed", run="r3")]
+    assert standing(runs, "demo") == Standing(("r1",), aside="r3")
+    world = World(*runs)
+    assert world.play().well
+    assert world.shown[:2] == [("resume", "r3"), ("control-plane", "--stage", "real-upgrade", "--yes")]
 
 
 def lab_of(folder: Path, options: Options | None, monkeypatch: pytest.MonkeyPatch, running: bool = True) -> Lab:
@@ -313,7 +332,7 @@ def test_the_table_has_times_outages_by_api_and_what_was_found(told: list[Any]) 
     assert ["API away, s", "real upgrade", "rollback"] in lines
     assert ["nova", "60.0", "60.0"] in lines
     assert ["found", "rehearsal", "real upgrade", "rollback"] in lines
-    assert ["images", "13 of 12", "13 of 12"] in lines
+    assert ["images", "13, before 12", "13, before 12"] in lines
     assert ["rollback: 7.0 s were not watched"] in lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from upgrader.errors import Interrupted, LabError, LabRefused
 from upgrader.lab.demo.acts import ACTS, FINISHED, PART, Act, Standing, standing
@@ -60,7 +60,7 @@ def _require_own(name: str, there: Options, instances: int | None) -> None:
 
 
 def play(master: Master, lab: str, narrator: Narrator) -> Played:
-    """Act after act, each to its end. Raises LabError when an act ends well and its journal does not say so."""
+    """Act after act, each to its end. Raises LabError when an act ends well and its journals do not say so."""
     now = _look(master, lab)
     while now.at is not None:
         narrator.say(f"Demonstration, {len(now.done) + 1} of {len(ACTS)}: {now.at.name}")
@@ -69,8 +69,8 @@ def play(master: Master, lab: str, narrator: Narrator) -> Played:
         now = _look(master, lab)
         if code:
             return Played(_documents(master, now), code)
-        if len(now.done) <= len(before.done):
-            _require_end(words, lab, before.at)
+        if now == before:
+            _no_end(words, lab)
     return Played(_documents(master, now))
 
 
@@ -79,18 +79,20 @@ def _look(master: Master, lab: str) -> Standing:
 
 
 def _words(master: Master, now: Standing, act: Act) -> tuple[str, ...]:
-    """How the act is begun, or gone on with; one that a process works on still is followed."""
-    if not now.begun:
+    """How the act is begun, or gone on with; a run that a process works on still is followed."""
+    open_run = now.begun or now.aside
+    if not open_run:
         return (PART, "--stage", act.stage, "--yes")
-    return (WATCH if master.ask("status", now.begun)["in_progress"] else "resume", now.begun)
+    return (WATCH if master.ask("status", open_run)["in_progress"] else "resume", open_run)
 
 
-def _require_end(words: tuple[str, ...], lab: str, act: Act | None) -> None:
-    said = f"the journal does not say that {act.name if act else 'it'} has finished"
+def _no_end(words: tuple[str, ...], lab: str) -> NoReturn:
+    """The command ended well, and the journals say what they said before."""
     if words[0] == WATCH:
-        raise Interrupted(f"interrupted, and {said}; the same command goes on")
+        raise Interrupted(f"interrupted, run {words[1]} has not finished; the same command goes on")
     raise LabError(
-        f"`upgrader {' '.join(words)}` ended with exit code 0, and {said}; `upgrader lab --name {lab} run -- status` says more."
+        f"`upgrader {' '.join(words)}` ended with exit code 0, and no run has finished by it; "
+        f"`upgrader lab --name {lab} run -- status` says more."
     )
 
 

@@ -67,7 +67,8 @@ def _longest(outages: Mapping[str, Outage]) -> str:
 
 
 def _number(one: Verified) -> str:
-    return str(one.found) if one.found == one.expected else f"{one.found} of {one.expected}"
+    """There may be more than there were: services that Ocata adds."""
+    return str(one.found) if one.found == one.expected else f"{one.found}, before {one.expected}"
 
 
 def _beside(head: str, columns: Mapping[str, Mapping[str, str]]) -> str:
