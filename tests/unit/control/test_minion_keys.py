@@ -97,6 +97,14 @@ def test_a_denied_key_is_an_impostor_with_its_fingerprint_and_refuses(master: Pa
     assert f"is the id of another machine too: its key {pki.fingerprint(STRANGE)} was denied" in found["what"]
 
 
+@pytest.mark.parametrize("folder", ["minions_pre", "minions_denied", "minions_rejected"])
+def test_the_remedy_for_a_second_key_leaves_the_accepted_one_alone(master: Path, folder: str) -> None:
+    (master / folder / CTL).write_text(STRANGE)
+    (found,) = replacing.check(str(master), [CTL])["findings"]
+    assert f"'rm {master / folder / CTL}'" in found["remedy"]
+    assert "'salt-key" not in found["remedy"], "salt-key -d deletes the accepted key of that id with the others"
+
+
 @pytest.mark.parametrize("folder", ["minions_pre", "minions_rejected"])
 def test_any_second_key_of_an_id_refuses(master: Path, folder: str) -> None:
     (master / folder / CTL).write_text(STRANGE)

@@ -50,19 +50,18 @@ def _wrong(pki_dir: str, node: str) -> Findings:
     if not key:
         wrong.append(of_node(node, "has no accepted key on this master", "accept it: 'salt-key -a {}'".format(node)))
     for word, held in pki.others(pki_dir, node).items():
-        wrong.append(_stranger(node, word, held))
+        wrong.append(_stranger(pki_dir, node, word, held))
     return wrong
 
 
-def _stranger(node: str, word: str, held: typing.Sequence[str]) -> typing.Dict[str, typing.Any]:
+def _stranger(pki_dir: str, node: str, word: str, held: typing.Sequence[str]) -> typing.Dict[str, typing.Any]:
+    """The remedy names the file: ``salt-key -d`` deletes the accepted key of that id, too, and locks the right machine out."""
     prints = some([pki.fingerprint(one) for one in held], 2)
+    what = "has another key, which is {} ({})".format(word, prints)
     if word == "denied":
         what = "is the id of another machine too: its key {} was denied".format(prints)
-        remedy = "find the machine and give it an id of its own, then remove its key: 'salt-key --include-denied -d {}'"
-    else:
-        what = "has another key, which is {} ({})".format(word, prints)
-        remedy = "find the machine that sent it and give it an id of its own, then remove that key from the master: {}"
-    return of_node(node, what, remedy.format(node))
+    remedy = "find the machine that sent it and give it an id of its own, then 'rm {}' on the master (salt-key -d would delete the accepted key, too)"
+    return of_node(node, what, remedy.format(pki.path(pki_dir, pki.OTHERS[word], node)))
 
 
 def public(pki_dir: str, nodes: typing.Sequence[str]) -> Answer:
@@ -149,7 +148,7 @@ def _set_aside(where: Place, node: str, key: str) -> typing.List[str]:
 def strangers(pki_dir: str, nodes: typing.Sequence[str]) -> Findings:
     """Keys that another machine sent under these ids: they do not stand in the way of ours, and somebody should look."""
     found = [(node, word, held) for node in nodes for word, held in pki.others(pki_dir, node).items()]
-    return [dict(_stranger(node, word, held), severity=WARNING) for node, word, held in found]
+    return [dict(_stranger(pki_dir, node, word, held), severity=WARNING) for node, word, held in found]
 
 
 def restore(where: Place, nodes: typing.Sequence[str]) -> Answer:
