@@ -20,6 +20,7 @@ import pymysql
 import salt.client
 import salt.config
 
+from tests.support.processes import Processes
 from upgrader.lab.mitaka import populate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -303,12 +304,6 @@ def build_stages(bench: Bench) -> Stages:
 
 def watch(seen: set[str], done: threading.Event) -> None:
     """Everything that /proc shows of other processes, sampled every few milliseconds."""
-    while not done.wait(0.005):
-        for process in Path("/proc").iterdir():
-            if not process.name.isdigit() or int(process.name) == os.getpid():
-                continue
-            for part in ("cmdline", "environ"):
-                try:
-                    seen.add((process / part).read_bytes().decode("utf-8", "replace"))
-                except OSError:
-                    continue
+    processes = Processes()
+    while not done.wait(0.01):
+        seen.update(text.decode("utf-8", "replace") for _, text in processes.news())

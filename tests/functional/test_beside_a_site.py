@@ -47,7 +47,13 @@ def alone(root: Path, engine: str = "venv") -> dict[str, Any]:
     return shown([root], OURS if root == FORMULAS else THEIRS, engine)
 
 
-BOTH = pytest.mark.parametrize("roots", [(FORMULAS, SITE), (SITE, FORMULAS)], ids=["ours first", "theirs first"])
+BOTH = pytest.mark.parametrize(
+    "roots",
+    [
+        pytest.param((FORMULAS, SITE), marks=pytest.mark.soak, id="ours first"),
+        pytest.param((SITE, FORMULAS), id="theirs first"),
+    ],
+)
 
 
 def test_both_sides_have_what_could_collide() -> None:

@@ -55,8 +55,8 @@ def test_full_clone_is_not_filled_again(node: Node, backup: str) -> None:
     "damage",
     [
         "ALTER TABLE shop_upgrade_old.child DISCARD TABLESPACE",
-        "DROP TABLE shop_upgrade_old.child",
-        "UPDATE shop_upgrade_old.parent SET name = 'z'",
+        pytest.param("DROP TABLE shop_upgrade_old.child", marks=pytest.mark.soak),
+        pytest.param("UPDATE shop_upgrade_old.parent SET name = 'z'", marks=pytest.mark.soak),
     ],
 )
 def test_clone_that_a_cut_off_call_left_half_filled_is_filled_anew(node: Node, backup: str, damage: str) -> None:
@@ -83,9 +83,9 @@ def test_clone_that_differs_from_the_backup_is_a_blocker(node: Node, backup: str
     ("database", "why"),
     [
         ("shop_parts", "table t is partitioned"),
-        ("shop_myisam", "table t is MyISAM, not InnoDB"),
-        ("shop_text", "it has fulltext or spatial indexes"),
-        ("shop_virtual", "it has generated columns"),
+        pytest.param("shop_myisam", "table t is MyISAM, not InnoDB", marks=pytest.mark.soak),
+        pytest.param("shop_text", "it has fulltext or spatial indexes", marks=pytest.mark.soak),
+        pytest.param("shop_virtual", "it has generated columns", marks=pytest.mark.soak),
     ],
 )
 def test_database_that_tablespaces_cannot_copy_goes_by_dump_and_load(
@@ -131,7 +131,12 @@ def test_nothing_that_acts_by_itself_comes_into_a_clone_whichever_way_it_is_fill
 
 @pytest.mark.heavy
 @pytest.mark.parametrize(
-    "form", [*ACTS, "ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES shop_old.parent (id)"]
+    "form",
+    [
+        ACTS[0],
+        *(pytest.param(one, marks=pytest.mark.soak) for one in ACTS[1:]),
+        "ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES shop_old.parent (id)",
+    ],
 )
 def test_what_somebody_made_in_a_clone_that_acts_outside_it_is_a_blocker(node: Node, backup: str, form: str) -> None:
     node.call("upgrader_clone.create", run=backup, names=NAMES)

@@ -111,7 +111,9 @@ def test_asked_service_without_a_file_is_refused(node: Bench, folder: Path) -> N
         node.call("upgrader_options.report", services=["swift"])
 
 
-@pytest.mark.parametrize("service", LOADERS)
+@pytest.mark.parametrize(
+    "service", [name if name == "nova" else pytest.param(name, marks=pytest.mark.soak) for name in LOADERS]
+)
 def test_service_itself_agrees(node: Bench, folder: Path, service: str) -> None:
     """What is called renamed arrives under the new name; what is called removed arrives nowhere; the rest is there."""
     path = folder / service / f"{service}.conf"
@@ -166,7 +168,7 @@ def _plain(text: str | None) -> str:
 
 @pytest.mark.heavy  # the same whatever the Salt
 @pytest.mark.parametrize(
-    "service", [name if name in ("nova", "keystone") else pytest.param(name, marks=pytest.mark.soak) for name in VENVS]
+    "service", [name if name == "nova" else pytest.param(name, marks=pytest.mark.soak) for name in VENVS]
 )
 def test_data_is_what_the_installed_packages_say(service: str) -> None:
     ran = subprocess.run(["python3", str(DERIVE), service], capture_output=True, text=True, check=True)

@@ -35,7 +35,10 @@ CONFS = {
     "neutron": ["/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini"],
     "heat": ["/etc/heat/heat.conf"],
 }
-CLOUDS_OF_MCP = ["collapsed-nfs", "contrail-swift", "ha-ceph-dvr"]
+CLOUDS_OF_MCP = [
+    *(pytest.param(one, marks=pytest.mark.soak) for one in ("collapsed-nfs", "contrail-swift")),
+    "ha-ceph-dvr",
+]
 MEMBERS = ["10.20.0.11", "10.20.0.12", "10.20.0.13"]
 
 
@@ -103,9 +106,7 @@ def node() -> Iterator[Node]:
     made.close()
 
 
-@pytest.fixture(params=["venv", "pkg"])
-def engine(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+ENGINES = pytest.mark.parametrize("engine", ["venv", pytest.param("pkg", marks=pytest.mark.soak)])
 
 
 def shows_no_secret(shown: Any) -> None:
@@ -114,7 +115,15 @@ def shows_no_secret(shown: Any) -> None:
         assert json.dumps(secret)[1:-1] not in text and quote(secret, safe="") not in text
 
 
-@pytest.mark.parametrize("cluster", [False, True], ids=["single", "cluster"])
+@pytest.mark.parametrize(
+    ("engine", "cluster"),
+    [
+        pytest.param("venv", False, marks=pytest.mark.soak, id="venv-single"),
+        pytest.param("venv", True, id="venv-cluster"),
+        pytest.param("pkg", False, id="pkg-single"),
+        pytest.param("pkg", True, marks=pytest.mark.soak, id="pkg-cluster"),
+    ],
+)
 def test_every_sls_renders_and_shows_no_secret(node: Node, engine: str, cluster: bool) -> None:
     node.use(whole(engine, cluster))
     shown = node.shown(*(sls.replace(".init", "") for sls in SLS))
@@ -161,6 +170,7 @@ def everything() -> dict[str, Any]:
     return {path: what for service in ROLES.values() for path, what in snapshot(service).items()}
 
 
+@ENGINES
 def test_an_incomplete_model_is_refused_before_a_file_is_written(node: Node, engine: str) -> None:
     """Every key that a role needs is missing at once: all are named, and nothing is touched."""
     held, before = whole(engine), everything()
@@ -188,6 +198,7 @@ def test_an_incomplete_model_is_refused_before_a_file_is_written(node: Node, eng
     assert everything() == before
 
 
+@ENGINES
 def test_what_no_state_reads_is_refused_by_name_before_a_file_is_written(node: Node, engine: str) -> None:
     """A key of every role that nobody reads: each state names it, shows no value, and touches nothing."""
     held, before = whole(engine), everything()
@@ -310,7 +321,7 @@ def test_rules_of_access_are_what_the_services_own_policy_reads(node: Node) -> N
     assert asked() == [False, True, False], "a rule that leaves pillar is as it was"
 
 
-@pytest.mark.parametrize("empty", [{}, None], ids=["empty", "none"])
+@pytest.mark.parametrize("empty", [{}, pytest.param(None, marks=pytest.mark.soak)], ids=["empty", "none"])
 def test_an_empty_role_is_refused_in_a_sentence(node: Node, empty: Any) -> None:
     held = whole()
     for role, service in ROLES.items():
@@ -437,9 +448,7 @@ def test_proxy_of_a_whole_pillar_is_taken_by_haproxy_itself(node: Node, cloud: s
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize(
-    "cloud", [CLOUDS_OF_MCP[-1], *(pytest.param(one, marks=pytest.mark.soak) for one in CLOUDS_OF_MCP[:-1])]
-)
+@pytest.mark.parametrize("cloud", CLOUDS_OF_MCP)
 def test_values_of_a_whole_pillar_are_of_the_kinds_that_the_services_take(
     node: Node, cloud: str, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_flavor_that_cannot_be_read_is_left_to_nova_whose_word_counts(newton: Be
     assert [row[0] for row in newton.query(SPECLESS)] == [broken]
 
 
+@pytest.mark.soak
 def test_server_group_member_without_spec_is_left_to_nova(newton: Bench) -> None:
     member = newton.query(SPECLESS)[5][0]
     newton.query(

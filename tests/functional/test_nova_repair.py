@@ -90,6 +90,7 @@ def test_repair_before_newton_is_refused(mitaka: Bench) -> None:
         mitaka.nova("repair_server_groups")
 
 
+@pytest.mark.soak
 def test_repair_does_not_hide_another_failure(grouped: Bench) -> None:
     grouped.query(
         f"UPDATE {MAIN}.instance_extra SET flavor = '{{\"cur\": 1}}' WHERE instance_uuid IN (SELECT uuid FROM {MAIN}.instances WHERE deleted = 0)"

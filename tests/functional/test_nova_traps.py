@@ -220,6 +220,7 @@ def test_a_nova_manage_that_does_not_end_is_stopped(mitaka: Bench) -> None:
     assert "was stopped after 1 s" in sentence
 
 
+@pytest.mark.soak
 def test_a_killed_online_migration_is_finished_by_running_it_again(newton: Bench) -> None:
     script = [
         str(VENV / "bin" / "nova-manage"),

@@ -228,11 +228,11 @@ PHASES = {
 }
 
 
-EVERY_DAY = {next(fault for fault, service in PHASES.items() if service == one) for one in PHASES.values()}
+EVERY_DAY = ("heat", "events-cut-off")
 
 
 @pytest.mark.parametrize(
-    "fault", [one if one in EVERY_DAY else pytest.param(one, marks=pytest.mark.soak) for one in PHASES], ids="-".join
+    "fault", [one if one == EVERY_DAY else pytest.param(one, marks=pytest.mark.soak) for one in PHASES], ids="-".join
 )
 def test_after_the_remedy_the_services_phases_pass(cloud: Bench, copies: Copies, fault: tuple[str, str]) -> None:
     service = PHASES[fault]

@@ -54,7 +54,7 @@ def compared(controller: Controller, run: str) -> list[dict[str, Any]]:
 CHOSEN = st.lists(st.tuples(st.sampled_from(oddities.CHOICES), st.integers(0, 99)), min_size=10, max_size=40)
 
 
-@settings(max_examples=6 if SOAK else 3, derandomize=True, deadline=None, database=None)
+@settings(max_examples=6 if SOAK else 2, derandomize=True, deadline=None, database=None)
 @given(chosen=CHOSEN)
 def test_no_odd_row_ends_a_good_rehearsal(
     controller: Controller, beside: oddities.Cloud, chosen: list[tuple[tuple[oddities.Odd, Any], int]]

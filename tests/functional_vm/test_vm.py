@@ -107,6 +107,7 @@ def test_saved_memory_and_snapshots_are_seen_by_library_and_by_command(here: fin
     assert libvirt.standing(idle.name).saved
 
 
+@pytest.mark.parametrize("machine", [pytest.param("guest", marks=pytest.mark.soak), "container"], indirect=True)
 def test_guest_goes_off_when_it_is_asked(node: finding.Host, machine: Machine) -> None:
     assert power.start(node, machine.name)["changed"]
     machine.wait_up()

@@ -271,6 +271,7 @@ def test_missing_backup_tool_is_a_gate(rehearsal: Rehearsal) -> None:
     assert "dbs02.lab.local: no backup tool on this node: install mariadb-backup" in last
 
 
+@pytest.mark.soak
 def test_backup_tool_of_another_series_is_a_gate(rehearsal: Rehearsal) -> None:
     path = rehearsal.databases[0].root / "usr/local/sbin/mariadb-backup"
     path.write_text("#!/bin/sh\necho 'mariadb-backup based on MariaDB server 10.6.12-MariaDB' >&2\n")
@@ -283,6 +284,7 @@ def test_backup_tool_of_another_series_is_a_gate(rehearsal: Rehearsal) -> None:
     assert "(mariabackup 10.6) does not belong to server 10.11" in ran.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.soak
 def test_cluster_that_is_not_whole_is_a_gate(rehearsal: Rehearsal) -> None:
     node = rehearsal.databases[2]
     node.run(["systemctl", "stop", "mariadb"])

@@ -129,7 +129,7 @@ def test_up_after_every_process_was_killed_keeps_the_databases(life: Lab) -> Non
 def test_up_starts_only_the_node_that_died(running: Lab) -> None:
     before = {node["name"]: node["pid"] for node in running.up(instances=10)["nodes"]}
     running.node("upg01").end()
-    wait_until(lambda: not running.node("upg01").running, 10, "upg01 to end")
+    wait_until(lambda: not running.node("upg01").running, 60, "upg01 to end")
     after = {node["name"]: node["pid"] for node in running.up()["nodes"]}
     assert [name for name in before if before[name] != after[name]] == ["upg01"]
 
@@ -143,11 +143,12 @@ def test_up_takes_away_the_wire_of_a_node_that_was_killed(running: Lab) -> None:
         shown = subprocess.run([*inside, "show", "vb-upg01"], capture_output=True, check=False)
         return shown.returncode != 0
 
-    wait_until(lambda: not running.node("upg01").running and gone(), 10, "upg01 and its wire to go")
+    wait_until(lambda: not running.node("upg01").running and gone(), 60, "upg01 and its wire to go")
     subprocess.run([*inside, "add", "vb-upg01", "type", "bridge"], check=True)
     assert running.up()["state"] == "up"
 
 
+@pytest.mark.soak
 def test_down_cleans_up_what_no_file_tells_of(life: Lab) -> None:
     life.up(instances=10)
     for path in life.folder.glob("**/process.json"):
@@ -165,6 +166,7 @@ def test_down_after_a_power_loss_that_emptied_every_record(life: Lab) -> None:
     assert_nothing_left(life)
 
 
+@pytest.mark.soak
 def test_up_after_the_start_itself_was_killed(life: Lab) -> None:
     script = f"from upgrader.lab import Lab; Lab({NAME!r}).up(instances=5000)"
     started = subprocess.Popen([sys.executable, "-c", script], cwd=content.PACKAGE.parent)
@@ -188,6 +190,7 @@ def test_other_options_than_the_running_lab_has_are_refused(running: Lab) -> Non
     assert running.status()["state"] == "up"
 
 
+@pytest.mark.soak
 def test_reset_discards_what_was_written_and_keeps_the_options(life: Lab) -> None:
     life.up(instances=10)
     life.node("upg01").run(["touch", "/root/note"])
@@ -251,6 +254,7 @@ def test_dumps_replace_the_generated_rows(life: Lab, tmp_path: Path) -> None:
     assert count_instances(life) == 0
 
 
+@pytest.mark.soak
 def test_what_is_not_among_the_dumps_is_generated(life: Lab, tmp_path: Path) -> None:
     (tmp_path / "neutron.sql").write_text(unpack(mitaka_schemas(life, "services"), "neutron"))
     assert life.up(dumps=tmp_path)["state"] == "up"
@@ -340,7 +344,7 @@ def test_a_killed_build_leaves_no_layer_no_process_and_no_mount(tmp_path: Path) 
     wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 30, "the build to be half done")
     builder.send_signal(signal.SIGKILL)
     builder.wait()
-    wait_until(lambda: not sleeping(), 10, "the build's processes to end")
+    wait_until(lambda: not sleeping(), 60, "the build's processes to end")
     assert host_mounts() == before
     assert not list(cache.glob("layers/*/layer.json"))
     (shown / "wait").unlink()
@@ -359,7 +363,7 @@ def test_a_second_build_waits_for_the_first_and_says_for_whom(tmp_path: Path) ->
         first = pool.submit(tiny_build, cache, shown)
         wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 30, "the first build to be half done")
         second = pool.submit(tiny_build, cache, shown, Narrator(stream=said))
-        wait_until(lambda: f"pid {os.getpid()} since" in said.getvalue(), 10, "the second build to say that it waits")
+        wait_until(lambda: f"pid {os.getpid()} since" in said.getvalue(), 60, "the second build to say that it waits")
         (shown / "wait").unlink()
         assert (first.result(60), second.result(60)) == (["tiny"], [])
 

@@ -83,6 +83,7 @@ def test_deep_preflight_has_live_rows_judged_by_the_upgrade_nodes_code(rehearsal
     assert document["probed"]["nova.flavors"] > 100 and document["probed"]["heat.events"]
 
 
+@pytest.mark.soak
 def test_blockers_are_all_named_and_the_stage_is_refused_before_anything_moves(rehearsal: Rehearsal) -> None:
     host = (
         "UPDATE nova.compute_nodes SET uuid = NULL WHERE id = 1",

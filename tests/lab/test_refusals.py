@@ -68,6 +68,7 @@ def test_unknown_stage(rehearsal: Rehearsal) -> None:
     assert "'tset-upgrade' is not 'test-upgrade'" in ran.stderr
 
 
+@pytest.mark.soak
 def test_unreachable_database(rehearsal: Rehearsal) -> None:
     with changed(rehearsal.cfg.root / ACCOUNTS, "port: 3306", "port: 3399"):
         refused(rehearsal, 3, "database at vip01.lab.local:3399 cannot be reached", "upgrader:databases:admin")
@@ -231,7 +232,9 @@ def wrapped_tool(nodes: Sequence[Node], script: str) -> Iterator[None]:
     ("script", "sentence"),
     [
         (f'{REAL_TOOL} "$@" | head -c 100000; kill -9 $$', "was killed by signal 9"),
-        (f'{REAL_TOOL} "$@"; echo "no more" >&2; exit 0', "without 'completed OK!'"),
+        pytest.param(
+            f'{REAL_TOOL} "$@"; echo "no more" >&2; exit 0', "without 'completed OK!'", marks=pytest.mark.soak
+        ),
         pytest.param(f'{REAL_TOOL} "$@" | head -c 100000; exit 0', "backup not taken", marks=pytest.mark.soak),
         pytest.param(
             "echo 'mariabackup: Error: cannot open ./ibdata1' >&2; exit 1",
@@ -257,6 +260,7 @@ def test_backup_process_that_dies_in_the_pipe(rehearsal: Rehearsal, script: str,
     assert not (store / run_id / "archive.zst").exists()
 
 
+@pytest.mark.soak
 def test_damaged_archive_is_not_restored(rehearsal: Rehearsal) -> None:
     assert rehearsal.kill_at(FRESH, "backup-prove", "step-started")
     archive = rehearsal.cfg.root / "srv/backup/upgrader" / rehearsal.journals()[-1].stem / "archive.zst"

@@ -26,7 +26,6 @@ LONG = {
 SAMPLE = {
     "backup-create",
     "clone-load",
-    "services-configure",
     "nova-online-newton",
     "copy-account",
     "services-start",

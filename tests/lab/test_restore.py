@@ -182,7 +182,7 @@ def test_placed_backup_is_used_and_says_what_it_needs(cluster: Cluster) -> None:
         pytest.param("restore-stop", marks=pytest.mark.soak),
         "restore-swap",
         pytest.param("restore-found", marks=pytest.mark.soak),
-        "restore-join-dbs02",
+        pytest.param("restore-join-dbs02", marks=pytest.mark.soak),
     ],
 )
 def test_killed_command_goes_on_where_it_was(cluster: Cluster, step: str) -> None:
@@ -333,11 +333,13 @@ def test_backup_of_another_cluster_is_refused(cluster: Cluster) -> None:
         refused(cluster, "belongs to cluster", "--another-cluster")
 
 
+@pytest.mark.soak
 def test_backup_of_another_cloud_is_refused(cluster: Cluster) -> None:
     with receipt_says(cluster, cloud="prague"):
         refused(cluster, "is of cloud prague")
 
 
+@pytest.mark.soak
 def test_unproven_backup_is_refused(cluster: Cluster) -> None:
     with receipt_says(cluster, proven=False):
         refused(cluster, "was never proven", "backup prove")

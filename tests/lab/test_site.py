@@ -110,6 +110,7 @@ def test_site_has_the_pillar_that_the_model_gives(site: Lab) -> None:
     assert theirs["rabbitmq"]["server"]["enabled"] is True
 
 
+@pytest.mark.soak
 def test_packages_have_ubuntus_names_and_run_the_labs_code(site: Lab) -> None:
     installed = ask(site, UPG01, "pkg.install", "nova-scheduler", "refresh=True")[UPG01]
     assert installed["nova-common"] == {"old": "", "new": "2:15.1.5-0ubuntu1~cloud0"}
@@ -157,6 +158,7 @@ def forbidden(site: Lab) -> Iterator[Path]:
     path.unlink(missing_ok=True)
 
 
+@pytest.mark.soak
 def test_configuration_of_the_site_alone_starts_nothing_and_has_keys_that_ours_drops(
     site: Lab, forbidden: Path
 ) -> None:

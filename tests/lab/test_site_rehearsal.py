@@ -143,8 +143,8 @@ def test_formula_that_starts_on_productions_queue_is_refused_by_the_kernel_and_n
     ("fault", "function", "sentence"),
     [
         ("fails", "applied", "memcached_fault_fails (test.fail_without_changes)"),
-        ("missing", "applied", "memcached.not_there"),
-        ("unrendered", "configured", "the site's memcached does not render"),
+        pytest.param("missing", "applied", "memcached.not_there", marks=pytest.mark.soak),
+        pytest.param("unrendered", "configured", "the site's memcached does not render", marks=pytest.mark.soak),
         ("opens", "configured", "nothing had started by then"),
     ],
 )

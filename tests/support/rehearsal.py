@@ -20,6 +20,7 @@ from typing import Any
 
 import pymysql
 
+from tests.support.processes import Processes
 from upgrader.lab import Lab
 from upgrader.lab.machine.node import Node
 from upgrader.lab.machine.process import wait_until
@@ -302,17 +303,13 @@ class Watcher:
         self._thread.join()
 
     def _watch(self) -> None:
+        processes = Processes()
         while not self._end.wait(0.02):
-            for folder in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
-                    self._look(folder / name)
+            for path, text in processes.news():
+                self._look(path, text)
             self.looked += 1
 
-    def _look(self, path: Path) -> None:
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return
+    def _look(self, path: str, text: bytes) -> None:
         for secret in self._secrets:
-            if secret in content:
-                self.seen.add(f"{path}: {content[:120]!r}")
+            if secret in text:
+                self.seen.add(f"{path}: {text[:120]!r}")

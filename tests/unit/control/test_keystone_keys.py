@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,22 @@ def fernet(letter: str) -> bytes:
     return base64.urlsafe_b64encode(letter.encode() * 32)
 
 
+@cache
+def pair_of_keys(of: str) -> tuple[bytes, str]:
+    """A minion's keys, made once for all tests: that takes a part of a second."""
+    private = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True).stdout
+    public = subprocess.run(["openssl", "rsa", "-pubout"], input=private, check=True, capture_output=True).stdout
+    return private, public.decode()
+
+
 class Node:
     """A controller in a folder: its minion's keys, its keystone.conf and the repositories that this names."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder, self.conf, self.private = folder, str(folder / "keystone.conf"), str(folder / "minion.pem")
-        subprocess.run(["openssl", "genrsa", "-out", self.private, "2048"], check=True, capture_output=True)
-        public = subprocess.run(["openssl", "rsa", "-in", self.private, "-pubout"], check=True, capture_output=True)
-        self.public = public.stdout.decode()
+        private, self.public = pair_of_keys(folder.name)
+        Path(self.private).write_bytes(private)
         (folder / "keystone.conf").write_text(
             f"[credential]\nkey_repository = {folder}/credential-keys/\n[fernet_tokens]\nkey_repository = {folder}/fernet-keys\n"
         )

@@ -13,6 +13,7 @@ from upgrader_node.service import draining, queue
 from upgrader_node.service.draining import Queue
 from upgrader_node.window import ports, quiet, stopping
 
+from tests.conftest import SOAK
 from tests.support.killed import kill_points
 from upgrader.cloud.release import release_path
 
@@ -104,7 +105,7 @@ def test_a_stop_that_is_cut_off_anywhere_loses_nothing_of_what_ran(tmp_path: Pat
 
     Init.current = Init(*RUNNING)  # type: ignore[attr-defined]
     count = 0
-    for count in kill_points(work, "upgrader_node/window/", 5):  # noqa: B007
+    for count in kill_points(work, "upgrader_node/window/", 5 if SOAK else 17):  # noqa: B007
         init = Init.current  # type: ignore[attr-defined]
         work()
         assert not any(init.units.values())

@@ -79,14 +79,19 @@ def test_the_table_of_commands_says_what_their_own_help_says() -> None:
 
 def test_help_and_status_load_neither_salt_nor_models_nor_the_lab(tmp_path: Path) -> None:
     LongRun(tmp_path).until("failed")
-    for words in (["--help"], ["status"], ["history"], ["report"], ["completion", "bash"]):
-        code = (
-            "import json, sys; from upgrader.cli.main import entry; sys.argv[1:] = json.loads(sys.argv[1])\n"
-            "try: entry()\nfinally: sys.stderr.write(json.dumps(sorted(sys.modules)))"
-        )
-        given = json.dumps(["--state-dir", str(tmp_path), *words])
-        ran = subprocess.run([sys.executable, "-c", code, given], capture_output=True, text=True, check=True)
-        loaded = json.loads(ran.stderr)
+    asked = (["--help"], ["status"], ["history"], ["report"], ["completion", "bash"])
+    code = (
+        "import json, sys; from upgrader.cli.main import entry; loaded = []\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    sys.argv[1:] = words\n"
+        "    try: entry()\n"
+        "    except SystemExit as end: assert not end.code, (words, end.code)\n"
+        "    loaded.append(sorted(sys.modules))\n"
+        "sys.stderr.write(json.dumps(loaded))"
+    )
+    given = json.dumps([["--state-dir", str(tmp_path), *words] for words in asked])
+    ran = subprocess.run([sys.executable, "-c", code, given], capture_output=True, text=True, check=True)
+    for words, loaded in zip(asked, json.loads(ran.stderr), strict=True):
         assert "upgrader.cli.lazy" in loaded
         assert [name for name in loaded if name in HEAVY or name.startswith(tuple(f"{one}." for one in HEAVY))] == [], (
             words

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from salt.utils.args import parse_input
 
+from tests.conftest import SOAK
 from tests.support.clouds import CTL, DATABASES, FACTS, KVM, lab_pillar, real_pillar
 from tests.support.command import Command, command_in
 from tests.support.long_run import RUN, LongRun, plan
@@ -72,7 +73,7 @@ VALUES = some.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 if SOAK else 50, deadline=None)
 @given(value=VALUES)
 def test_any_value_comes_through_salts_parser_as_it_was(value: object) -> None:
     call = Call("module", "do.it", ("n1",), {"value": value})

@@ -11,7 +11,7 @@ from upgrader_node.vm import discard, receipts
 from tests.support.hypervisor_in_memory import definition
 from tests.support.killed import kill_points
 from tests.unit.vm.conftest import CONTENT, CTL, World
-from tests.unit.vm.test_keep_and_back import KEPT, NEW, NODE_CODE, PLACE, STEP
+from tests.unit.vm.test_keep_and_back import KEPT, NEW, NODE_CODE, PLACE, SEEN, STEP
 
 
 def test_room_is_said_and_then_taken_back_after_a_success(world: World) -> None:
@@ -74,7 +74,7 @@ def test_file_that_is_not_the_receipts_or_that_somebody_needs_stays(world: World
 
 
 def test_receipt_in_the_middle_of_moving_is_left_to_its_call(world: World, put_back: Callable[[], None]) -> None:
-    for _ in kill_points(world.keep, NODE_CODE, 5):
+    for _ in kill_points(world.keep, NODE_CODE, SEEN):
         held = receipts.read(world.host.receipts, "r1", CTL)
         if held is not None:
             with pytest.raises(

@@ -22,8 +22,10 @@ KEPT = {f"{target}.img.kept-r1": content for target, content in CONTENT.items()}
 PLACE = {f"{target}.img": content for target, content in CONTENT.items()}
 NEW = {f"{target}.img.replaced-r1": b"ocata on " + target.encode() for target in CONTENT}
 MODES = ("rename", "copy")
-STEP = 1 if SOAK else 23
-"""Every line is one to be killed at; every day one of twenty-three."""
+STEP = 1 if SOAK else 59
+"""Every line is one to be killed at; every day one of fifty-nine."""
+SEEN = 5 if SOAK else 19
+"""How finely a test looks for a moment that lasts for many lines."""
 
 
 def left(mode: str) -> dict[str, bytes]:
@@ -101,7 +103,7 @@ def test_backup_killed_at_any_line_is_ended_by_the_next_call(
         proof.verify(world.host.receipts, answer["receipt"], "kvm01")
         put_back()
         kills += 1
-    assert kills > 10
+    assert kills * STEP > 230
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -130,13 +132,13 @@ def test_way_back_killed_at_any_line_is_ended_by_the_next_call(world: World, mod
         assert world.hypervisor.xml(CTL) == before
         receipts_of.append(forward())
         kills += 1
-    assert kills > 10
+    assert kills * STEP > 230
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_backup_that_was_cut_goes_back_as_far_as_it_came(world: World, put_back: Callable[[], None], mode: str) -> None:
     """Nobody has a receipt of it but the node itself: the call that would have answered it died."""
-    for _ in kill_points(lambda: world.keep(mode=mode), NODE_CODE, step=7):
+    for _ in kill_points(lambda: world.keep(mode=mode), NODE_CODE, SEEN):
         held = receipts.read(world.host.receipts, "r1", CTL)
         if held is not None:
             world.restore(held)
@@ -225,7 +227,7 @@ def test_file_in_the_way_is_never_replaced(world: World) -> None:
 
 def test_copy_that_the_domain_overtook_is_made_anew(world: World, put_back: Callable[[], None]) -> None:
     """Cut between two disks, started, written to, stopped: one moment of both is wanted, not two."""
-    for number in kill_points(lambda: world.keep(mode="copy"), NODE_CODE, step=5):
+    for number in kill_points(lambda: world.keep(mode="copy"), NODE_CODE, SEEN):
         half = "vda.img.kept-r1" in world.files() and "vdb.img.kept-r1" not in world.files()
         if half:
             world.disks["vda"].write_bytes(b"written later")
@@ -343,7 +345,7 @@ def test_mode_of_a_run_is_not_changed_half_way(world: World) -> None:
 def test_disk_that_went_elsewhere_before_it_was_kept_is_missed_by_name(
     world: World, put_back: Callable[[], None]
 ) -> None:
-    for _ in kill_points(world.keep, NODE_CODE, step=5):
+    for _ in kill_points(world.keep, NODE_CODE, SEEN):
         held = receipts.read(world.host.receipts, "r1", CTL)
         if held is not None and world.disks["vda"].exists():
             world.disks["vda"].rename(world.folder / "elsewhere")

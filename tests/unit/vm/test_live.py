@@ -11,7 +11,7 @@ from upgrader_node.vm.hypervisor import Job, LibvirtFailed
 
 from tests.support.killed import kill_points
 from tests.unit.vm.conftest import CONTENT, CTL, World
-from tests.unit.vm.test_keep_and_back import KEPT, NODE_CODE, PLACE, STEP
+from tests.unit.vm.test_keep_and_back import KEPT, NODE_CODE, PLACE, SEEN, STEP
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ def test_domain_is_on_its_own_disks_after_a_copy_that_failed(running: World, mon
 
 
 def test_cut_backup_is_named_at_the_gate_and_does_not_go_back(running: World, put_back: Callable[[], None]) -> None:
-    for _ in kill_points(lambda: running.keep(mode="live"), NODE_CODE, 5):
+    for _ in kill_points(lambda: running.keep(mode="live"), NODE_CODE, SEEN):
         if ".live-r1" in running.hypervisor.xml(CTL):
             said = [one["what"] for one in check.check(running.host, [CTL], "rename")["findings"]]
             assert "which a live backup that was cut left" in said[0]
