@@ -281,25 +281,23 @@ class Controller(Node):
             watcher.join()
 
     def close(self) -> None:
-        self.apply(
-            *(f"upgrader.{service}.stopped" for service in ALL),
-            "upgrader.rabbitmq.stopped",
-            "upgrader.memcached.stopped",
-        )
+        systemctl("stop", *UNITS)
         for name in self.databases():
             self.bench.query(f"DROP DATABASE IF EXISTS {name}")
         self.bench.query("DROP USER IF EXISTS whole_bench@'%', whole_bench@localhost")
         super().close()
 
 
+UNITS = (
+    "keystone", "glance-api", "nova-api", "nova-conductor", "nova-scheduler", "nova-placement-api", "cinder-api",
+    "cinder-scheduler", "neutron-server", "heat-api", "heat-api-cfn", "heat-engine", "memcached", "rabbitmq-server",
+)  # fmt: skip
+
+
 def units(state: str = "active") -> dict[str, str]:
     """Main process of every unit of a controller that is in ``state``."""
-    names = (
-        "keystone", "glance-api", "nova-api", "nova-conductor", "nova-scheduler", "nova-placement-api", "cinder-api",
-        "cinder-scheduler", "neutron-server", "heat-api", "heat-api-cfn", "heat-engine", "memcached", "rabbitmq-server",
-    )  # fmt: skip
     found = {}
-    for name in names:
+    for name in UNITS:
         shown = systemctl("show", "-p", "ActiveState,MainPID", "--value", name).split()
         if state in shown:
             found[name] = next(word for word in shown if word.isdigit())

@@ -16,7 +16,7 @@ import yaml
 from upgrader_node.service import required
 
 from tests.functional.bench import REPOSITORY
-from tests.functional.controller import ADDRESS, ALL, ROLE_KEYS, SECRETS, Node, pillar, units
+from tests.functional.controller import ADDRESS, ALL, ROLE_KEYS, SECRETS, UNITS, Node, pillar, systemctl, units
 from tests.functional.copies import VENVS
 from tests.functional.snapshot import snapshot
 
@@ -100,9 +100,7 @@ def listens() -> dict[str, Any]:
 def node() -> Iterator[Node]:
     made = Node()
     yield made
-    made.apply(
-        *(f"upgrader.{service}.stopped" for service in ALL), "upgrader.rabbitmq.stopped", "upgrader.memcached.stopped"
-    )
+    systemctl("stop", *UNITS)
     made.close()
 
 

@@ -19,7 +19,7 @@ from tests.support.command import Command, command_in
 from tests.support.long_run import RUN, LongRun
 from upgrader.cli.completion import SHELLS
 from upgrader.cli.lazy import DOORS
-from upgrader.cli.main import cli
+from upgrader.cli.main import cli, entry
 from upgrader.plan.stages import stage_names
 
 HEAVY = ("salt", "reclass", "rich", "pymysql", "paramiko", "upgrader.lab", "upgrader.reclass", "upgrader.plan.stages")
@@ -109,10 +109,19 @@ def test_completion_for_another_shell_is_usage(command: Command) -> None:
     assert command("completion", "tcsh").code == 2
 
 
+def asking(state: Path, *words: str) -> dict[str, str]:
+    """The environment in which the shell's script asks for the last word."""
+    return {
+        "_UPGRADER_COMPLETE": "bash_complete",
+        "UPGRADER_STATE_DIR": str(state),
+        "COMP_WORDS": shlex.join(("upgrader", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+
+
 def completed(state: Path, *words: str) -> list[str]:
     """What the shell's script would be told for the last word."""
-    environment = {**os.environ, "_UPGRADER_COMPLETE": "bash_complete", "UPGRADER_STATE_DIR": str(state)}
-    environment |= {"COMP_WORDS": shlex.join(("upgrader", *words)), "COMP_CWORD": str(len(words))}
+    environment = {**os.environ, **asking(state, *words)}
     ran = subprocess.run(
         [sys.executable, "-m", "upgrader"], env=environment, capture_output=True, text=True, check=False
     )
@@ -144,8 +153,25 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--transport", ""), ["master"]),
     ],
 )
-def test_words_are_completed(state: Path, words: tuple[str, ...], found: list[str]) -> None:
-    assert completed(state, *words) == found
+def test_words_are_completed(
+    state: Path,
+    words: tuple[str, ...],
+    found: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in asking(state, *words).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["upgrader"])
+    with pytest.raises(SystemExit):
+        entry()
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert [line.partition(",")[2] for line in said.out.splitlines() if line] == found
+
+
+def test_words_are_completed_by_a_process_of_the_shells(state: Path) -> None:
+    assert completed(state, "re") == ["report", "resume"]
 
 
 def test_completion_offers_nothing_and_says_nothing_where_no_journal_can_be_read(tmp_path: Path) -> None:
