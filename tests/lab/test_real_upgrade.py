@@ -65,7 +65,8 @@ class Upgrade(Rehearsal):
         return sorted(self.kvm.run(["ls", "/srv/vm/ctl01.lab.local"]).stdout.split())
 
     def members(self) -> str:
-        return str(self.scalar("SHOW STATUS LIKE 'wsrep_cluster_size'"))
+        asked = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'"
+        return str(self.scalar(asked))
 
 
 @pytest.fixture(scope="module")
@@ -109,5 +110,5 @@ def test_control_plane_goes_to_ocata_and_back_and_nothing_is_lost(upgrade: Upgra
     assert upgrade.checksums(SOURCES) == before
     assert upgrade.microversion() == old
     assert "nova_cell0" not in upgrade.production()
-    assert upgrade.members().endswith("3')")
+    assert upgrade.members() == "3"
     assert [name for name in upgrade.disks() if "replaced" not in name] == disks
