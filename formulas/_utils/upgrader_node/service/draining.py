@@ -1,7 +1,9 @@
 """Until the queues of a virtual host are empty: what was asked of the services is done, or it would be lost or done twice.
 
 Left out, and said so: replies and fanouts, whose readers are gone with the services (oslo.messaging names them ``reply_ID`` and
-``TOPIC_fanout_ID``), and notifications, which nobody reads on many clouds.
+``TOPIC_fanout_ID``), and notifications, which nobody reads on many clouds. And what computes and network agents report all the
+time, also while nobody reads it: nova's conductor (``nova.conductor.rpcapi``) and neutron's ``topics.PLUGIN`` and
+``topics.REPORTS``. They run on, so these queues fill again as soon as their readers are stopped; who asked asks again.
 """
 
 import fnmatch
@@ -16,6 +18,7 @@ POLL = 1.0
 NAMES = ("messages_ready", "messages_unacknowledged", "name")
 GONE = ("reply_*", "*_fanout_*")
 NOTES = ("notifications.*", "versioned_notifications.*")
+REPORTS = ("conductor", "q-plugin", "q-reports-plugin")
 Answer = typing.Dict[str, typing.Any]
 
 
@@ -60,7 +63,7 @@ def drained(
     pause: typing.Callable[[float], None] = time.sleep,
 ) -> Answer:
     """Raises StepError that names the queues when ``patience`` seconds are over. ``ignore`` are patterns of more to leave out."""
-    deadline, left_out = now() + patience, (*GONE, *NOTES, *ignore)
+    deadline, left_out = now() + patience, (*GONE, *NOTES, *REPORTS, *ignore)
     queues = look()
     while True:
         left = [one for one in queues if one.messages and not _is(one, left_out)]
@@ -70,7 +73,7 @@ def drained(
             raise StepError(_why(left, patience))
         pause(POLL)
         queues = look()
-    notes = _notes([one for one in queues if one.messages and _is(one, (*NOTES, *ignore))])
+    notes = _notes([one for one in queues if one.messages and _is(one, (*NOTES, *REPORTS, *ignore))])
     return {"comment": "{} queues, none with work in it".format(len(queues)), "queues": len(queues), "findings": notes}
 
 
@@ -85,5 +88,5 @@ def _why(left: typing.Sequence[Queue], patience: float) -> str:
 
 
 def _notes(queues: typing.Sequence[Queue]) -> Findings:
-    remedy = "nothing is to be done if nobody reads them; what is in them is not the services' own work"
+    remedy = "nothing is to be done: nobody reads them, or computes and agents go on to report there and ask again"
     return [finding(one.name, "messages were left in queue {}".format(one), remedy, INFO) for one in queues]
