@@ -4,6 +4,7 @@ from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import told_as
 from upgrader_node.host import pillar as host_pillar
 from upgrader_node.service import required, serving
+from upgrader_node.service import steady as steadiness
 
 __virtualname__ = "upgrader_serving"
 
@@ -33,3 +34,17 @@ def check(name, timeout=5):
         ):
             __salt__["upgrader_rabbitmq.serves"](virtual_host)
     return answer
+
+
+def steady(units, patience=steadiness.PATIENCE):
+    """
+    These units stay up: each has been active without a break for some seconds. One that ends again and again is named.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl01*' upgrader_serving.steady '["keystone"]'
+    """
+    with told_as(CommandExecutionError):
+        return steadiness.wait(__salt__, [units] if isinstance(units, str) else units, float(patience))

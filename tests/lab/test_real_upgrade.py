@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SOAK
 from tests.lab.conftest import NAME
 from tests.support.rehearsal import SOURCES, Rehearsal
 from upgrader.lab import Lab
@@ -54,6 +53,10 @@ class Upgrade(Rehearsal):
         """What lies beside the controller's disk, but for what ways back moved aside."""
         names = self.kvm.run(["ls", "/srv/vm/ctl01.lab.local"]).stdout.split()
         return sorted(name for name in names if ".replaced-" not in name)
+
+    def members(self) -> str:
+        """How many members the cluster has."""
+        return str(self.scalar(SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +111,7 @@ def test_control_plane_goes_to_ocata_through_a_kill_and_back_and_nothing_is_lost
     assert upgrade.disks() == disks
 
 
-@pytest.mark.skipif(not SOAK, reason="the soak: forward again and the last word, some ten minutes more")
+@pytest.mark.soak
 def test_forward_again_and_the_last_word(upgrade: Upgrade) -> None:
     document = upgrade.document(*REAL)
     print(f"\nforward again: APIs away {away(document)}; steps of 3 s and more: {seconds(document)}")

@@ -235,7 +235,7 @@ def drained(*looks: list[Queue], ignore: tuple[str, ...] = ()) -> draining.Answe
 
 
 def test_it_is_waited_until_the_work_is_done() -> None:
-    answer = drained([Queue("conductor", 2, 0)], [Queue("conductor", 0, 1)], [Queue("conductor", 0, 0)])
+    answer = drained([Queue("scheduler", 2, 0)], [Queue("scheduler", 0, 1)], [Queue("scheduler", 0, 0)])
     assert answer == {"comment": "1 queues, none with work in it", "queues": 1, "findings": []}
 
 
@@ -246,18 +246,24 @@ def test_replies_and_fanouts_are_left_out_notifications_are_noted() -> None:
 
 
 def test_what_nobody_reads_is_noted_and_not_waited_for() -> None:
-    """A compute goes on to call a conductor that is gone."""
-    (note,) = drained([Queue("conductor", 1, 0, 0), Queue("scheduler.ctl01", 0, 0, 1)])["findings"]
-    assert note["subject"] == "conductor"
+    """Its host is gone for good."""
+    (note,) = drained([Queue("scheduler.ctl09", 1, 0, 0), Queue("scheduler.ctl01", 0, 0, 1)])["findings"]
+    assert note["subject"] == "scheduler.ctl09"
+
+
+@pytest.mark.parametrize("name", ["conductor", "q-plugin", "q-reports-plugin"])
+def test_what_computes_and_agents_go_on_to_report_does_not_hold_the_window_up(name: str) -> None:
+    (note,) = drained([Queue(name, 1, 0)])["findings"]
+    assert (note["severity"], note["subject"]) == ("info", name)
 
 
 def test_queues_with_work_are_named_the_fullest_first_unless_they_are_left_out() -> None:
-    queues = [Queue("compute.cmp009", 1, 0), Queue("conductor", 5, 1)]
+    queues = [Queue("compute.cmp009", 1, 0), Queue("scheduler", 5, 1)]
     with pytest.raises(
-        StepError, match=r"2 queue\(s\) .* 5 s: conductor \(5 ready, 1 unacknowledged\), compute\.cmp009"
+        StepError, match=r"2 queue\(s\) .* 5 s: scheduler \(5 ready, 1 unacknowledged\), compute\.cmp009"
     ):
         drained(queues)
-    assert drained(queues, ignore=("compute.cmp009*", "conductor"))["queues"] == 2
+    assert drained(queues, ignore=("compute.cmp009*", "scheduler"))["queues"] == 2
 
 
 def test_a_queue_that_is_not_there_or_hangs_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -99,6 +99,13 @@ def test_small_cache_and_clients_are_only_warnings() -> None:
     assert "SST" in found[0]["remedy"]
 
 
+def test_who_is_told_to_start_members_is_told_to_leave_the_kept_one_alone() -> None:
+    found = keeping(OTHER, state=state(size=1, cluster_status="non-Primary", state="Initialized"))
+    told = [one["remedy"] for one in found if "members" in one["remedy"] or "missing" in one["remedy"]]
+    assert len(told) == 2
+    assert all(f"but not {NODE}, if a run keeps it" in remedy for remedy in told)
+
+
 @pytest.mark.parametrize(
     ("options", "size"),
     [

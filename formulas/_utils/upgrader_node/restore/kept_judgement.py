@@ -47,7 +47,19 @@ def no_member(asked: Asked, state: galera.Status) -> Findings:
     if "galera" not in state:
         return [silent(asked.node, state)]
     left = asked.node != asked.holder and state.get("size") == asked.members - 1
-    return galera.findings(asked.node, state, asked.members - left)
+    return [_but_the_kept_one(asked, one) for one in galera.findings(asked.node, state, asked.members - left)]
+
+
+def _but_the_kept_one(asked: Asked, one: Finding) -> Finding:
+    """A member that is kept stands still on purpose: who starts it with the missing ones has no way back any more."""
+    if asked.node == asked.holder or not one["remedy"].startswith(("start the", "bring the")):
+        return one
+    return dict(
+        one,
+        remedy="{remedy}; but not {}, if a run keeps it: that would be the end of its way back".format(
+            asked.holder, **one
+        ),
+    )
 
 
 def silent(node: str, state: galera.Status) -> Finding:
