@@ -12,16 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import SOAK
 from tests.lab.conftest import NAME
-from tests.lab.test_real_upgrade import BACK, CTL, INSTANCES, REAL, Upgrade
+from tests.lab.test_real_upgrade import INSTANCES, REAL, Upgrade
 from tests.support.rehearsal import SOURCES, kill_inner
 from upgrader.lab import Lab
 from upgrader.lab.machine import cgroups
 from upgrader.lab.machine.process import wait_until
 from upgrader.lab.narrator import Narrator
 
-pytestmark = pytest.mark.skipif(not SOAK, reason="an hour of broken upgrades; ./test.sh soak")
+pytestmark = pytest.mark.soak
+
+CTL = "ctl01.lab.local"
+BACK = ("control-plane", "--stage", "rollback", "--yes")
 
 GO_ON = ("resume",)
 FORWARD = (*REAL, "--restart")
