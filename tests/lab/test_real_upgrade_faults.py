@@ -191,11 +191,9 @@ def test_way_back_does_without_a_controller_that_is_dead(broken: Broken) -> None
 
 
 def test_new_machine_that_never_comes_is_told_of_and_the_way_back_works(broken: Broken) -> None:
-    def mute() -> None:
-        wait_until(lambda: broken.lab.node("ctl01").running, 30, "ctl01")
-        broken.at("ctl01", "systemctl mask --now salt-minion")
-
-    broken.cut("machine-start-ctl01", mute, 0.0, FORWARD)
+    disk, there = f"/srv/vm/{CTL}/system.img", "/mnt/etc/salt/minion.d/upgrader.conf"
+    astray = f"mount -o loop {disk} /mnt && sed -i s/cfg01/cfg99/ {there}; umount /mnt"
+    broken.cut("machine-define-ctl01", lambda: broken.at("kvm01", astray), words=FORWARD)
     said = broken.failed(*GO_ON)
     assert "at step machine-registered" in said and f"{CTL}: it " in said
     broken.back()
