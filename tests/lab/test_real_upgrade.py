@@ -22,6 +22,10 @@ REAL = ("control-plane", "--stage", "real-upgrade", "--yes")
 BACK = ("control-plane", "--stage", "rollback")
 PORTS = {"keystone": 5000, "glance": 9292, "nova": 8774, "cinder": 8776, "neutron": 9696, "heat": 8004}
 ASK = "import http.client, sys; c = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=10); c.request('GET', '/'); "
+UNMAPPED = (
+    "SELECT COUNT(*) FROM nova.instances i LEFT JOIN nova_api.instance_mappings m ON m.instance_uuid = i.uuid "
+    "WHERE i.deleted = 0 AND m.cell_id IS NULL"
+)
 SIZE = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'WSREP_CLUSTER_SIZE'"
 
 
@@ -92,7 +96,7 @@ def test_control_plane_goes_to_ocata_through_a_kill_and_back_and_nothing_is_lost
     print(f"\nreal-upgrade: APIs away {away(document)}; steps of 3 s and more: {seconds(document)}")
     assert upgrade.microversion() > old
     assert upgrade.scalar("SELECT version FROM nova.migrate_version") == 347
-    assert upgrade.scalar("SELECT COUNT(*) FROM nova_api.instance_mappings WHERE cell_id IS NOT NULL") == INSTANCES
+    assert upgrade.scalar(UNMAPPED) == 0
     assert f"system.img.kept-{run}" in upgrade.disks()
     assert upgrade.scalar(SIZE) == "2"
 
