@@ -146,8 +146,12 @@ def test_an_id_that_the_receipt_lacks_is_not_restored_and_nothing_else_is(master
     with pytest.raises(StepError, match=f"has no key of {OTHER}"):
         replacing.restore(place(master), [CTL, OTHER])
     assert accepted(master) == NEW
-    with pytest.raises(StepError, match="has no key of"):
-        replacing.restore(place(master, "run-2"), [CTL])
+
+
+def test_a_run_that_was_cut_before_its_receipt_replaced_nothing_and_is_taken_back_as_well(master: Path) -> None:
+    answer = replacing.restore(place(master, "run-2"), [CTL])
+    assert not answer["changed"] and "no key was replaced" in answer["comment"]
+    assert accepted(master) == OLD
 
 
 def test_a_kept_key_that_was_changed_is_not_put_back(master: Path) -> None:

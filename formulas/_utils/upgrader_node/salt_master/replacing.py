@@ -152,12 +152,18 @@ def strangers(pki_dir: str, nodes: typing.Sequence[str]) -> Findings:
 
 
 def restore(where: Place, nodes: typing.Sequence[str]) -> Answer:
-    """Put the kept keys back. Raises StepError, before anything is changed, for an id of which the receipt does not know."""
+    """Put the kept keys back. Raises StepError, before anything is changed, for an id of which the receipt does not know.
+
+    The receipt comes before the first key, so without one none was replaced: a run that was cut before it is taken back, too.
+    """
     receipt = records.read(where.receipt, REMEDY)
-    lacking = sorted(set(nodes) - set(receipt["nodes"] if receipt else ()))
-    if receipt is None or lacking:
+    if receipt is None:
+        comment = "no key was replaced: {} is not there".format(where.receipt)
+        return {"comment": comment, "changed": False, "receipt": where.receipt}
+    lacking = sorted(set(nodes) - set(receipt["nodes"]))
+    if lacking:
         what = "receipt {} has no key of {}: name the run that replaced it"
-        raise StepError(what.format(where.receipt, some(lacking or list(nodes))))
+        raise StepError(what.format(where.receipt, some(lacking)))
     kept = {node: _kept(where, node, receipt["nodes"][node]["old"]) for node in nodes}
     changed = [node for node in sorted(kept) if _give_back(where, node, kept[node])]
     aside = [one for node in sorted(kept) if kept[node] for one in _set_aside(where, node, kept[node])]
