@@ -27,6 +27,17 @@ from upgrader.transport.base import Transport
 REHEARSAL, REAL, ROLLBACK, FINISH = "test-upgrade", "real-upgrade", "rollback", "finish"
 TAKES_RUN = (ROLLBACK, FINISH)
 SHOWN = 10
+USED_BY: Mapping[str, tuple[str, ...]] = {
+    "repair_server_groups": (REHEARSAL, REAL),
+    "hard_stop": (REAL,),
+    "member": (REAL,),
+    "run": TAKES_RUN,
+    "without": (ROLLBACK,),
+    "smoke_image": (REAL,),
+    "smoke_flavor": (REAL,),
+    "smoke_network": (REAL,),
+}
+"""Which stages an option is for."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +52,17 @@ class Asked:
     output: str
 
 
-def asked(
-    stage: str, repair_server_groups: bool, hard_stop: bool, member: str, run: str | None, without: tuple[str, ...],
-    restart: bool = False, yes: bool = False, output: str = "text",
-) -> Asked:  # fmt: skip
-    """The words as click gives them."""
-    options = Options(repair_server_groups, hard_stop=hard_stop, member=member, without=without)
-    return Asked(stage, options, run, restart, yes, output)
+def asked(stage: str, *, restart: bool = False, yes: bool = False, output: str = "text", **words: Any) -> Asked:
+    """The words as click gives them. Raises UsageError for one that the stage has no use for: it was meant for another."""
+    for word, stages in USED_BY.items():
+        if words.get(word) and stage not in stages:
+            raise UsageError(f"--{word.replace('_', '-')} is for {' and '.join(stages)}; {stage} has no use for it")
+    smoke = {what: words[f"smoke_{what}"] for what in ("image", "flavor", "network") if words.get(f"smoke_{what}")}
+    options = Options(
+        words["repair_server_groups"], hard_stop=words["hard_stop"], member=words["member"], without=words["without"],
+        smoke=smoke,
+    )  # fmt: skip
+    return Asked(stage, options, words["run"], restart, yes, output)
 
 
 def options_of(archive: Archive, words: Asked) -> Options:
@@ -70,10 +85,6 @@ def start(settings: Settings, words: Asked) -> None:
 def built_of(archive: Archive, words: Asked) -> Built | None:
     """What the stage works on: for the way back and the last word a run of real-upgrade, the newest that began. None for others."""
     if words.stage not in TAKES_RUN:
-        if words.run:
-            raise UsageError(
-                f"--run names the real-upgrade that {' or '.join(TAKES_RUN)} is about; {words.stage} takes none"
-            )
         return None
     run = archive.find(words.run) if words.run else _newest(archive)
     if run.stage != REAL:

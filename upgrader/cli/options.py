@@ -79,6 +79,9 @@ WINDOW = (
         help="Which real-upgrade rollback or finish is about.  [default: the newest]",
     ),
     click.option("--without", multiple=True, metavar="NODE", help="Database node whose machine is dead, for rollback."),
+    click.option("--smoke-image", default="", metavar="IMAGE", help="Of the server that real-upgrade makes.  [default: the smallest]"),
+    click.option("--smoke-flavor", default="", metavar="FLAVOR", help="Its flavor.  [default: the public one with the least memory]"),
+    click.option("--smoke-network", default="", metavar="NETWORK", help="Its network.  [default: none]"),
 )  # fmt: skip
 
 

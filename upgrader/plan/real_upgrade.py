@@ -32,7 +32,7 @@ def real_upgrade(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ..
         *machines.current(cloud, facts.modules, ("machine-registered",)),
         *_deployed(cloud, options),
         *window.reconnected(cloud, (deploy.control_after(cloud, ())[-1].id,)),
-        *_verified(cloud),
+        *_verified(cloud, options),
     )
 
 
@@ -179,7 +179,7 @@ def _schemas(cloud: Cloud, options: Options, needs: tuple[str, ...]) -> tuple[St
     return tuple(steps)
 
 
-def _verified(cloud: Cloud) -> tuple[Step, ...]:
+def _verified(cloud: Cloud, options: Options) -> tuple[Step, ...]:
     """Through the virtual address against what production held, and on each controller; then one server made and read at once."""
     last, primary = deploy.control_after(cloud, ())[-1].id, cloud.controllers[:1]
     calls = Call("module", "upgrader_verify.calls", primary, {"run": RUN_ID, **copy.without(cloud)}, 20 * MINUTE)
@@ -191,7 +191,7 @@ def _verified(cloud: Cloud) -> tuple[Step, ...]:
     ]
     steps += _others(cloud, last)
     if cloud.role(COMPUTE):
-        smoke = Call("module", "upgrader_smoke.server", primary, {"run": RUN_ID}, 10 * MINUTE)
+        smoke = Call("module", "upgrader_smoke.server", primary, {"run": RUN_ID, **options.smoke}, 10 * MINUTE)
         title = f"verify: a server is made on a compute of {cloud.path.source.capitalize()}, read at once and deleted"
         steps.append(verification("verify-server", title, smoke, ("verify-cloud", "computes-reconnect")))
     return (*steps, *window.watched_to_the_end(cloud, ("verify-cloud",)))

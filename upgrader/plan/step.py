@@ -136,7 +136,8 @@ class Options:
     ``keep`` is how many backups a pruning leaves (None: what pillar says), ``protected`` are those that it must leave.
     ``member`` is the database node to keep (empty: the last one), ``kept`` the one that an earlier run keeps, ``without``
     are database nodes that are dead and that the way back leaves out. ``hard_stop`` allows to pull the plug of a machine that
-    does not go off by itself. ``built`` is the real upgrade that is taken back or closed.
+    does not go off by itself. ``smoke`` names image, flavor and network of the server that is made to see that one can be.
+    ``built`` is the real upgrade that is taken back or closed.
     """
 
     repair_server_groups: bool = False
@@ -148,6 +149,7 @@ class Options:
     kept: Kept | None = None
     without: tuple[str, ...] = ()
     hard_stop: bool = False
+    smoke: Mapping[str, str] = field(default_factory=dict)
     built: Built | None = None
 
 

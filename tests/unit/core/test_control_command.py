@@ -245,7 +245,7 @@ def test_run_of_another_stage_is_refused(rehearsed: None, command: Command, stag
         f"run {run} is of test-upgrade, and rollback is about one of real-upgrade"
         in stage("rollback", "--run", run).err
     )
-    assert "test-upgrade takes none" in stage("test-upgrade", "--run", run).err
+    assert "--run is for rollback and finish; test-upgrade has no use for it" in stage("test-upgrade", "--run", run).err
 
 
 def test_last_word_wants_a_real_upgrade_that_finished(rehearsed: None, stage: Stage, salt: SaltInMemory) -> None:
@@ -271,3 +271,31 @@ def test_wrong_word_at_the_question_does_nothing(
     assert ran.code == 3
     assert "not confirmed" in ran.err
     assert "upgrader_vm.stop" not in salt.submitted
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "sentence"),
+    [
+        ("test-upgrade", ("--hard-stop",), "--hard-stop is for real-upgrade; test-upgrade has no use for it"),
+        ("rollback", ("--member", "dbs02"), "--member is for real-upgrade; rollback has no use for it"),
+        ("real-upgrade", ("--without", "dbs02"), "--without is for rollback; real-upgrade has no use for it"),
+        ("finish", ("--smoke-image", "cirros"), "--smoke-image is for real-upgrade; finish has no use for it"),
+        ("rollback", ("--repair-server-groups",), "--repair-server-groups is for test-upgrade and real-upgrade"),
+    ],
+)
+def test_option_of_another_stage_is_refused(stage: Stage, name: str, words: tuple[str, ...], sentence: str) -> None:
+    ran = stage(name, *words)
+    assert ran.code == 2
+    assert sentence in ran.err
+
+
+def test_server_that_is_made_is_the_one_that_was_named(command: Command) -> None:
+    words = ("--smoke-image", "cirros", "--smoke-flavor", "m1.tiny", "--smoke-network", "private")
+    plan = json.loads(command("plan", "control-plane", "--stage", "real-upgrade", *words, "-o", "json").out)
+    (smoke,) = [step for one in plan["plan"]["stages"] for step in one["steps"] if step["id"] == "verify-server"]
+    assert smoke["call"]["args"] == {
+        "run": {"$run": "id"},
+        "image": "cirros",
+        "flavor": "m1.tiny",
+        "network": "private",
+    }
