@@ -48,6 +48,12 @@ class SaltUnreachable(UpgradeError):
     exit_code = 5
 
 
+class Waiting(UpgradeError):
+    """A plan waits for somebody's approval; nothing was done."""
+
+    exit_code = 6
+
+
 class Interrupted(UpgradeError):
     """The operator pressed Ctrl-C; the run can be resumed."""
 

@@ -9,7 +9,8 @@ import click
 from upgrader.cli import control, runs
 from upgrader.cli.completion import RUN, STEP
 from upgrader.cli.options import OUTPUT, RESTART, repair_option, stage_option, window_options
-from upgrader.cli.settings import Settings
+from upgrader.cli.settings import Settings, operator, utc_now
+from upgrader.journal.approvals import APPROVED, REJECTED
 
 
 @click.command("control-plane")
@@ -18,9 +19,14 @@ from upgrader.cli.settings import Settings
 @window_options
 @RESTART
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation where the stage wants one; for scripts.")
+@click.option(
+    "--wait", is_flag=True, help="Ask nobody here: keep the plan, wait for 'upgrader approve', end with exit code 6."
+)
 @OUTPUT
 @click.pass_obj
-def control_plane(settings: Settings, stage: str, restart: bool, yes: bool, output: str, **words: Any) -> None:
+def control_plane(
+    settings: Settings, stage: str, restart: bool, yes: bool, wait: bool, output: str, **words: Any
+) -> None:
     """Run one stage of the control plane's upgrade.
 
     test-upgrade rehearses on a copy: it backs up the databases, restores the backup under other names, takes those to
@@ -34,10 +40,11 @@ def control_plane(settings: Settings, stage: str, restart: bool, yes: bool, outp
     Example:
       upgrader control-plane --stage test-upgrade
       upgrader control-plane --stage real-upgrade
+      upgrader control-plane --stage real-upgrade --wait
       upgrader control-plane --stage rollback
       upgrader control-plane --stage finish
     """
-    control.start(settings, control.asked(stage, restart=restart, yes=yes, output=output, **words))
+    control.start(settings, control.asked(stage, restart=restart, yes=yes, wait=wait, output=output, **words))
 
 
 @click.command()
@@ -90,3 +97,38 @@ def stamp(settings: Settings, step: str, run: str | None, reason: str) -> None:
       upgrader stamp clone-fill --reason 'loaded by hand with mysql, see ticket 4711'
     """
     runs.stamp(settings, step, run, reason)
+
+
+@click.command()
+@click.argument("plan", metavar="DIGEST")
+@click.option("--by", default="", metavar="NAME", help="Who approves.  [default: you]")
+@click.pass_obj
+def approve(settings: Settings, plan: str, by: str) -> None:
+    """Approve the plan that waits under DIGEST (its first digits are enough); 'upgrader apply DIGEST' runs it then.
+
+    It names exactly that plan, holds for two hours, and is void when formulas, modules or pillar change: apply says which.
+
+    \b
+    Example:
+      upgrader approve 1a2b3c4d5e6f
+    """
+    given = settings.approvals.decide(plan, APPROVED, by or operator(), utc_now())
+    click.echo(
+        f"plan {given.short} ({given.what} of cloud {given.cloud}) is approved by {given.by} until {given.expires_at}"
+    )
+
+
+@click.command()
+@click.argument("plan", metavar="DIGEST")
+@click.option("--reason", required=True, help="Why not.")
+@click.option("--by", default="", metavar="NAME", help="Who rejects.  [default: you]")
+@click.pass_obj
+def reject(settings: Settings, plan: str, reason: str, by: str) -> None:
+    """Reject the plan that waits under DIGEST: it does not run any more.
+
+    \b
+    Example:
+      upgrader reject 1a2b3c4d5e6f --reason 'not before the maintenance window'
+    """
+    given = settings.approvals.decide(plan, REJECTED, by or operator(), utc_now(), reason)
+    click.echo(f"plan {given.short} ({given.what} of cloud {given.cloud}) is rejected by {given.by}: {given.reason}")

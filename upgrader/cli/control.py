@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-from upgrader.cli import questions, runs
+from upgrader.cli import plans, questions, runs
 from upgrader.cli.confirm import confirm
 from upgrader.cli.members import kept_by
 from upgrader.cli.plans import Now
-from upgrader.cli.settings import Settings, modules_digest
+from upgrader.cli.settings import Settings, modules_digest, operator, utc_now
 from upgrader.errors import Refused, UpgradeError, UsageError
 from upgrader.journal.archive import Archive
 from upgrader.journal.progress import FINISHED, RunProgress
 from upgrader.journal.step_fold import SETTLED
 from upgrader.journal.way import to_take_back
 from upgrader.plan.blocks.member import HELD
-from upgrader.plan.stages import CONTROL_PLANE
+from upgrader.plan.stages import CONTROL_PLANE, stage_row
 from upgrader.plan.step import Built, Options, Plan
 from upgrader.report.wording import duration
 from upgrader.transport.base import Transport
@@ -27,6 +27,8 @@ from upgrader.transport.base import Transport
 REHEARSAL, REAL, ROLLBACK, FINISH = "test-upgrade", "real-upgrade", "rollback", "finish"
 TAKES_RUN = (ROLLBACK, FINISH)
 SHOWN = 10
+EXPIRES = 7200
+"""Seconds for which an approval holds where the stage's row says nothing."""
 USED_BY: Mapping[str, tuple[str, ...]] = {
     "repair_server_groups": (REHEARSAL, REAL),
     "hard_stop": (REAL,),
@@ -50,9 +52,12 @@ class Asked:
     restart: bool
     yes: bool
     output: str
+    wait: bool = False
 
 
-def asked(stage: str, *, restart: bool = False, yes: bool = False, output: str = "text", **words: Any) -> Asked:
+def asked(
+    stage: str, *, restart: bool = False, yes: bool = False, output: str = "text", wait: bool = False, **words: Any
+) -> Asked:
     """The words as click gives them. Raises UsageError for one that the stage has no use for: it was meant for another."""
     for word, stages in USED_BY.items():
         if words.get(word) and stage not in stages:
@@ -62,7 +67,7 @@ def asked(stage: str, *, restart: bool = False, yes: bool = False, output: str =
         words["repair_server_groups"], hard_stop=words["hard_stop"], member=words["member"], without=words["without"],
         smoke=smoke,
     )  # fmt: skip
-    return Asked(stage, options, words["run"], restart, yes, output)
+    return Asked(stage, options, words["run"], restart, yes, output, wait)
 
 
 def options_of(archive: Archive, words: Asked) -> Options:
@@ -78,6 +83,10 @@ def start(settings: Settings, words: Asked) -> None:
     if not words.yes:
         for sentence in _told(settings.archive, transport, plan, options):
             click.echo(sentence, err=True)
+    if words.wait:
+        plans.keep(settings, plan)
+        settings.approvals.ask(plan, operator(), utc_now(), stage_row(CONTROL_PLANE, words.stage).expires or EXPIRES)
+        settings.approvals.require(plan, utc_now())
     confirm(plan, words.yes)
     runs.execute(settings, transport, plan, words.restart, words.output)
 

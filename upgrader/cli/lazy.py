@@ -21,6 +21,7 @@ class Door:
 
 DOORS: Mapping[str, Door] = {
     "apply": Door("carrying_out", "Run exactly the plan that 'upgrader plan' showed."),
+    "approve": Door("carrying_out", "Approve the plan that waits under DIGEST (its first digits are enough)."),
     "backup": Door("backup", "Back the databases up, prove it, and put the whole cluster back to one backup."),
     "completion": Door(
         "completion", "Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish."
@@ -35,6 +36,7 @@ DOORS: Mapping[str, Door] = {
     "preflight": Door(
         "planning", "Ask the live databases all questions that the upgrade will ask.", "preflight_command"
     ),
+    "reject": Door("carrying_out", "Reject the plan that waits under DIGEST: it does not run any more."),
     "report": Door("looking", "Tell a whole run on one page: what was done, when, what it took and what came of it."),
     "resume": Door("carrying_out", "Go on with a run that stopped."),
     "runbook": Door(

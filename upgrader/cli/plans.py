@@ -57,9 +57,7 @@ class Now:
 def show(settings: Settings, part: str, stage: str, output: str, options: Options, out: Path | None) -> None:
     """Print the plan and keep it, in the state folder and where ``out`` says; no node is asked anything."""
     plan = Now(settings.transport()).plan(part, stage, options)
-    told = document.plan_document(plan)
-    written = document.render(told)
-    settings.shelf.keep(plan.cloud, plan.digest, written)
+    told, written = document.plan_document(plan), keep(settings, plan)
     if out is not None:
         write(out, written + "\n", "plan")
     if output == "json":
@@ -68,6 +66,13 @@ def show(settings: Settings, part: str, stage: str, output: str, options: Option
         click.echo(document.render_yaml(told), nl=False)
     else:
         click.echo(text.plan_text(plan) if out is None else f"plan {plan.digest} is in {out}")
+
+
+def keep(settings: Settings, plan: Plan) -> str:
+    """Keep a plan for 'upgrader apply DIGEST'; its document."""
+    written = document.render(document.plan_document(plan))
+    settings.shelf.keep(plan.cloud, plan.digest, written)
+    return written
 
 
 def named(settings: Settings, name: str) -> Plan:

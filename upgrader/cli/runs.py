@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from upgrader.cli.settings import Settings, facts_now, new_run_id, operator, rea
 from upgrader.engine.results import Outcome
 from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
+from upgrader.journal.approvals import Approval
 from upgrader.journal.archive import Archive, refuse_unfinished
 from upgrader.journal.journal import Journal
 from upgrader.journal.passed import require_passed
@@ -42,25 +43,37 @@ def apply(settings: Settings, name: str, restart: bool, yes: bool, output: str) 
     plan = named(settings, name)
     transport = settings.transport()
     Now(transport).require(plan)
-    confirm(plan, yes)
-    execute(settings, transport, plan, restart, output)
+    approval = settings.approvals.require(plan, utc_now())
+    if approval is None:
+        confirm(plan, yes)
+    execute(settings, transport, plan, restart, output, approval)
 
 
-def execute(settings: Settings, transport: Transport, plan: Plan, restart: bool, output: str) -> None:
+def execute(
+    settings: Settings,
+    transport: Transport,
+    plan: Plan,
+    restart: bool,
+    output: str,
+    approval: Approval | None = None,
+) -> None:
     """Run a plan, one run per cloud at a time."""
     with settings.archive.lock(plan.cloud, operator()):
-        outcome = begin(settings, transport, plan, restart)
+        outcome = begin(settings, transport, plan, restart, approval)
     _conclude(settings.archive, plan, outcome, output)
 
 
-def begin(settings: Settings, transport: Transport, plan: Plan, restart: bool) -> Outcome:
+def begin(
+    settings: Settings, transport: Transport, plan: Plan, restart: bool, approval: Approval | None = None
+) -> Outcome:
     """A new run of this plan, from its first step to where it comes. The caller holds the cloud's lock."""
     archive, who, run_id = settings.archive, operator(), new_run_id()
     row = stage_row(plan.part, plan.stages[0].name)
     require_passed(archive, plan, row.fresh, utc_now())
     _make_way(archive, transport, plan, restart, who)
     journal = Journal.create(archive.journal_path(plan.cloud, run_id))
-    return _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__))
+    given = {"approval": asdict(approval)} if approval else {}
+    return _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__, **given))
 
 
 def resume(settings: Settings, run_id: str | None, accept_pillar: bool, output: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upgrader.content import FORMULAS
+from upgrader.journal.approvals import Approvals
 from upgrader.journal.archive import Archive
 from upgrader.journal.plans import Shelf
 from upgrader.plan.facts import facts_of
@@ -43,6 +44,11 @@ class Settings:
     def shelf(self) -> Shelf:
         """The plans that were shown."""
         return Shelf(self.state_dir)
+
+    @property
+    def approvals(self) -> Approvals:
+        """Who approved which plan."""
+        return Approvals(self.state_dir)
 
     def transport(self) -> Transport:
         """The door to Salt."""

@@ -139,7 +139,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (("re",), ["report", "resume"]),
+        (("re",), ["reject", "report", "resume"]),
         (("backup", "pr"), ["prove", "prune"]),
         (("control-plane", "--stage", "t"), ["test-upgrade"]),
         (("runbook", "--stage", ""), list(stage_names("control-plane"))),
@@ -171,7 +171,7 @@ def test_words_are_completed(
 
 
 def test_words_are_completed_by_a_process_of_the_shells(state: Path) -> None:
-    assert completed(state, "re") == ["report", "resume"]
+    assert completed(state, "re") == ["reject", "report", "resume"]
 
 
 def test_completion_offers_nothing_and_says_nothing_where_no_journal_can_be_read(tmp_path: Path) -> None:
