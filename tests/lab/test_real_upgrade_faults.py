@@ -214,5 +214,5 @@ def test_power_loss_of_every_node_in_the_window_is_survived(broken: Broken) -> N
     for node in broken.lab.nodes():
         cgroups.kill_all(node.cgroup)
     broken.lab.up()
-    assert "resume" in broken.run("status").stdout
+    assert "keystone-expand" in broken.run("status").stdout
     broken.back()
