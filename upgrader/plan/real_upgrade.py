@@ -119,9 +119,9 @@ def _deployed(cloud: Cloud, options: Options) -> tuple[Step, ...]:
     )
     schema = _schemas(cloud, options, (noted.id,))
     catalogue = Call("module", "upgrader_production.catalogue", primary)
-    told = "the catalogue gets what Ocata adds; everything else in it stays"
-    listed = work("catalogue", told, catalogue, ROLLBACK, ("verify-keystone",))
     verified = tuple(f"verify-{service.name}" for service in cloud.services)
+    told = "the catalogue gets what Ocata adds; everything else in it stays"
+    listed = work("catalogue", told, catalogue, ROLLBACK, verified)
     shared = _keystone_keys(cloud)
     return (
         work("databases-new", title, create, ROLLBACK, ("machine-pillar",)),

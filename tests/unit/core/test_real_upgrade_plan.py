@@ -90,6 +90,7 @@ def test_no_service_starts_before_every_schema_is_verified_and_the_catalogue_wri
     found = steps(plan_of("real-upgrade"))
     verified = {f"verify-{service}" for service in ("keystone", "glance", "nova", "cinder", "neutron", "heat")}
     assert verified | {"catalogue"} <= before(found, "control-start")
+    assert verified <= before(found, "catalogue")
 
 
 def test_what_a_resume_asks_anew_is_never_asked_of_machines_that_are_gone_by_then() -> None:
