@@ -47,6 +47,8 @@ def test_approved_plan_runs_without_a_question_and_the_journal_names_both(
     first = json.loads(journal.read_text().splitlines()[0])
     assert (first["approval"]["by"], first["approval"]["digest"]) == ("alice", first["digest"])
     assert first["approval"]["asked_by"]
+    report = command("report", "-o", "md").out
+    assert "* **approved**: by alice at " in report
 
 
 def test_plan_that_waits_does_not_run(digest: str, command: Command, salt: SaltInMemory) -> None:

@@ -31,6 +31,7 @@ def report_document(rows: Sequence[Record], journal: str, in_progress: bool) -> 
         "schema": SCHEMA,
         **_head(run, attempts, working),
         "version": str(rows[0].get("version", "")),
+        "approval": _approval(rows[0]),
         "journal": journal,
         "attempts": [_attempt(attempt) for attempt in attempts],
         "steps": [_step(run, stage.name, step, tries) for stage in run.plan.stages for step in stage.steps],
@@ -63,6 +64,12 @@ def _head(run: RunProgress, attempts: Sequence[Attempt], working: bool) -> dict[
         "facts": {name: getattr(plan.facts, name) for name in ("modules", "formulas", "pillar")},
         "settled": sum(state.state in SETTLED for state in run.steps.values()),
     }
+
+
+def _approval(first: Record) -> dict[str, str] | None:
+    """Who said yes to this plan, of whom, and when; None where nobody was asked that way."""
+    given = first.get("approval")
+    return {key: str(given.get(key, "")) for key in ("by", "at", "asked_by", "asked_at")} if given else None
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def head(document: Document) -> list[tuple[str, str]]:
         ("run", document["run"]),
         ("stage", f"{document['part']} {document['stage']}: {document['title']}"),
         ("by", document["operator"]),
+        *_approved(document),
         ("when", f"{clock(document['started_at'])} to {clock(document['last_at'])} UTC"),
         ("took", f"{took}, of that {duration(idle)} between attempts" if idle > 1 else took),
         ("plan", document["digest"]),
@@ -54,6 +55,13 @@ def head(document: Document) -> list[tuple[str, str]]:
         ("upgrader", document["version"] or "unknown version"),
         ("journal", document["journal"]),
     ]
+
+
+def _approved(document: Document) -> list[tuple[str, str]]:
+    given = document["approval"]
+    return (
+        [("approved", f"by {given['by']} at {clock(given['at'])} UTC, asked by {given['asked_by']}")] if given else []
+    )
 
 
 def clock(at: str) -> str:
