@@ -65,7 +65,7 @@ def refused(rehearsal: Rehearsal, code: int, *sentences: str) -> None:
 def test_unknown_stage(rehearsal: Rehearsal) -> None:
     ran = rehearsal.run("control-plane", "--stage", "tset-upgrade")
     assert ran.returncode == 2
-    assert "'tset-upgrade' is not 'test-upgrade'" in ran.stderr
+    assert "'tset-upgrade' is not one of 'test-upgrade', 'real-upgrade', 'rollback', 'finish'" in ran.stderr
 
 
 @pytest.mark.soak
