@@ -147,3 +147,20 @@ def test_a_baseline_goes_to_a_node_that_is_built_anew(tmp_path: Path) -> None:
             baseline.unpack(str(new), "r2", wrong)
     with pytest.raises(StepError, match="no baseline of run r9 on this node"):
         baseline.packed(str(new), "r9")
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"),
+    [
+        ({"address": "10.0.0.11", "private_address": "10.0.0.9"}, "10.0.0.11"),
+        ({"private_address": "10.0.0.12"}, "10.0.0.12"),
+        ({"address": "0.0.0.0", "private_address": "10.0.0.12"}, "10.0.0.12"),
+    ],
+)
+def test_own_services_are_asked_where_this_node_listens(bind: dict[str, str], host: str) -> None:
+    assert ask.host_of({"keystone": {"server": {"bind": bind}}}, "own") == host
+
+
+def test_own_services_without_an_address_of_their_own_cannot_be_asked_so() -> None:
+    with pytest.raises(StepError, match="names no address of this node"):
+        ask.host_of({"keystone": {"server": {"bind": {"address": "0.0.0.0"}}}}, "own")

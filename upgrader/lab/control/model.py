@@ -23,6 +23,10 @@ ROOM = 1000
 PORTS = {"keystone": 5000, "glance": 9292, "nova": 8774, "cinder": 8776, "neutron": 9696, "heat": 8004}
 PLACE = f"vip01.{DOMAIN}"
 WATCHED = {name: f"http://{PLACE}:{port}/" for name, port in PORTS.items()}
+CACHE = 11211
+CACHED = {
+    "keystone": "server", "glance": "server", "nova": "controller", "cinder": "controller", "neutron": "server", "heat": "server",
+}  # fmt: skip
 ACCOUNTS = ("glance", "nova", "cinder", "neutron", "heat")
 
 
@@ -41,9 +45,15 @@ def files(topology: Topology, base: BaseImage | None) -> dict[str, NodeFile]:
         "classes/cluster/lab/accounts.yml": {"parameters": {"_param": _accounts()}},
     }
     for machine in topology.machines:
-        own = {"_param": {"single_address": machine.address}}
+        own = {"_param": {"single_address": machine.address}, **_caches(topology)}
         held[f"nodes/{machine.minion_id}.yml"] = {"classes": ["cluster.lab.controller"], "parameters": own}
     return {path: NodeFile(json.dumps(values, indent=2) + "\n", 0o600) for path, values in held.items()}
+
+
+def _caches(topology: Topology) -> dict[str, Any]:
+    """Every controller knows the caches of all: keystone would else serve what another one has deleted."""
+    members = [{"host": machine.address, "port": CACHE} for machine in topology.machines]
+    return {service: {role: {"cache": {"~members": members}}} for service, role in CACHED.items()}
 
 
 def _machines(topology: Topology, base: BaseImage) -> dict[str, Any]:

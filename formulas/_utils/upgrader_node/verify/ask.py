@@ -60,15 +60,22 @@ def calls(pillar: Pillar, asked: Asked, own: typing.Sequence[str], baseline: str
 
 
 def host_of(pillar: Pillar, through: str) -> str:
-    """The host to ask: for ``own`` where this node's keystone and its neighbours listen, so that one call asks each of several nodes."""
+    """The host to ask: for ``own`` where this node's keystone and its neighbours listen, so that one call asks each of several nodes.
+
+    MCP's key is ``bind:address``; our own class has ``bind:private_address`` alone.
+    """
     if through != OWN:
         return through
     bind = host_pillar.value(pillar, "keystone:server:bind", {}) or {}
-    address = str(bind.get("address") or "")
-    if address in EVERYWHERE:
-        what = "pillar keystone:server:bind:address is {!r}: name the host to ask by its address, through cannot be {}"
-        raise StepError(what.format(address, OWN))
-    return address
+    named = [str(bind.get(key) or "") for key in ("address", "private_address")]
+    own = [address for address in named if address not in EVERYWHERE]
+    if not own:
+        what = (
+            "pillar keystone:server:bind names no address of this node (address {!r}, private_address {!r}): "
+            "name the host to ask by its address, through cannot be {}"
+        )
+        raise StepError(what.format(*named, OWN))
+    return own[0]
 
 
 def _place(pillar: Pillar, asked: Asked, own: typing.Sequence[str]) -> Order:
