@@ -6,9 +6,10 @@ Its controllers are virtual machines of a foundation node. Mitaka's are a stand-
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -63,18 +64,27 @@ class Upgrade(Rehearsal):
         return str(self.scalar(SIZE))
 
 
-@pytest.fixture(scope="module")
-def upgrade() -> Iterator[Upgrade]:
-    """A lab whose control plane was rehearsed."""
-    lab = Lab(f"{NAME}c", narrator=Narrator())
+The = TypeVar("The", bound=Upgrade)
+
+
+@contextlib.contextmanager
+def rehearsed(letter: str, kind: type[The]) -> Iterator[The]:
+    """A lab of its own whose control plane was rehearsed."""
+    lab = Lab(f"{NAME}{letter}", narrator=Narrator())
     lab.down()
     lab.up(topology="control", instances=INSTANCES)
     try:
-        the = Upgrade(lab)
+        the = kind(lab)
         the.document("control-plane", "--stage", "test-upgrade")
         yield the
     finally:
         lab.down()
+
+
+@pytest.fixture(scope="module")
+def upgrade() -> Iterator[Upgrade]:
+    with rehearsed("c", Upgrade) as the:
+        yield the
 
 
 def seconds(document: dict[str, Any]) -> str:

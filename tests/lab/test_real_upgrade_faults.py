@@ -12,13 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.lab.conftest import NAME
-from tests.lab.test_real_upgrade import INSTANCES, REAL, Upgrade
+from tests.lab.test_real_upgrade import REAL, Upgrade, rehearsed
 from tests.support.rehearsal import SOURCES, kill_inner
 from upgrader.lab import Lab
 from upgrader.lab.machine import cgroups
 from upgrader.lab.machine.process import wait_until
-from upgrader.lab.narrator import Narrator
 
 pytestmark = pytest.mark.soak
 
@@ -84,16 +82,8 @@ class Broken(Upgrade):
 
 @pytest.fixture(scope="module")
 def broken() -> Iterator[Broken]:
-    """A lab whose control plane was rehearsed."""
-    lab = Lab(f"{NAME}f", narrator=Narrator())
-    lab.down()
-    lab.up(topology="control", instances=INSTANCES)
-    try:
-        the = Broken(lab)
-        the.document("control-plane", "--stage", "test-upgrade")
+    with rehearsed("f", Broken) as the:
         yield the
-    finally:
-        lab.down()
 
 
 @contextlib.contextmanager

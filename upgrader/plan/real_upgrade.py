@@ -111,9 +111,8 @@ def _deployed(cloud: Cloud, options: Options) -> tuple[Step, ...]:
     title = "create the databases that are new: " + ", ".join(sorted(after))
     configured = deploy.control_before(cloud, ("databases-new",))
     primary = cloud.controllers[:1]
-    baseline = Call(
-        "module", "upgrader_verify.baseline", primary, {"run": RUN_ID, **schemas.release(cloud)}, 30 * MINUTE
-    )
+    asked = {"run": RUN_ID, **schemas.release(cloud), **copy.without(cloud)}
+    baseline = Call("module", "upgrader_verify.baseline", primary, asked, 30 * MINUTE)
     noted = work(
         "baseline", "write down what production holds, as the APIs count it", baseline, ROLLBACK, (configured[-1].id,)
     )

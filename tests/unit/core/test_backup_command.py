@@ -6,16 +6,15 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.clouds import lab_pillar
+from tests.support.command import Command, Ran, command_in  # noqa: F401
 from tests.support.salt_in_memory import SaltInMemory, named
 from upgrader.cli import settings as cli_settings
-from upgrader.cli.main import entry
 from upgrader.journal.archive import Archive
 from upgrader.plan.step import Call
 from upgrader.transport import base
@@ -39,16 +38,6 @@ ANSWERS: dict[str, Any] = {
     "upgrader_restore.intended": {"actions": ["rename /var/lib/mysql to /var/lib/mysql.before-RUN"]},
 }
 FAST = {"tick": 0.0, "probe_every": 0.0, "silence": 0.05, "grace": 0.01}
-
-
-@dataclass
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ran]
 
 
 def good(call: Call, node: str) -> Mapping[str, Any]:
@@ -79,14 +68,7 @@ def salt(monkeypatch: pytest.MonkeyPatch) -> SaltInMemory:
 def command(
     salt: SaltInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    def run(*words: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["upgrader", "--state-dir", str(tmp_path), *words])
-        with pytest.raises(SystemExit) as ended:
-            entry()
-        shown = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), shown.out, shown.err)
-
-    return run
+    return command_in(tmp_path, monkeypatch, capsys)
 
 
 def states(command: Command) -> list[tuple[str, str]]:

@@ -6,32 +6,22 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.clouds import lab_pillar
+from tests.support.command import Command, Ran, command_in  # noqa: F401
 from tests.support.salt_in_memory import SaltInMemory
 from upgrader.cli import plans as cli_plans
 from upgrader.cli import settings as cli_settings
-from upgrader.cli.main import entry
 from upgrader.journal.archive import Archive
 from upgrader.plan.step import Call, Plan
 from upgrader.transport import base
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
-
-
-@dataclass
-class Ran:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -55,14 +45,7 @@ FAST = {"tick": 0.0, "probe_every": 0.0, "silence": 0.05, "grace": 0.01}
 def command(
     salt: SaltInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    def run(*words: str) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["upgrader", "--state-dir", str(tmp_path), *words])
-        with pytest.raises(SystemExit) as ended:
-            entry()
-        shown = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), shown.out, shown.err)
-
-    return run
+    return command_in(tmp_path, monkeypatch, capsys)
 
 
 def test_whole_stage_ends_with_one_sentence_and_zero(command: Command) -> None:

@@ -242,3 +242,14 @@ def test_bridges_are_those_of_mcps_profile_of_networks_where_ours_are_not_said()
     del machines(pillar)["bridges"]
     pillar[KVM]["virt"] = {"nic": {"default": {"eth1": {"bridge": "br-ctl"}, "eth0": {"bridge": "br-mgm"}}}}
     assert cloud_of(pillar).production.machines[0].bridges == ("br-mgm", "br-ctl")
+
+
+def test_cloud_whose_networks_are_contrails_is_asked_for_none_in_its_window() -> None:
+    pillar = real_pillar()
+    for node in ("upg01.lab.local", CTL):
+        pillar[node]["neutron"]["server"]["plugin"] = "contrail"
+    found = steps(plan_of("real-upgrade", pillar=pillar))
+    assert not [step for step in found if step.startswith("neutron-")]
+    for step in ("baseline", "verify-cloud"):
+        assert found[step].call.args["without"] == ["neutron"], step
+    assert "neutron" not in found["objects-written-down"].call.args["databases"]
