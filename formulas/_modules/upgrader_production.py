@@ -10,14 +10,14 @@ from salt.exceptions import CommandExecutionError
 from upgrader_node.clone import clones
 from upgrader_node.copy import catalogue as copy_catalogue
 from upgrader_node.copy import proof
-from upgrader_node.errors import StepError, told_as
+from upgrader_node.errors import told_as
 from upgrader_node.host import lock, settings
 from upgrader_node.production import catalogue as production_catalogue
 from upgrader_node.production import computes as production_computes
 from upgrader_node.production import databases as production_databases
 from upgrader_node.production import kinds
 from upgrader_node.production import objects as production_objects
-from upgrader_node.release import delivery, reading
+from upgrader_node.release import delivery
 
 try:
     import pymysql
@@ -150,10 +150,7 @@ def _admin(pillar):
 
 
 def _path(pillar, salt, release):
-    try:
-        return delivery.release_path(pillar, salt["cp.get_file_str"], yaml, release)
-    except reading.NotAPath as error:
-        raise StepError(str(error)) from None
+    return delivery.release_path(pillar, salt["cp.get_file_str"], yaml, release)
 
 
 def _told():

@@ -10,7 +10,7 @@ from salt.exceptions import CommandExecutionError
 from upgrader_node.database.local_server import LocalServer
 from upgrader_node.errors import StepError, told_as
 from upgrader_node.host import lock, settings
-from upgrader_node.release import delivery, reading
+from upgrader_node.release import delivery
 from upgrader_node.window import ports as listeners
 from upgrader_node.window import quiet, stopping
 
@@ -123,10 +123,7 @@ def connections(accounts, patience=60):
 
 
 def _path(pillar, salt, release):
-    try:
-        return delivery.release_path(pillar, salt["cp.get_file_str"], yaml, release)
-    except reading.NotAPath as error:
-        raise StepError(str(error)) from None
+    return delivery.release_path(pillar, salt["cp.get_file_str"], yaml, release)
 
 
 def _told():

@@ -3,11 +3,12 @@ file and the key, before anything is planned or run."""
 
 import typing
 
+from upgrader_node.errors import StepError
 from upgrader_node.release.path import UNIT_KINDS, Database, Phase, ReleasePath, Rule, ServicePath, Units
 from upgrader_node.service.roles import ROLE_OF
 
 
-class NotAPath(Exception):
+class NotAPath(StepError):
     """The data are not a release path; the message names the file, the key and what belongs there."""
 
 
