@@ -38,7 +38,8 @@ def carry_out(
     known = settle(attempt, step)
     done = frozenset() if whole else attempt.state(step).done_nodes() - set(known)
     call = _chosen(attempt, step, known, done)
-    ask = tuple(node for node in call.nodes if node not in known and node not in done and node not in left_out)
+    out = () if step.about else left_out
+    ask = tuple(node for node in call.nodes if node not in known and node not in done and node not in out)
     if step.unless and ask:
         attempt.audience.tell(StepStarted(replace(step, call=replace(call, nodes=ask)), number, total))
         known |= _spared(attempt, step, replace(step.unless, nodes=ask))
@@ -147,6 +148,7 @@ def _finish(attempt: Attempt, part: Part, replies: Replies, not_asked: str, seco
     """The step is done when every node of the call is. What nodes of a spread step said has its own lines."""
     step, good = part.step, part.done | {node for node, reply in replies.items() if reply.ok}
     ok = good >= set(part.call.nodes) and all(reply.ok for reply in replies.values())
+    ok = ok and not (step.about and part.left_out)
     reason = "" if ok else reason_of(replies.values(), part.left_out, not_asked)
     told = {} if step.spread else {node: reply.to_json() for node, reply in replies.items()}
     attempt.record(
