@@ -16,7 +16,7 @@ DEPLOYMENTS = FORMULAS / "upgrader" / "deployments"
 DEFAULT = "builtin"
 OURS, SITE = "ours", "site"
 MOMENTS = ("before_schemas", "after_schemas")
-ROLES_WITH_ONE_MOMENT = ("proxy", "repositories", "compute", "gateway")
+ROLES_WITH_ONE_MOMENT = ("proxy", "repositories", "compute", "gateway", "unpinned")
 _EACH = "{service}"
 
 
@@ -51,7 +51,7 @@ class Deployment:
     ``control_before`` and ``control_after`` are those of production's new controllers, ``proxy`` those of the new proxies,
     once the controllers serve. Rows of nodes that carry workloads: ``repositories`` before their packages are asked for,
     ``compute`` and ``gateway`` behind the packages. ``Row.of`` takes the services whose agents the nodes have: nova alone
-    where Contrail makes the networks.
+    where Contrail makes the networks. ``unpinned`` are applied on the controllers when the last compute is upgraded.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Deployment:
     repositories: tuple[Row, ...] = ()
     compute: tuple[Row, ...] = ()
     gateway: tuple[Row, ...] = ()
+    unpinned: tuple[Row, ...] = ()
 
     @property
     def through_site(self) -> bool:

@@ -12,6 +12,7 @@ from upgrader.engine.attempt import Attempt, Replies
 from upgrader.engine.doubt import settle
 from upgrader.engine.events import BatchFinished, StepFinished, StepStarted
 from upgrader.engine.results import reason_of
+from upgrader.plan.amounts import count_of
 from upgrader.plan.step import Call, Spread, Step
 from upgrader.transport.reply import Reply
 
@@ -130,11 +131,6 @@ def _batch(attempt: Attempt, step: Step, call: Call) -> Replies:
     replies = attempt.wait(step, call, jid, arrived=arrived)
     attempt.record_replies(step, jid, {node: reply for node, reply in replies.items() if node not in written})
     return replies
-
-
-def count_of(amount: int | str, total: int) -> int:
-    """``3`` is three, ``"10%"`` is a tenth of the total, rounded down."""
-    return total * int(amount[:-1]) // 100 if isinstance(amount, str) and amount.endswith("%") else int(amount)
 
 
 def batches(nodes: Sequence[str], spread: Spread, total: int) -> Iterator[tuple[str, ...]]:

@@ -46,7 +46,8 @@ class Rollout:
     """What a stage of the data plane does to which nodes.
 
     ``target`` are the nodes that the operator's words named, ``nodes`` those of this stage in their order, ``digests`` what was
-    shown of each one's package difference. ``batch`` and ``max_failures`` are counts, or percents of the nodes ("10%").
+    shown of each one's package difference, ``kept`` the run under which its package sources of before are kept.
+    ``batch`` and ``max_failures`` are counts, or percents of the nodes ("10%").
     ``include`` are packages that stay out of it otherwise, ``allow`` those that may be removed or go back a version. ``run`` is
     the run that is taken back. ``closes``: after these nodes no compute is left at the source release.
     """
@@ -54,6 +55,7 @@ class Rollout:
     target: tuple[str, ...]
     nodes: tuple[str, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
     batch: int | str = "10%"
     max_failures: int | str = 0
     include: tuple[str, ...] = ()

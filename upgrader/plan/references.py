@@ -32,7 +32,9 @@ def hosts_of(step: str, of: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _nobody(step: str) -> Collection[str]:
-    raise InDoubt(f"a call refers to the nodes that did well in step {step}, and nobody says which: this is a fault of upgrader")
+    raise InDoubt(
+        f"a call refers to the nodes that did well in step {step}, and nobody says which: this is a fault of upgrader"
+    )
 
 
 def bind(

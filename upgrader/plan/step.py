@@ -16,8 +16,6 @@ from upgrader.plan.options import Options as Options
 PLAN_SCHEMA = 2
 READABLE = (1, 2)
 """Schema 1 had no facts: journals that hold such plans can be read, and their runs cannot be gone on with."""
-OF_BATCHES = ("batch", "about", "target", "max_failures")
-"""Fields that stand in a plan's JSON only where they say something: most plans go over no nodes in batches."""
 KINDS = ("module", "state", "runner", "orchestration")
 MINUTE = 60
 GATE, WORK, VERIFY = "gate", "work", "verify"
@@ -171,13 +169,19 @@ class Plan:
 
     def in_batches(self) -> tuple[str, ...]:
         """The nodes that go through the plan batch after batch, in that order."""
-        return tuple(dict.fromkeys(node for step in self.steps() if step.batch for node in step.about or step.call.nodes))
+        return tuple(
+            dict.fromkeys(node for step in self.steps() if step.batch for node in step.about or step.call.nodes)
+        )
 
 
 def _fields(part: Any) -> dict[str, Any]:
     """One part of a plan by its fields, not copied. Raises TypeError for what is no part of a plan."""
     held = {one.name: getattr(part, one.name) for one in fields(part)}
-    return {name: value for name, value in held.items() if value or name not in OF_BATCHES}
+    return {name: value for name, value in held.items() if value or name not in OF_BATCHES.get(type(part), ())}
+
+
+OF_BATCHES: Mapping[type, tuple[str, ...]] = {Step: ("batch", "about"), Stage: ("target", "max_failures")}
+"""Fields that stand in a plan's JSON only where they say something: most plans go over no nodes in batches."""
 
 
 def _call(raw: Mapping[str, Any] | None) -> Call | None:
