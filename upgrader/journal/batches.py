@@ -43,9 +43,14 @@ def _blamed(step: Step, reply: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def left_out(run: RunProgress, step: Step) -> dict[str, str]:
-    """Nodes of its batch that are not carried into a step, each with the step that failed there first."""
-    if not step.batch or step.always:
+    """Nodes of its batch that are not carried into a step, each with the step that failed there first.
+
+    What closes a batch leaves out only nodes on which nothing was opened.
+    """
+    if not step.batch:
         return {}
+    if step.always:
+        return {} if step.about else {node: need for need in inside(run, step) for node in _never_asked(run, step, need)}
     out: dict[str, str] = {}
     for need in inside(run, step):
         if run.steps[need].state in SETTLED:
@@ -54,6 +59,11 @@ def left_out(run: RunProgress, step: Step) -> dict[str, str]:
         for node in set(subjects(run.planned[need])) - done:
             out.setdefault(node, before.get(node, need))
     return {node: out[node] for node in subjects(step) if node in out}
+
+
+def _never_asked(run: RunProgress, step: Step, need: str) -> set[str]:
+    state = run.steps[need]
+    return set(step.call.nodes) - {*state.replies, *state.nodes, *(node for nodes in state.jobs.values() for node in nodes)}
 
 
 def inside(run: RunProgress, step: Step) -> list[str]:

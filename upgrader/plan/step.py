@@ -12,6 +12,7 @@ from upgrader.errors import UsageError
 from upgrader.plan.options import Built as Built
 from upgrader.plan.options import Kept as Kept
 from upgrader.plan.options import Options as Options
+from upgrader.plan.options import Rollout as Rollout
 
 PLAN_SCHEMA = 2
 READABLE = (1, 2)
