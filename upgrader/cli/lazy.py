@@ -27,6 +27,11 @@ DOORS: Mapping[str, Door] = {
         "completion", "Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish."
     ),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
+    "data-plane": Door(
+        "nodes.command",
+        "Upgrade computes and gateways: show what would change, a sample, then all others in batches.",
+        "data_plane",
+    ),
     "history": Door("looking", "List all runs, newest last."),
     "lab": Door("", "A real cloud in small, on this machine."),
     "model": Door(

@@ -50,7 +50,9 @@ def left_out(run: RunProgress, step: Step) -> dict[str, str]:
     if not step.batch:
         return {}
     if step.always:
-        return {} if step.about else {node: need for need in inside(run, step) for node in _never_asked(run, step, need)}
+        return (
+            {} if step.about else {node: need for need in inside(run, step) for node in _never_asked(run, step, need)}
+        )
     out: dict[str, str] = {}
     for need in inside(run, step):
         if run.steps[need].state in SETTLED:
@@ -63,7 +65,11 @@ def left_out(run: RunProgress, step: Step) -> dict[str, str]:
 
 def _never_asked(run: RunProgress, step: Step, need: str) -> set[str]:
     state = run.steps[need]
-    return set(step.call.nodes) - {*state.replies, *state.nodes, *(node for nodes in state.jobs.values() for node in nodes)}
+    return set(step.call.nodes) - {
+        *state.replies,
+        *state.nodes,
+        *(node for nodes in state.jobs.values() for node in nodes),
+    }
 
 
 def inside(run: RunProgress, step: Step) -> list[str]:

@@ -6,6 +6,7 @@ from itertools import takewhile
 
 from upgrader.journal import batches
 from upgrader.journal.progress import RunProgress
+from upgrader.journal.rollouts import begun_nodes
 from upgrader.journal.step_fold import DOUBTFUL, FAILED, SETTLED
 from upgrader.plan.step import GATE, Step
 from upgrader.plan.ways_back import OPENS
@@ -86,6 +87,8 @@ def not_reached(run: RunProgress) -> dict[str, tuple[str, ...]]:
 
 def to_take_back(run: RunProgress) -> bool:
     """Whether the run began what a way back takes back. A machine that runs on untouched must not be stopped for it."""
+    if run.plan.in_batches():
+        return bool(begun_nodes(run))
     opens = run.steps.get(OPENS.get((run.plan.part, run.stage), ""))
     return bool(opens.attempts) if opens else run.changed()
 

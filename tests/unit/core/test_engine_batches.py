@@ -25,9 +25,7 @@ def well(call: Call, node: str) -> Mapping[str, Any]:
 
 def failing(function: str, *nodes: str, answer: Mapping[str, Any] | None = BAD) -> Any:
     """This function fails on these nodes (``answer`` None: they say nothing), everything else is well."""
-    return lambda call, node: (
-        answer if call.function == function and (node in nodes or not nodes) else well(call, node)
-    )
+    return lambda call, node: answer if call.function == function and (node in nodes or not nodes) else well(call, node)
 
 
 class Rolling(Run):
@@ -133,7 +131,9 @@ def test_two_minions_of_one_id_stop_that_node_before_anything_is_done_there(tmp_
 
 
 def test_host_that_the_cloud_does_not_see_fails_alone_where_the_controller_names_it(tmp_path: Path) -> None:
-    found = {"findings": [{"severity": "blocker", "subject": "cmp002", "what": "nova-compute is down", "remedy": "look"}]}
+    found = {
+        "findings": [{"severity": "blocker", "subject": "cmp002", "what": "nova-compute is down", "remedy": "look"}]
+    }
     run = Rolling(tmp_path, rollout(max_failures=1))
     run.salt.answer = lambda call, node: (
         {"return": found, "retcode": 0}
@@ -235,7 +235,10 @@ def test_controllers_are_restarted_only_when_every_node_is_done(tmp_path: Path) 
     run.well()
     assert run.resume().ok
     units = [call.args["services"] for call in run.calls if call.function == "upgrader_compute.reconnect"]
-    assert units == [[one] for one in ("nova-api", "nova-api", "nova-conductor", "nova-conductor", "nova-scheduler", "nova-scheduler")]
+    assert units == [
+        [one]
+        for one in ("nova-api", "nova-api", "nova-conductor", "nova-conductor", "nova-scheduler", "nova-scheduler")
+    ]
     assert run.called("upgrader_agents.closed") == [(CTL1,)]
 
 

@@ -64,7 +64,9 @@ def put_back(line: Line, facts: Facts) -> None:
     _proven(line, batch.cloud.path.source, 0, GOES_BACK)
     title = "back into service, where that run was cut before it did so itself"
     hosts = list(batch.hosts.values())
-    line.closing(batch.by_controller("enable-cut", title, "upgrader_agents.enable", run=run, hosts=hosts), "disable", GOES_BACK)
+    line.closing(
+        batch.by_controller("enable-cut", title, "upgrader_agents.enable", run=run, hosts=hosts), "disable", GOES_BACK
+    )
 
 
 def is_gateway(batch: Batch) -> bool:
