@@ -61,11 +61,11 @@ def refresh() -> None:
         )
 
 
-def simulate(wanted: typing.Sequence[str], more: typing.Sequence[str] = ()) -> typing.List[Change]:
+def simulate(wanted: typing.Sequence[str]) -> typing.List[Change]:
     """What ``apt-get install`` of these would do. Raises StepError with apt's own words when it cannot."""
     if not wanted:
         return []
-    said = run(["apt-get", "-q", "-y", "-s", *CHOICE, *more, "install", *wanted], 600)
+    said = run(["apt-get", "-q", "-y", "-s", *CHOICE, "install", *wanted], 600)
     if said.code:
         raise StepError("apt cannot do that: {}".format(cause(said)))
     return changes(said.out)
@@ -126,7 +126,8 @@ def mark_automatic(names: typing.Sequence[str]) -> None:
 
 def cause(said: Said) -> str:
     """Why it failed, in apt's and dpkg's own words."""
-    found = _UNMET.findall(said.out) + _DPKG.findall(said.complaint)
+    # dpkg writes to a terminal of apt's, which comes out where apt prints.
+    found = _UNMET.findall(said.out) + _DPKG.findall(said.out) + _DPKG.findall(said.complaint)
     words = [" ".join(one.split()) for one in found if "Sub-process" not in one] or said.complaint.split("\n")[-2:]
     return redact(some(list(dict.fromkeys(words)), 3, "; ") or "exit code {}".format(said.code))
 

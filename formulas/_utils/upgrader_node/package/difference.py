@@ -35,10 +35,12 @@ def look(data: NodePackages, wanted: Wish) -> typing.Tuple[typing.List[Row], typ
     installed = dpkg.read()
     dpkg.demand_whole(installed)
     names = selection.chosen(data, installed, wanted)
-    free = [name for name in names if not installed[name].held]
-    changes = apt.simulate(free, ["--only-upgrade"])
+    newest = apt.candidates(names)
+    # What has nothing newer is not named: apt would keep it at any price, also where a newer one of another takes its place.
+    moving = [installed[name] for name in names if newest.get(name, "") not in ("", installed[name].version)]
+    changes = apt.simulate([one.name for one in moving if not one.held])
     size = apt.sizes(changes)
-    rows = [_row(one, size) for one in changes] + _held([installed[name] for name in names if name not in free])
+    rows = [_row(one, size) for one in changes] + [_held(one, newest[one.name]) for one in moving if one.held]
     group = selection.apart(data, wanted)
     touched = {row["name"]: group(row["name"]) for row in rows if row["action"] != HELD and group(row["name"])}
     return sorted(rows, key=lambda row: str(row["name"])), touched
@@ -62,15 +64,9 @@ def _action(change: apt.Change) -> str:
     return DOWNGRADE if dpkg.older(change.to, change.before) else UPGRADE
 
 
-def _held(held: typing.Sequence[dpkg.Package]) -> typing.List[Row]:
-    """Packages that somebody told dpkg to hold, where there is another version to be had."""
-    newest = apt.candidates([one.name for one in held])
-    rows = [(one, newest.get(one.name, one.version)) for one in held]
-    return [
-        {"name": one.name, "from": one.version, "to": to, "size": 0, "action": HELD}
-        for one, to in rows
-        if to != one.version
-    ]
+def _held(one: dpkg.Package, newest: str) -> Row:
+    """One that somebody told dpkg to hold, though there is another version to be had."""
+    return {"name": one.name, "from": one.version, "to": newest, "size": 0, "action": HELD}
 
 
 def digest(rows: typing.Sequence[Row]) -> str:
