@@ -69,7 +69,7 @@ def test_a_group_that_is_included_is_upgraded_with_the_others_and_another_one_is
         **{name: what for name, what in PLAIN.items() if name != "neutron-common"},
         "qemu-system-x86": "upgrade", "libvirt0": "upgrade",
     }  # fmt: skip
-    with pytest.raises(CommandExecutionError, match="quemu is no group of packages.*: groups are contrail, libvirt"):
+    with pytest.raises(CommandExecutionError, match=r"quemu is no group of packages.*: groups are contrail, libvirt"):
         difference(bench, include=["quemu"])
 
 
@@ -164,7 +164,7 @@ def test_a_source_that_does_not_answer_is_named_although_apt_ends_with_nothing(b
     SOURCE.write_text(f"{compute.ocata.line}\ndeb [trusted=yes] http://user:geheim@127.0.0.1:9/ubuntu ./\n")
     exit_code = subprocess.run(["apt-get", "-q", "update"], capture_output=True, check=False).returncode
     assert exit_code == 0
-    with pytest.raises(CommandExecutionError, match="package lists cannot be refreshed.*127.0.0.1:9") as caught:
+    with pytest.raises(CommandExecutionError, match=r"package lists cannot be refreshed.*127.0.0.1:9") as caught:
         difference(bench)
     assert "geheim" not in str(caught.value)
 
