@@ -16,7 +16,8 @@ KEYS      the Salt master's node      ``upgrader_key.replace``, ``.restore``
 WINDOW    each controller             ``upgrader_window.stop``, ``.start``
 vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
-SERVICES  computes and gateways       ``upgrader_compute.reconnect``
+SERVICES  computes and gateways       ``upgrader_compute.reconnect``, ``.restart``
+PACKAGES  computes and gateways       ``upgrader_package.record``, ``.difference``, ``.upgrade``, ``.restore``
 prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
 ========= =========================== =================================================================================
 """
@@ -46,6 +47,7 @@ STORE = Lock("store", "the backup store")
 CLONES = Lock("clones", "the work on the clones")
 KEYS = Lock("keys", "the keys of the Salt master's minions")
 WINDOW = Lock("window", "the services of this node")
+PACKAGES = Lock("packages", "the packages of this node")
 
 
 class Owner(typing.NamedTuple):
