@@ -400,7 +400,9 @@ def test_under_systemd_it_is_a_unit_of_its_own(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_one_that_does_not_come_up_is_a_failure_with_its_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(detached, "launch", lambda program, run, paths: pipeline.Ended("systemd-run", 1, "Failed to start"))
+    monkeypatch.setattr(
+        detached, "launch", lambda program, run, paths: pipeline.Ended("systemd-run", 1, "Failed to start")
+    )
     monkeypatch.setattr(detached, "FAILED_SECONDS", 0.0)
     with pytest.raises(
         StepError, match="prober of run r1 does not run: systemd-run ended with exit code 1: Failed to start"
