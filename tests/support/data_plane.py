@@ -22,18 +22,6 @@ DIGEST = "d" * 64
 CONTRACT: dict[str, frozenset[str]] = {
     name: frozenset(args.split())
     for name, args in {
-        "upgrader_package.record": "run",
-        "upgrader_package.difference": "include exclude",
-        "upgrader_package.upgrade": "run digest include allow",
-        "upgrader_package.restore": "run",
-        "upgrader_config.save": "run",
-        "upgrader_config.restore": "run",
-        "upgrader_compute.restart": "run services patience",
-        "upgrader_route.record": "run",
-        "upgrader_route.judge": "run release repair",
-        "upgrader_path.start": "run paths interval_ms",
-        "upgrader_path.stop": "run",
-        "upgrader_path.probe": "paths",
         "upgrader_agents.record": "run hosts",
         "upgrader_agents.disable": "run hosts reason",
         "upgrader_agents.enable": "run hosts",
@@ -45,13 +33,12 @@ CONTRACT: dict[str, frozenset[str]] = {
     }.items()
 }
 """What plans of the data plane may call, with the arguments that are agreed. Where the formulas have a function, theirs count."""
-STATES = frozenset({"upgrader.package.sources", "upgrader.compute.configured", "upgrader.gateway.configured"})
 
 
 def catalogue() -> Catalogue:
     """What the formulas offer, and of the agreed calls those that they do not have yet."""
     there = catalogue_of(FORMULAS)
-    return Catalogue({**CONTRACT, **there.functions}, there.states | STATES)
+    return Catalogue({**CONTRACT, **there.functions}, there.states)
 
 
 def data_plane_pillar(computes: tuple[str, ...] = COMPUTES, gateways: tuple[str, ...] = (GATEWAY,)) -> dict[str, Any]:

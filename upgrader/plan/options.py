@@ -48,7 +48,8 @@ class Rollout:
     ``target`` are the nodes that the operator's words named, ``nodes`` those of this stage in their order, ``digests`` what was
     shown of each one's package difference, ``kept`` the run under which its package sources of before are kept.
     ``batch`` and ``max_failures`` are counts, or percents of the nodes ("10%").
-    ``include`` are packages that stay out of it otherwise, ``allow`` those that may be removed or go back a version. ``run`` is
+    ``beyond`` is an address behind the external network, ``instances`` are names of namespaces that stand for instances. ``include``
+    are packages that stay out of it otherwise, ``allow`` those that may be removed or go back a version. ``run`` is
     the run that is taken back. ``closes``: after these nodes no compute is left at the source release.
     """
 
@@ -63,6 +64,8 @@ class Rollout:
     repair_dvr_routes: bool = False
     evacuate: bool = False
     restart_openvswitch: bool = False
+    beyond: str = ""
+    instances: tuple[str, ...] = ()
     run: str = ""
     closes: bool = False
 

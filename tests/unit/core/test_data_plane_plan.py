@@ -83,15 +83,14 @@ def test_gateways_come_one_by_one_behind_the_computes_and_their_routers_are_move
     found = steps(plan)
     assert "b2-move-gtw01" in before(found, "b2-packages")
     assert found["b2-back-gtw01"].always and found["b2-back-gtw01"].about == (GATEWAY,)
-    assert "nova-compute" not in found["b2-restart"].call.args["services"]
+    assert found["b2-pinned"].call.args["role"] == "gateway" and found["b2-proven"].call.args["version"] == 0
 
 
 def test_openvswitch_is_restarted_only_where_that_is_asked_for() -> None:
-    usual = steps(data_plane_plan("sample", GIVEN["sample"]))["restart"].call.args["services"]
-    asked = steps(data_plane_plan("sample", rollout(COMPUTES[:1], restart_openvswitch=True)))["restart"].call.args[
-        "services"
-    ]
-    assert "openvswitch-switch" not in usual and asked == [*usual, "openvswitch-switch"]
+    usual = steps(data_plane_plan("sample", GIVEN["sample"]))["restart"].call.args
+    asked = steps(data_plane_plan("sample", rollout(COMPUTES[:1], restart_openvswitch=True)))["restart"].call.args
+    assert "services" not in usual, "the node knows its agents"
+    assert asked["services"][:2] == ["openvswitch-switch", "nova-compute"]
 
 
 def test_instances_are_moved_only_where_that_is_asked_for() -> None:
@@ -101,11 +100,18 @@ def test_instances_are_moved_only_where_that_is_asked_for() -> None:
     assert {"evacuate-cmp001", "evacuate-cmp002"} <= before(found, "packages")
 
 
-def test_cloud_of_contrail_upgrades_nova_alone() -> None:
+def test_cloud_of_contrail_applies_no_state_of_the_networks_agents() -> None:
     pillar: Any = data_plane_pillar()
+    pillar["cfg01.lab.local"]["upgrader"]["deployment"] = "mcp"
     pillar[CTL1]["neutron"]["server"]["backend"]["engine"] = "contrail"
-    plan = data_plane_plan("sample", GIVEN["sample"], cloud_from_pillar(pillar, "cfg01.lab.local"))
-    assert steps(plan)["restart"].call.args["services"] == ["nova-compute"]
+    found = steps(data_plane_plan("sample", GIVEN["sample"], cloud_from_pillar(pillar, "cfg01.lab.local")))
+    assert "compute-nova" in found and "compute-neutron" not in found
+
+
+def test_paths_lead_where_the_operator_says() -> None:
+    found = steps(data_plane_plan("sample", rollout(COMPUTES[:1], beyond="198.51.100.1", instances=("vm-*",))))
+    assert found["paths"].call.args["beyond"] == found["routes"].call.args["beyond"] == "198.51.100.1"
+    assert found["paths"].call.args["instances"] == ["vm-*"]
 
 
 def test_site_deployment_applies_its_own_states_without_starting_services() -> None:
@@ -113,7 +119,8 @@ def test_site_deployment_applies_its_own_states_without_starting_services() -> N
     found = steps(plan)
     assert found["compute-nova"].call.function == "upgrader_site.configured"
     assert found["compute-nova"].call.args["mods"] == ("nova.compute",)
-    assert "compute-nova" in before(found, "restart")
+    assert {"compute-nova", "compute-neutron", "pin", "pinned"} <= before(found, "restart")
+    assert "pin" not in steps(data_plane_plan("sample", GIVEN["sample"])), "our own states write it so"
 
 
 def test_controllers_follow_only_when_no_compute_is_left() -> None:

@@ -140,7 +140,7 @@ def _rollout(of: Known, nodes: Sequence[str]) -> Rollout:
     kept = {node: of.past.kept[node] for node in nodes if node in of.past.kept}
     return Rollout(
         of.target, tuple(nodes), shown, kept, words.batch, words.max_failures, words.include, words.allow,
-        words.repair_dvr_routes, words.evacuate, words.restart_openvswitch,
+        words.repair_dvr_routes, words.evacuate, words.restart_openvswitch, words.beyond, words.instances,
     )  # fmt: skip
 
 

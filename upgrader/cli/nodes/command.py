@@ -35,6 +35,8 @@ GIVEN = (
     click.option("--repair-dvr-routes", is_flag=True, help="Put back a default route that is missing behind the upgrade, and prove it."),
     click.option("--evacuate", is_flag=True, help="Move instances to other hosts first, where that is possible."),
     click.option("--restart-openvswitch", is_flag=True, help="Restart Open vSwitch, too: instances lose seconds of traffic."),
+    click.option("--beyond", default="", metavar="ADDRESS", help="An address behind the external network that answers pings: paths lead there."),
+    click.option("--instances", multiple=True, metavar="NAMES", help="Namespaces that stand for instances, where paths begin."),
     click.option("--run", default="", metavar="RUN", shell_complete=RUN, help="Which run rollback takes back.  [default: the newest]"),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any
 
 from upgrader.errors import UsageError
@@ -38,6 +39,8 @@ class Words:
     repair_dvr_routes: bool = False
     evacuate: bool = False
     restart_openvswitch: bool = False
+    beyond: str = ""
+    instances: tuple[str, ...] = ()
     run: str = ""
     restart: bool = False
     dry_run: bool = False
@@ -51,7 +54,11 @@ def read(stage: str, given: Mapping[str, Any]) -> Words:
     for word, stages in USED_BY.items():
         if stage and given.get(word) and stage not in stages:
             raise UsageError(f"--{word.replace('_', '-')} is for {' and '.join(stages)}; {stage} has no use for it")
-    words = {**given, "stage": stage, **{name: _names(given.get(name) or ()) for name in ("include", "allow")}}
+    words = {
+        **given,
+        "stage": stage,
+        **{name: _names(given.get(name) or ()) for name in ("include", "allow", "instances")},
+    }
     if words["restart_openvswitch"] and "openvswitch" not in " ".join(words["include"]):
         raise UsageError(
             "--restart-openvswitch is for an Open vSwitch whose package changes: give --include openvswitch, too"
@@ -62,6 +69,7 @@ def read(stage: str, given: Mapping[str, Any]) -> Words:
             "sample": given.get("sample") or "1",
             "test_nodes": given.get("test_nodes") or "",
             "run": given.get("run") or "",
+            "beyond": _address(given.get("beyond") or ""),
             "batch": amount(given.get("batch") or "10%", "--batch"),
             "max_failures": amount(
                 given.get("max_failures") or ("100%" if stage == ROLLBACK else "0"), "--max-failures"
@@ -69,6 +77,13 @@ def read(stage: str, given: Mapping[str, Any]) -> Words:
             "approve_within": seconds(given.get("approve_within") or "2h"),
         }
     )
+
+
+def _address(said: str) -> str:
+    try:
+        return str(IPv4Address(said)) if said else ""
+    except ValueError:
+        raise UsageError(f"--beyond is {said!r}: give an IPv4 address behind the external network") from None
 
 
 def _names(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ SOURCES_STAY = "the package sources of before are kept on the node"
 AT_THE_END = "the last steps of the batch take it back into service"
 ONLY_MEASURES = "it only measures"
 GOES_BACK = "it is the way back itself; the way forward is stage test again"
-NOVA, NEUTRON, OPENVSWITCH = "nova", "neutron", "openvswitch-switch"
+NOVA, OPENVSWITCH = "nova", "openvswitch-switch"
 AGENTS = ("neutron-openvswitch-agent", "neutron-l3-agent", "neutron-dhcp-agent", "neutron-metadata-agent")
 PATIENCE = 180
 """Seconds that services have to come up, and then to be seen by the cloud."""
@@ -48,9 +48,21 @@ def upgraded(line: Line, facts: Facts) -> None:
     kept = batch.on_nodes("config-kept", "keep the configuration of before", "upgrader_config.save", run=RUN_ID)
     line.then(kept, changes=A_COPY)
     line.then(*_each(batch, "packages", "packages as they were approved", _upgrade), changes=ROLLBACK)
+    _configured(line)
+    _proven(line, batch.cloud.path.target, batch.cloud.path.service(NOVA).compute, ROLLBACK)
+
+
+def _configured(line: Line) -> None:
+    """The deployment's rows. What must not change under running traffic stands behind them as it was, whoever wrote the files."""
+    batch, deployment = line.batch, line.batch.cloud.deployment
     rows = deployment.gateway if is_gateway(batch) else deployment.compute
     _rows(line, rows, "upgrader_site.configured", ROLLBACK)
-    _proven(line, batch.cloud.path.target, batch.cloud.path.service(NOVA).compute, ROLLBACK)
+    if deployment.through_site:
+        title = "what must not change under running traffic, written as it was"
+        line.then(batch.on_nodes("pin", title, "upgrader_config.pin", run=RUN_ID), changes=ROLLBACK)
+    role = {"run": RUN_ID, "role": "gateway" if is_gateway(batch) else "compute"}
+    title = "the configuration is what the agents may start with"
+    line.then(batch.on_nodes("pinned", title, "upgrader_config.pinned", **role))
 
 
 def put_back(line: Line, facts: Facts) -> None:
@@ -130,7 +142,9 @@ def _out_of_service(line: Line) -> None:
     title = "write down instances, agents and services of these hosts"
     line.then(batch.by_controller("agents-before", title, "upgrader_agents.record", hosts=line.hosts()))
     watch = batch.on_nodes("paths", "ping every class of path from here on", "upgrader_path.start", run=RUN_ID)
-    watch = replace(watch, anew=True, call=replace(watch.call, args={**watch.call.args, "interval_ms": INTERVAL}))
+    named = {"instances": list(batch.rollout.instances)} if batch.rollout.instances else {}
+    args = {**watch.call.args, "interval_ms": INTERVAL, **named, **_beyond(batch)}
+    watch = replace(watch, anew=True, call=replace(watch.call, args=args))
     line.then(watch, changes=ONLY_MEASURES)
     disable = batch.by_controller(
         "disable", "nothing new comes to these hosts", "upgrader_agents.disable", hosts=line.hosts(), reason=why
@@ -169,9 +183,9 @@ def _for_each(line: Line, name: str, title: str, function: str, no_undo: str) ->
 def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
     """The services anew, then what proves that it all works, and in any case back into service."""
     batch = line.batch
-    services = [*([] if is_gateway(batch) else ["nova-compute"]), *(AGENTS if _has_neutron(batch) else ())]
-    services += [OPENVSWITCH] if batch.rollout.restart_openvswitch else []
-    args: dict[str, Any] = {"run": RUN_ID, "services": services, "patience": PATIENCE}
+    args: dict[str, Any] = {"run": RUN_ID, "patience": PATIENCE}
+    if batch.rollout.restart_openvswitch:
+        args["services"] = [OPENVSWITCH, *([] if is_gateway(batch) else ["nova-compute"]), *AGENTS]
     line.then(
         batch.on_nodes(
             "restart", "restart the services that changed; instances run on", "upgrader_compute.restart", **args
@@ -182,11 +196,17 @@ def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
     proven: dict[str, Any] = {"hosts": line.hosts(), "version": version_of, "patience": PATIENCE}
     title = "the cloud sees them: services, agents, instances, resource providers"
     line.then(batch.by_controller("proven", title, "upgrader_agents.proven", **proven))
-    judged: dict[str, Any] = {"run": RUN_ID, "release": release, "repair": batch.rollout.repair_dvr_routes}
+    judged: dict[str, Any] = {
+        "run": RUN_ID,
+        "release": release,
+        "repair": batch.rollout.repair_dvr_routes,
+        **_beyond(batch),
+    }
     line.then(
         batch.on_nodes("routes", "every route that was there or has to be is there", "upgrader_route.judge", **judged)
     )
-    line.then(batch.on_nodes("paths-answer", "every class of path answers", "upgrader_path.probe"))
+    title = "every path that answered before answers"
+    line.then(batch.on_nodes("paths-answer", title, "upgrader_path.answering", run=RUN_ID, patience=PATIENCE))
     ends = batch.on_nodes("paths-end", "what was lost on each path meanwhile", "upgrader_path.stop", run=RUN_ID)
     line.closing(replace(ends, phase=VERIFY), "paths", "")
     enable = batch.by_controller(
@@ -204,6 +224,6 @@ def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
         line.closing(replace(lasting(back, HOUR), about=(node,)), opened, AT_THE_END)
 
 
-def _has_neutron(batch: Batch) -> bool:
-    """Contrail's agents are its own, and stay as they are."""
-    return any(service.name == NEUTRON for service in batch.cloud.services)
+def _beyond(batch: Batch) -> dict[str, str]:
+    """An address behind the external network: the gateway itself answers also where the route to it is gone."""
+    return {"beyond": batch.rollout.beyond} if batch.rollout.beyond else {}
