@@ -89,6 +89,9 @@ def in_the_way(run: RunProgress, step: Step) -> tuple[str, ...]:
 
 
 def _beyond_budget(run: RunProgress, step: Step) -> tuple[str, ...]:
+    """Asked where a batch begins: one that has begun goes on to its end."""
+    if inside(run, step):
+        return ()
     failed = failed_nodes(run, before=step.batch)
     stage = next(one for one in run.plan.stages if step in one.steps)
     return tuple(dict.fromkeys(failed.values())) if len(failed) > stage.max_failures else ()

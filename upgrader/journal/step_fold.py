@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from upgrader.journal.journal import Record
@@ -35,6 +36,10 @@ class StepProgress:
 
     def done_nodes(self) -> frozenset[str]:
         """Nodes that did their part."""
+        return self._done
+
+    @cached_property
+    def _done(self) -> frozenset[str]:
         return frozenset(node for node, reply in self.replies.items() if reply.get("ok"))
 
 
