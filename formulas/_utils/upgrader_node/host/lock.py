@@ -18,6 +18,7 @@ vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.defin
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
 SERVICES  computes and gateways       ``upgrader_compute.reconnect``, ``.restart``
 PACKAGES  computes and gateways       ``upgrader_package.record``, ``.difference``, ``.upgrade``, ``.restore``
+AGENTS    the controller that is asked ``upgrader_agents.record``, ``.proven``, ``.move``, ``.back``, ``.closed``
 prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
 ========= =========================== =================================================================================
 """
@@ -47,6 +48,7 @@ STORE = Lock("store", "the backup store")
 CLONES = Lock("clones", "the work on the clones")
 KEYS = Lock("keys", "the keys of the Salt master's minions")
 WINDOW = Lock("window", "the services of this node")
+AGENTS = Lock("agents", "what this controller is asked of computes and gateways")
 PACKAGES = Lock("packages", "the packages of this node")
 
 
