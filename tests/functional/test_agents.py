@@ -56,7 +56,7 @@ class Computes:
                 name,
             )
             self.query(
-                f"INSERT INTO {API}.allocations (resource_provider_id, consumer_id, resource_class_id, used) "
+                f"INSERT IGNORE INTO {API}.allocations (resource_provider_id, consumer_id, resource_class_id, used) "
                 f"SELECT p.id, i.uuid, 0, 1 FROM {API}.resource_providers p, {NOVA}.instances i "
                 "WHERE p.name = %s AND i.host = %s AND i.deleted = 0", name, host,
             )  # fmt: skip
@@ -145,7 +145,7 @@ def test_the_data_plane_is_closed_when_every_compute_and_instance_is_in_placemen
     everyone = [host for (host,) in computes.query(f"SELECT host FROM {NOVA}.compute_nodes WHERE deleted = 0")]
     computes.upgraded(*everyone[:-1])
     with pytest.raises(
-        CommandExecutionError, match="below service version 16|has no resource provider|Resource Providers"
+        CommandExecutionError, match=r"below service version 16|has no resource provider|Resource Providers"
     ):
         computes.call("closed")
     computes.upgraded(everyone[-1])
