@@ -10,13 +10,16 @@ import ctypes
 import os
 import socket
 import struct
+import time
 import typing
 
 from upgrader_node.errors import StepError
 from upgrader_node.netns import space
 
 CLONE_NEWNET = 0x40000000
-IP_TRANSPARENT, SO_ATTACH_FILTER, ETH_P_IP = 19, 26, 0x0800
+# No packet waits longer than that (seconds): more is a clock that was set meanwhile.
+AGO = 60.0
+IP_TRANSPARENT, SO_ATTACH_FILTER, SO_TIMESTAMP, ETH_P_IP = 19, 26, 29, 0x0800
 ECHO, ANSWER = 8, 0
 PADDING = b"upgrader".ljust(48, b".")
 HEAD, BODY = struct.Struct("!BBHHH"), struct.Struct("!II")
@@ -72,6 +75,7 @@ class Echo:
             # What is answered to another than this namespace is no raw socket's: it is seen on its way in (packet(7)).
             self.receiver = opened.enter_context(_listener()) if way.source else self.sender
             _only(self.receiver, token)
+            self.receiver.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
             opened.pop_all()
 
     def send(self, number: int) -> None:
@@ -81,18 +85,17 @@ class Echo:
         head = HEAD.pack(ECHO, 0, checksum, self.token & 0xFFFF, number & 0xFFFF)
         self.sender.sendto(head + body, (self.way.address, 0))
 
-    def heard(self) -> typing.Iterator[int]:
-        """The number of every answer that is there."""
+    def heard(self) -> typing.Iterator[typing.Tuple[int, float]]:
+        """The number of every answer that is there, and when it came in (as ``time.monotonic`` tells), by the kernel's stamp."""
         while True:
             try:
-                packet = self.receiver.recv(2048)
-            except (
-                OSError
-            ):  # nothing more, or what the network said of an echo: that one's number stays without an answer
+                packet, more, _, _ = self.receiver.recvmsg(2048, 64)
+            except OSError:
+                # Nothing more, or what the network said of an echo: that one's number stays without an answer.
                 return
             number = answered(packet, self.token)
             if number is not None:
-                yield number
+                yield number, _moment(more)
 
     def gone(self) -> bool:
         """Whether its namespace is no more, or another of that name: sockets keep a deleted one alive, and would go on in it."""
@@ -120,6 +123,13 @@ def answered(packet: bytes, token: int) -> typing.Optional[int]:
         return None
     found, number = BODY.unpack_from(packet, at + HEAD.size)
     return int(number) if found == token else None
+
+
+def _moment(more: typing.Sequence[typing.Any]) -> float:
+    """When a packet came in: a busy node lets us read it later than that. The stamp is of the wall's clock."""
+    stamps = [struct.unpack("ll", data) for level, kind, data in more if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMP)]  # fmt: skip
+    ago = max(0.0, time.time() - stamps[0][0] - stamps[0][1] / 1e6) if stamps else 0.0
+    return time.monotonic() - min(ago, AGO)
 
 
 def _sender(source: str) -> socket.socket:

@@ -40,8 +40,10 @@ class Space(typing.NamedTuple):
 
     def default(self, table: str, device: str = "") -> typing.Optional[texts.Route]:
         """The default route of a table, of one device where that is given."""
-        found = [one for one in self.routes if (one.table, one.to) == (table, "default")]
-        return ([one for one in found if device in ("", one.device)] or [None])[0]
+        for one in self.routes:
+            if (one.table, one.to) == (table, "default") and device in ("", one.device):
+                return one
+        return None
 
     def as_row(self) -> Row:
         """The namespace as JSON holds it."""

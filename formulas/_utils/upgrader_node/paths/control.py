@@ -106,7 +106,7 @@ def _hear(echoes: typing.Mapping[str, Echo], heard: typing.Mapping[str, typing.S
     while sockets and time.monotonic() < deadline and any(len(heard[name]) < ECHOES for name in echoes):
         ready = select.select(list(sockets), [], [], max(0.0, deadline - time.monotonic()))[0]
         for receiver in ready:
-            heard[sockets[receiver]].update(echoes[sockets[receiver]].heard())
+            heard[sockets[receiver]].update(number for number, _ in echoes[sockets[receiver]].heard())
 
 
 def _order(run: str, paths: typing.Sequence[path.Path], interval_ms: int, hours: float) -> Answer:

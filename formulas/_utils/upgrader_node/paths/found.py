@@ -40,10 +40,12 @@ def of(
 ) -> typing.List[Path]:
     """The paths of these namespaces. Pure. ``known``: addresses that stand behind a router or in a network."""
     floating = {fixed for one in spaces.values() for fixed in one.floating.values()}
+    elsewhere = {address for addresses in known.values() for address in addresses}
+    elsewhere -= {address for one in spaces.values() for address in _own(one)}
     guests = [one for name, one in sorted(spaces.items()) if _is(name, instances) and not one.kind]
     found = []  # type: typing.List[Path]
     for one in guests:
-        found += _few(_of_guest(one, guests, floating, known, beyond))
+        found += _few(_of_guest(one, guests, floating, elsewhere, beyond))
     for _, one in sorted(spaces.items()):
         if one.kind == FIP:
             found += _few(_inwards(one))
@@ -90,7 +92,7 @@ def _of_guest(
     one: Space,
     guests: typing.Sequence[Space],
     floating: typing.Set[str],
-    known: typing.Mapping[str, typing.Sequence[str]],
+    elsewhere: typing.Set[str],
     beyond: str,
 ) -> Found:
     """An instance asks its gateway, the others of this node, those elsewhere, and the world."""
@@ -100,10 +102,9 @@ def _of_guest(
     if gateway and gateway.via:
         yield path.path(ROUTER, Way(one.name, gateway.via))
     here = {address for other in guests for address in _own(other)}
-    elsewhere = {address for addresses in known.values() for address in addresses}
     for address in sorted(here - _own(one)):
         yield path.path(path.SAME_HOST if _near(address, own) else path.ROUTED, Way(one.name, address))
-    for address in sorted(elsewhere - here - _own(one)):
+    for address in sorted(elsewhere):
         yield path.path(path.CROSS_HOST if _near(address, own) else path.ROUTED, Way(one.name, address))
     if beyond:
         yield path.path(path.FLOATING_OUT if _own(one) & floating else path.SNAT, Way(one.name, beyond))

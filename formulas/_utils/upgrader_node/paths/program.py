@@ -12,7 +12,7 @@ import time
 import typing
 
 from upgrader_node.paths import path
-from upgrader_node.paths.watch import LATE, Watched
+from upgrader_node.paths.watch import LOST, Watched
 from upgrader_node.prober import detached, record
 from upgrader_node.prober.program import HOURS_OVER, SIGNAL
 
@@ -98,11 +98,13 @@ class Asking:
         for gap in one.settle(now.mono):
             if one.gaps <= TOLD:
                 at = record.Moment(now.wall - now.mono + gap.since, gap.since)
-                self.log.add(GAP, at, path=one.path.name, lost=gap.lost, seconds=round(gap.seconds, 3))
+                self.log.add(
+                    GAP, at, path=one.path.name, lost=gap.lost, late=gap.late, seconds=round(gap.seconds(now.mono), 3)
+                )
 
     def last_answers(self) -> None:
         """What was sent last may still be answered; what is not answered now is lost."""
-        deadline = time.monotonic() + LATE + 0.1
+        deadline = time.monotonic() + LOST + 0.1
         while time.monotonic() < deadline and any(one.open for one in self.watched):
             self._hear(0.05)
             for one in self.watched:

@@ -1,6 +1,6 @@
 """What the paths of a node lost, by the lines of the program that asked them. Pure.
 
-Loss is told as the count of echoes and as the longest gap: seconds from the first echo without an answer to the next one that had one.
+Loss is told as the count of echoes without an answer, and as the longest gap: seconds in which nothing came back (``watch.py``).
 """
 
 import typing
@@ -60,14 +60,16 @@ def _path(row: typing.Mapping[str, str], lives: typing.Sequence[Life]) -> Answer
         row,
         sent=sum(one["sent"] for one in told),
         lost=sum(one["lost"] for one in told),
+        late=sum(one["late"] for one in told),
         gaps=sum(one["gaps"] for one in told),
         longest_seconds=max((one["longest"] for one in told), default=0.0),
         # For so long no echo was sent: shorter gaps than that may have passed unseen.
         longest_pause_seconds=max((one["pause"] for one in told), default=0.0),
-        dead_seconds=last.get("open", 0.0),
+        dead_seconds=last.get("dead", 0.0),
         why=last.get("why", ""),
         longest=[
-            {"from": iso(line["wall"]), "seconds": line["seconds"], "lost": line["lost"]} for line in gaps[:SHOWN]
+            {"from": iso(line["wall"]), "seconds": line["seconds"], "lost": line["lost"], "late": line["late"]}
+            for line in gaps[:SHOWN]
         ],
     )
 
@@ -83,10 +85,13 @@ def _counts(name: str, life: Life) -> Answer:
 def _classes(paths: typing.Iterable[Answer]) -> typing.Dict[str, Answer]:
     found = {}  # type: typing.Dict[str, Answer]
     for one in paths:
-        told = found.setdefault(one["class"], {"paths": 0, "sent": 0, "lost": 0, "longest_seconds": 0.0, "dead": []})
+        told = found.setdefault(
+            one["class"], {"paths": 0, "sent": 0, "lost": 0, "late": 0, "longest_seconds": 0.0, "dead": []}
+        )
         told["paths"] += 1
         told["sent"] += one["sent"]
         told["lost"] += one["lost"]
+        told["late"] += one["late"]
         told["longest_seconds"] = max(told["longest_seconds"], one["longest_seconds"])
         told["dead"] += [one["name"]] if one["dead_seconds"] else []
     return found

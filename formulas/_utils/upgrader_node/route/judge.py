@@ -111,10 +111,12 @@ def _finding(node: str, one: Missing, failed: str) -> typing.Dict[str, typing.An
         what = "has no default route {} by {}, and had none before; nobody here knows whether its external network has a gateway"
         remedy = "name the gateways that neutron knows (gateways=), or look at 'ip netns exec {} ip route' yourself"
         return of_node(node, what.format(where, need.device), remedy.format(need.namespace), WARNING)
-    lost = " and ".join(["no default route via {}".format(need.via)] * one.route + ["no rule '{}'".format(" ".join(need.rule))] * one.rule)  # fmt: skip
-    what = "has {} {}: {} is cut off{}".format(lost, where, needs.WORDS[need.what], _who(one))
+    lost = ["no default route via {}".format(need.via)] if one.route else []
+    lost += ["no rule '{}'".format(" ".join(need.rule))] if one.rule else []
+    how = "is cut off"
     if one.hidden:
-        what += "; an older route in table main still takes the packets, until its device is set down once"
+        how = "hangs on an older route in table main, which goes when its device is set down once"
+    what = "has {} {}: {}{} {}".format(" and ".join(lost), where, needs.WORDS[need.what], _who(one), how)
     if not one.was_there:
         what += "; it was missing before this run too, or is new"
     if failed:

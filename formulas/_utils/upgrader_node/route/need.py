@@ -130,15 +130,20 @@ def _distributed(space: Space, known: Known, spaces: Spaces) -> typing.Iterator[
             rule = ("from", address)
             asked = ("from", address.split("/")[0])
             yield Need(TO_SNAT, space.name, table, device, via, rule, number(address), asked, space.of)
+    yield from _to_floating(space, known)
+
+
+def _to_floating(space: Space, known: Known) -> typing.Iterator[Need]:
+    """Each instance with a floating address has a rule; all of them share one table."""
+    priorities = state.priorities(known.folder) if space.devices("rfp-") else {}
+    rules = {rule.source: rule.priority for rule in space.rules if rule.table == FLOATING_TABLE}
+    fixed = {fixed: priorities.get(floating) for floating, fixed in space.floating.items()}
     for device, address in addresses(space, "rfp-"):
-        priorities = state.priorities(known.folder)
-        ruled_ones = {rule.source: rule.priority for rule in space.rules if rule.table == FLOATING_TABLE}
-        fixed = {fixed: priorities.get(floating) for floating, fixed in space.floating.items()}
-        for one in sorted({*fixed, *ruled_ones}):
+        for one in sorted({*fixed, *rules}):
             comes = _behind(space, one)
-            asked = ("from", one, "iif", comes) if comes else ("from", one)
-            priority = ruled_ones.get(one, fixed.get(one))
-            yield Need(TO_FLOATING, space.name, FLOATING_TABLE, device, _other_end(address), ("from", one), priority, asked, space.of)  # fmt: skip
+            asked = ("from", one, *(("iif", comes) if comes else ()))
+            via, priority = _other_end(address), rules.get(one, fixed.get(one))
+            yield Need(TO_FLOATING, space.name, FLOATING_TABLE, device, via, ("from", one), priority, asked, space.of)
 
 
 def _shared(space: Space, was: typing.Optional[Space], device: str, address: str, spaces: Spaces) -> str:

@@ -59,7 +59,7 @@ def _way(need: Need, spaces: Spaces, beyond: str) -> typing.Optional[Way]:
     """A way for an echo by this route. Floating addresses' routes are taken by packets of their instances only: in one's name."""
     if not beyond:
         return None
-    if need.what == needs.EXTERNAL:
+    if need.what == needs.EXTERNAL or (need.what == needs.FLOATING and need.table == MAIN):
         return Way(need.namespace, beyond)
     router = spaces.get(QROUTER + need.router)
     if not router or not router.floating or need.what not in (needs.FLOATING, needs.TO_FLOATING):
@@ -83,7 +83,7 @@ def answers(way: Way) -> None:
                 why = error
                 time.sleep(PAUSE)
                 continue
-            if select.select([echo.receiver], [], [], PAUSE)[0] and list(echo.heard()):
+            if select.select([echo.receiver], [], [], PAUSE)[0] and any(True for _ in echo.heard()):
                 return
     finally:
         echo.close()
