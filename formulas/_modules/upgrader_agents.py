@@ -78,7 +78,7 @@ def proven(run, hosts, version=16, patience=120, without=(), cloud="", openrc=""
     """
     Wait until these hosts are as before: nova-compute up at the service version and known to placement, agents alive, instances as recorded.
 
-    Raises with all that is not so when the time is over. Instances that are not there any more are a warning.
+    Findings by host: a blocker for each thing that is not so when the time is over. Instances that are gone are a warning.
 
     :param version: of nova's services; Ocata's is 16, Mitaka's 9
     :param patience: seconds

@@ -39,6 +39,11 @@ class Computes:
         )
         return self.controller.call(f"upgrader_agents.{function}", **given)
 
+    def wrong(self, **arguments: Any) -> str:
+        """What stops these hosts, in one text."""
+        findings = self.call("proven", **arguments)["findings"]
+        return "; ".join(one["what"] for one in findings if one["severity"] == "blocker")
+
     def beat(self) -> None:
         """Every nova-compute has just said that it lives: nova believes that for a minute."""
         self.query(f"UPDATE {NOVA}.services SET {UP} WHERE `binary` = 'nova-compute'")
@@ -103,11 +108,9 @@ def test_hosts_are_proven_by_version_placement_and_the_states_of_their_instances
     hosts = computes.hosts
     recorded = computes.call("record", hosts=hosts)
     assert all(recorded["instances"][host] > 0 for host in hosts)
-    with pytest.raises(
-        CommandExecutionError, match=f"{hosts[0]}: nova-compute is at service version 9 instead of 16"
-    ) as caught:
-        computes.call("proven", hosts=hosts)
-    assert f"{hosts[1]}: it has no resource provider" in str(caught.value)
+    wrong = computes.wrong(hosts=hosts)
+    assert f"{hosts[0]}: nova-compute is at service version 9 instead of 16" in wrong
+    assert f"{hosts[1]}: it has no resource provider" in wrong
     computes.upgraded(*hosts)
     assert computes.call("proven", hosts=hosts)["instances"] == recorded["instances"]
     [(one,)] = computes.query(
@@ -115,14 +118,12 @@ def test_hosts_are_proven_by_version_placement_and_the_states_of_their_instances
     )
     computes.query(f"UPDATE {NOVA}.instances SET vm_state = 'error' WHERE uuid = %s", one)
     computes.beat()
-    with pytest.raises(CommandExecutionError, match=f"instance {one} has status ERROR instead of ACTIVE"):
-        computes.call("proven", hosts=hosts)
+    assert f"instance {one} has status ERROR instead of ACTIVE" in computes.wrong(hosts=hosts)
     computes.query(f"UPDATE {NOVA}.instances SET vm_state = 'active' WHERE uuid = %s", one)
     computes.query(
         f"UPDATE {NOVA}.services SET last_seen_up = '2017-01-01', updated_at = '2017-01-01' WHERE host = %s", hosts[0]
     )
-    with pytest.raises(CommandExecutionError, match=f"{hosts[0]}: nova-compute is down"):
-        computes.call("proven", hosts=hosts)
+    assert f"{hosts[0]}: nova-compute is down" in computes.wrong(hosts=hosts)
     computes.beat()
     assert computes.call("proven", hosts=hosts)["findings"] == []
 
@@ -136,8 +137,7 @@ def test_a_dead_agent_is_seen_by_neutrons_own_list(computes: Computes) -> None:
         host,
         binary,
     )
-    with pytest.raises(CommandExecutionError, match=f"{host}: {binary} is not alive"):
-        computes.call("proven", run="r2", hosts=[host])
+    assert f"{host}: {binary} is not alive" in computes.wrong(run="r2", hosts=[host])
 
 
 def test_the_data_plane_is_closed_when_every_compute_and_instance_is_in_placement(computes: Computes) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from upgrader.cloud.deployment import Row
 from upgrader.plan.blocks.batch import Batch, Line, gateways, host, ready
+from upgrader.plan.blocks.copy import without
 from upgrader.plan.blocks.deploy import row_call
 from upgrader.plan.blocks.shapes import HOUR
 from upgrader.plan.references import RUN_ID
@@ -140,7 +141,11 @@ def _out_of_service(line: Line) -> None:
         batch.on_nodes("routes-before", "write down the routes of every namespace", "upgrader_route.record", run=RUN_ID)
     )
     title = "write down instances, agents and services of these hosts"
-    line.then(batch.by_controller("agents-before", title, "upgrader_agents.record", hosts=line.hosts()))
+    line.then(
+        batch.by_controller(
+            "agents-before", title, "upgrader_agents.record", hosts=line.hosts(), **without(batch.cloud)
+        )
+    )
     watch = batch.on_nodes("paths", "ping every class of path from here on", "upgrader_path.start", run=RUN_ID)
     named = {"instances": list(batch.rollout.instances)} if batch.rollout.instances else {}
     args = {**watch.call.args, "interval_ms": INTERVAL, **named, **_beyond(batch)}
@@ -192,8 +197,7 @@ def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
         ),
         changes=no_undo,
     )
-    version_of = 0 if is_gateway(batch) else version
-    proven: dict[str, Any] = {"hosts": line.hosts(), "version": version_of, "patience": PATIENCE}
+    proven: dict[str, Any] = {"hosts": line.hosts(), "version": version, "patience": PATIENCE, **without(batch.cloud)}
     title = "the cloud sees them: services, agents, instances, resource providers"
     line.then(batch.by_controller("proven", title, "upgrader_agents.proven", **proven))
     judged: dict[str, Any] = {

@@ -95,7 +95,7 @@ def _left(names: typing.Sequence[str], words: str) -> str:
 
 
 def proven(door: Door, run: str, hosts: typing.Sequence[str], version: int, versions: Versions) -> Answer:
-    """Wait until these hosts are as they must be. Raises StepError with all that is not, when the time is over."""
+    """Wait until these hosts are as they must be. A blocker for each thing that is not when the time is over, so the others go on."""
     where, receipt = _receipt(door, run)
     unknown = [host for host in hosts if host not in receipt["hosts"]]
     if unknown:
@@ -108,13 +108,23 @@ def proven(door: Door, run: str, hosts: typing.Sequence[str], version: int, vers
         if not judged.wrong:
             break
         if time.monotonic() >= deadline:
-            what = "not as before within {:.0f} s: {}; see the logs of these hosts, then 'upgrader resume'"
-            raise StepError(what.format(door.asked.patience, some(judged.wrong, 10, "; ")))
+            break
         time.sleep(POLL)
-    _write(where, dict(receipt, proven=dict(receipt.get("proven") or {}, **{host: time.time() for host in hosts})))
+    wrong = _wrong(judged.wrong, door.asked.patience)
+    well = [host for host in hosts if host not in {one["subject"] for one in wrong}]
+    _write(where, dict(receipt, proven=dict(receipt.get("proven") or {}, **{host: time.time() for host in well})))
     counts = {host: len(now[host].get("servers") or {}) for host in hosts}
-    words = "{} host(s) are up with {} instance(s) as they were".format(len(hosts), sum(counts.values()))
-    return {"comment": words, "instances": counts, "findings": _gone(judged.gone)}
+    words = "{} of {} host(s) are up with their instances as they were ({})".format(
+        len(well), len(hosts), sum(counts[host] for host in well)
+    )
+    return {"comment": words, "instances": counts, "findings": [*wrong, *_gone(judged.gone)]}
+
+
+def _wrong(sentences: typing.Sequence[str], patience: float) -> Findings:
+    """What is not as before, each by its host, with which its sentence begins."""
+    what = "{} (not within {:.0f} s)"
+    remedy = "see the logs of that host, then 'upgrader resume'"
+    return [finding(one.split(": ", 1)[0], what.format(one, patience), remedy) for one in sentences]
 
 
 def _gone(names: typing.Sequence[str]) -> Findings:
