@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from upgrader.journal.progress import RunProgress
 from upgrader.journal.way import failing
 from upgrader.plan.step import Plan, Step
+from upgrader.report.nodes import standings
 from upgrader.report.outcome import unreached
 
 
@@ -66,6 +68,7 @@ def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> 
         "not_reached": [{"step": step, "because": list(causes)} for step, causes in unreached(run).items()],
         "journal": journal,
         "in_progress": locked,
+        "nodes": [asdict(one) for one in standings(run)],
         "steps": _steps(run),
     }
 

@@ -72,7 +72,7 @@ def history_text(runs: Sequence[RunProgress]) -> str:
         (
             run.run_id,
             run.plan.cloud,
-            run.stage,
+            f"{run.plan.part} {run.stage}",
             run.state,
             run.first_unsettled() or "",
             run.started_at,
