@@ -120,27 +120,24 @@ def test_report_of_a_test_shows_differences_once_for_all_nodes_that_share_them(t
     assert "Package difference" in FORMS["md"](found)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.02])
-def test_thousand_computes_stay_readable(tmp_path: Path, share: float) -> None:
+def test_thousand_computes_of_which_two_in_a_hundred_fail_stay_readable(tmp_path: Path) -> None:
     """Lines of status and of the sentence, however many nodes and steps there are. How fast it is: benchmarks/data_plane.py."""
     nodes = computes(1000)
     digests = {node: str(difference(node)["digest"]) for node in nodes}
     given = Rollout(nodes, nodes, digests, dict.fromkeys(nodes, TEST_RUN), 50, "5%")
     clock, path = Clock(), tmp_path / "r.jsonl"
-    salt = Fleet(clock, share)
+    salt = Fleet(clock)
     plan = data_plane_plan("all", given, data_plane_cloud(nodes, ()))
     outcome = Engine(Journal.create(path), salt, clock.now, clock=clock, pause=clock.pause).start(plan, "r", "me")
     run = read_progress(read_journal(path))
-    bad = [node for node in nodes if share and salt.is_bad(node)]
-    assert outcome.ok is not bool(bad)
-    assert {node for _, nodes in salt.asked for node in nodes} >= set(nodes), "the budget was not used up"
+    bad = [node for node in nodes if salt.is_bad(node)]
+    assert not outcome.ok and 10 < len(bad) < 40
+    assert {node for _, asked in salt.asked for node in asked} >= set(nodes), "the budget was not used up"
     assert len(text.run_text(run, path, False).splitlines()) < 60
     assert len(text.run_sentence(run)) < 3000
-    if bad:
-        salt.mended = True
-        again = Engine(Journal.open(path), salt, clock.now, clock=clock, pause=clock.pause)
-        salt.asked.clear()
-        assert again.resume("me").ok
-        assert {
-            node for function, ones in salt.asked if function == "upgrader_package.upgrade" for node in ones
-        } == set(bad)
+    salt.mended = True
+    salt.asked.clear()
+    assert Engine(Journal.open(path), salt, clock.now, clock=clock, pause=clock.pause).resume("me").ok
+    assert {node for function, ones in salt.asked if function == "upgrader_package.upgrade" for node in ones} == set(
+        bad
+    )
