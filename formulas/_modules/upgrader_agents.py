@@ -147,6 +147,23 @@ def closed(run, version=16, patience=120, cloud="", openrc="", release=None):
         return dict(answer, comment=told, findings=answer["findings"] + status["findings"])
 
 
+def may_go_back(hosts, version=16):
+    """
+    Whether computes can go back to the source release, by findings: nova lets no service start that is older than all others of its kind.
+
+    :param version: the target's service version; as long as one compute is below it, others may go back too
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl01*' upgrader_agents.may_go_back hosts='[cmp001]'
+    """
+    with _told():
+        asked = versions.of(pymysql, __pillar__)
+        return versions.may_go_back(asked, agents.demand_hosts(hosts), int(version))
+
+
 def _door(pillar, patience, without, cloud, openrc):
     asked = ask.Asked(cloud, openrc, True, float(patience), 2 * float(patience) + agents.MORE_SECONDS, tuple(without))
     return agents.Door(pillar, asked, yaml)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upgrader_node.agents import ask, closing, judging, looking, moving, session, switching
+from upgrader_node.agents import ask, closing, judging, looking, moving, session, switching, versions
 from upgrader_node.errors import StepError
 from upgrader_node.verify import ask as verify_ask
 from upgrader_node.verify import client
@@ -312,3 +312,20 @@ def test_looking_takes_names_with_and_without_domain(cloud: Cloud) -> None:
     found = looking.look(cloud, ["cmp001.lab.local"])
     assert found["cmp001.lab.local"]["provider"] == "p1" and list(found["cmp001.lab.local"]["servers"]) == ["i1"]
     assert judging.judge(found, found, {"cmp001": 16}, 16).wrong == []
+
+
+@pytest.mark.parametrize(
+    ("found", "blockers"),
+    [
+        ({"cmp001": 16, "cmp002": 9}, 0),
+        ({"cmp001": 9, "cmp002": 16}, 0),
+        ({"cmp001": 16, "cmp002": 16}, 1),
+        ({"cmp002": 16}, 0),
+    ],
+)
+def test_the_last_compute_of_the_source_release_is_the_last_moment_to_go_back(
+    found: dict[str, int], blockers: int
+) -> None:
+    """nova/objects/service.py: a service that is older than all others of its kind raises ServiceTooOld at its start."""
+    told = versions.may_go_back(lambda: found, ["cmp001.lab.local"], 16)["findings"]
+    assert len(told) == blockers and all("cmp001" in one["what"] for one in told)
