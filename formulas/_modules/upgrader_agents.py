@@ -125,6 +125,28 @@ def back(run, host, cloud="", openrc=""):
         return agents.back(_door(__pillar__, 60, (), cloud, openrc), run, agents.demand_hosts([host])[0])
 
 
+def evacuate(run, host, patience=HOUR, cloud="", openrc=""):
+    """
+    Take the instances that run on a compute to other hosts by live migration, one at a time. What cannot go stays and is a warning.
+
+    They are not taken back. nova chooses host and kind; raises for a migration that does not end.
+
+    :param patience: seconds for each of them
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl01*' upgrader_agents.evacuate run=RUN host=cmp001
+    """
+    with _told(), _alone("evacuate", run):
+        # How long all of them take, nobody knows beforehand: the caller's own patience ends it.
+        door = _door(__pillar__, patience, (), cloud, openrc)
+        return agents.evacuate(
+            door._replace(asked=door.asked._replace(timeout=24 * HOUR)), run, agents.demand_hosts([host])[0]
+        )
+
+
 def closed(run, version=16, patience=120, cloud="", openrc="", release=None):
     """
     After the last node, and after the controllers' nova was restarted: new hosts are mapped, ``nova-status`` is content, no compute is below
