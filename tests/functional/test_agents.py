@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from salt.exceptions import CommandExecutionError
 
-from tests.functional.controller import Controller, database
+from tests.functional.controller import Controller, database, systemctl
 
 pytestmark = pytest.mark.heavy
 NOVA, NEUTRON = database("nova"), database("neutron")
@@ -150,6 +150,12 @@ def test_the_data_plane_is_closed_when_every_compute_and_instance_is_in_placemen
         computes.call("closed")
     computes.upgraded(everyone[-1])
     computes.query(f"DELETE FROM {NOVA}.services WHERE `binary` = 'nova-compute' AND version < 16")
+    computes.call("record", hosts=computes.hosts)
+    computes.beat()
+    computes.call("proven", hosts=computes.hosts)
+    with pytest.raises(CommandExecutionError, match="nova-scheduler of this node is older than the proof"):
+        computes.call("closed")
+    systemctl("restart", "nova-scheduler")
     done = computes.call("closed")
     assert done["computes"] == done["providers"] == len(everyone)
     computes.query(f"DELETE FROM {API}.allocations LIMIT 1")
