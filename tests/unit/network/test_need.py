@@ -80,7 +80,10 @@ def missing(now: Spaces, before: Spaces, release: str = "ocata") -> list[judge.M
 
 
 def test_a_missing_route_names_its_router_and_who_is_behind_it() -> None:
-    now = by_name(fip(), qrouter(Route("16", "default", "169.254.106.115", "rfp-d15a0001-1"), Route("167772161", "default", "10.0.0.254", "qr-4")))  # fmt: skip
+    whole = qrouter(
+        Route("16", "default", "169.254.106.115", "rfp-d15a0001-1"), Route("167772161", "default", "10.0.0.254", "qr-4")
+    )
+    now = by_name(fip(), whole)
     (one,) = missing(now, by_name(fip(OF_MAIN)))
     row = one.as_row("cmp001")
     assert (row["router"], row["was_there"], row["hidden"]) == (ROUTER, True, False)
@@ -124,7 +127,8 @@ def test_paths_are_found_by_what_each_namespace_can_ask() -> None:
     guest = Space(
         "i-1", {"eth0": Link(True, ["10.0.0.5/24"])}, MAIN, [Route("main", "default", "10.0.0.1", "eth0")], {}
     )
-    names = [one.name for one in found.of(by_name(fip(OF_TABLE), qrouter(), guest), {QROUTER: ["10.0.0.5", "10.0.0.9"]}, "198.51.100.1", ("i-*",))]  # fmt: skip
+    known = {QROUTER: ["10.0.0.5", "10.0.0.9"]}
+    names = [one.name for one in found.of(by_name(fip(OF_TABLE), qrouter(), guest), known, "198.51.100.1", ("i-*",))]
     assert names == [
         "router i-1 > 10.0.0.1",
         "cross-host i-1 > 10.0.0.9",
