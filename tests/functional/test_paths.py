@@ -199,7 +199,8 @@ def test_it_starts_once_and_stops_once(world: World, folder: str) -> None:
     with pytest.raises(StepError, match=r"run since .* on other paths: upgrader_path\.stop"):
         start(folder, [{"class": "snat", "namespace": LEGACY, "address": BEYOND}])
     first = control.stop("r1", folder)
-    assert first["changed"] and ours(folder) == []
+    assert first["changed"]
+    awaited(lambda: ours(folder) == [])
     second = control.stop("r1", folder)
     assert not second["changed"] and [one["sent"] for one in second["paths"]] == [one["sent"] for one in first["paths"]]
     assert {path.stat().st_mode & 0o777 for path in Path(folder).glob("r1.*")} == {0o600}
@@ -209,7 +210,7 @@ def test_a_program_that_was_killed_goes_on_in_the_same_file_and_the_hole_is_told
     start(folder)
     time.sleep(3)
     os.kill(process("r1", folder), signal.SIGKILL)
-    awaited(lambda: ours(folder) == [])
+    awaited(lambda: not program.PROGRAM.alive("r1", folder))
     dead = control.seen("r1", folder)
     assert not dead["running"] and dead["ended"] == "it was killed, or the node was off"
     time.sleep(1)
@@ -237,14 +238,15 @@ def test_a_start_that_dies_with_the_minion_leaves_at_most_one_program_which_the_
         assert ours(folder) == [process("r1", folder)]
         time.sleep(0.3)
         told = control.stop("r1", folder)
-        assert told["paths"][0]["sent"] > 5 and ours(folder) == []
+        assert told["paths"][0]["sent"] > 5
+        awaited(lambda: ours(folder) == [])
         for left in Path(folder).glob("r1.*"):
             left.unlink()
 
 
 def test_it_ends_by_itself_and_leaves_nothing(world: World, folder: str) -> None:
     start(folder, hours=2 / 3600)
-    awaited(lambda: ours(folder) == [])
+    awaited(lambda: not program.PROGRAM.alive("r1", folder))
     told = control.seen("r1", folder)
     assert told["ended"] == "its hours are over" and not told["running"]
     assert all(one["sent"] > 10 for one in told["paths"])
