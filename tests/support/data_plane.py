@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.clouds import FACTS, controller, real_pillar
 from upgrader.cloud.cloud import Cloud, cloud_from_pillar
 from upgrader.content import FORMULAS
-from upgrader.plan.catalogue import Catalogue, catalogue_of
+from upgrader.plan.catalogue import catalogue_of
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.stages import DATA_PLANE, make_plan
 from upgrader.plan.step import Options, Plan, Rollout
@@ -18,27 +18,6 @@ COMPUTES = tuple(f"cmp00{number}.lab.local" for number in range(1, 5))
 GATEWAY = "gtw01.lab.local"
 TEST_RUN = "20170801T101500Z-1a2b"
 DIGEST = "d" * 64
-
-CONTRACT: dict[str, frozenset[str]] = {
-    name: frozenset(args.split())
-    for name, args in {
-        "upgrader_agents.record": "run hosts",
-        "upgrader_agents.disable": "run hosts reason",
-        "upgrader_agents.enable": "run hosts",
-        "upgrader_agents.proven": "run hosts version patience",
-        "upgrader_agents.move": "run host",
-        "upgrader_agents.back": "run host",
-        "upgrader_agents.closed": "run",
-        "upgrader_agents.evacuate": "run host",
-    }.items()
-}
-"""What plans of the data plane may call, with the arguments that are agreed. Where the formulas have a function, theirs count."""
-
-
-def catalogue() -> Catalogue:
-    """What the formulas offer, and of the agreed calls those that they do not have yet."""
-    there = catalogue_of(FORMULAS)
-    return Catalogue({**CONTRACT, **there.functions}, there.states)
 
 
 def data_plane_pillar(computes: tuple[str, ...] = COMPUTES, gateways: tuple[str, ...] = (GATEWAY,)) -> dict[str, Any]:
@@ -67,5 +46,5 @@ def data_plane_plan(stage: str, given: Rollout, cloud: Cloud | None = None) -> P
     """The plan of a stage, checked as every plan is."""
     held = cloud or data_plane_cloud()
     plan = make_plan(held, DATA_PLANE, stage, FACTS, Options(rollout=given))
-    check_plan(plan, Ground(MasterTransport.kinds, catalogue(), held.all_nodes))
+    check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), held.all_nodes))
     return plan

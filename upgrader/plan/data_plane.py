@@ -13,10 +13,10 @@ from upgrader.cloud.roles import COMPUTE
 from upgrader.errors import Refused, UsageError
 from upgrader.plan.amounts import count_of
 from upgrader.plan.blocks import nodes
-from upgrader.plan.blocks.batch import Batch, Line, gateways
+from upgrader.plan.blocks.batch import Batch, Line, gateways, host
 from upgrader.plan.blocks.deploy import row_call
 from upgrader.plan.blocks.gates import common_gates
-from upgrader.plan.blocks.shapes import READY, verification, work
+from upgrader.plan.blocks.shapes import READY, gate, verification, work
 from upgrader.plan.options import Rollout
 from upgrader.plan.references import RUN_ID
 from upgrader.plan.step import MINUTE, Call, Facts, Options, Spread, Step
@@ -53,7 +53,17 @@ def rollback(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     _require_controllers(cloud)
     if not rollout.run:
         raise UsageError("name the run of the data plane that is taken back; 'upgrader history' lists the runs")
-    return (*_gates(cloud, facts), *_in_batches(cloud, facts, rollout, nodes.put_back))
+    steps = _in_batches(cloud, facts, rollout, nodes.put_back)
+    return (*_gates(cloud, facts), *_may_go_back(cloud, rollout), *steps)
+
+
+def _may_go_back(cloud: Cloud, rollout: Rollout) -> tuple[Step, ...]:
+    """nova lets no compute start that is older than all others."""
+    hosts = [host(node) for node in rollout.nodes if node in cloud.role(COMPUTE)]
+    args = {"hosts": hosts, "version": cloud.path.service("nova").compute}
+    call = Call("module", "upgrader_agents.may_go_back", cloud.controllers[:1], args, 5 * MINUTE)
+    title = f"computes of {cloud.path.source.capitalize()} can start beside the others"
+    return (gate("may-go-back", title, call),) if hosts else ()
 
 
 def in_order(cloud: Cloud, given: Sequence[str]) -> tuple[str, ...]:

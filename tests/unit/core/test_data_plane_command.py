@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.data_plane import CFG, COMPUTES, GATEWAY, catalogue, data_plane_pillar
+from tests.support.data_plane import CFG, COMPUTES, GATEWAY, data_plane_pillar
 from tests.support.salt_in_memory import SaltInMemory
 from tests.unit.core.test_cli import Command, Ran, command, salt  # noqa: F401
-from upgrader.cli import plans as cli_plans
 from upgrader.cli.nodes import flow
 from upgrader.plan.step import Call
 
@@ -70,8 +69,7 @@ UPGRADE = "upgrader_package.upgrade"
 
 
 @pytest.fixture
-def world(salt: SaltInMemory, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(cli_plans, "catalogue_of", lambda folder: catalogue())
+def world(salt: SaltInMemory) -> World:
     return World(salt)
 
 

@@ -86,6 +86,21 @@ def test_gateways_come_one_by_one_behind_the_computes_and_their_routers_are_move
     assert found["b2-pinned"].call.args["role"] == "gateway"
 
 
+def test_way_back_first_asks_whether_computes_of_the_old_release_may_start() -> None:
+    found = steps(data_plane_plan("rollback", GIVEN["rollback"]))
+    assert found["may-go-back"].phase == "gate" and found["may-go-back"].call.args["hosts"] == [
+        f"cmp00{n}" for n in range(1, 5)
+    ]
+    assert "may-go-back" not in steps(data_plane_plan("rollback", rollout((GATEWAY,), run=TEST_RUN)))
+
+
+def test_lacking_account_for_placement_is_found_by_the_test_and_before_a_package_changes() -> None:
+    found = steps(data_plane_plan("test", GIVEN["test"]))
+    assert found["model-compute"].call.nodes == COMPUTES and found["model-gateway"].call.nodes == (GATEWAY,)
+    assert {"model-compute", "model-gateway"} <= before(found, "difference")
+    assert "model-compute" in before(steps(data_plane_plan("sample", GIVEN["sample"])), "disable")
+
+
 def test_openvswitch_is_restarted_only_where_that_is_asked_for() -> None:
     usual = steps(data_plane_plan("sample", GIVEN["sample"]))["restart"].call.args
     asked = steps(data_plane_plan("sample", rollout(COMPUTES[:1], restart_openvswitch=True)))["restart"].call.args

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.support.clouds import FACTS, real_pillar
-from tests.support.data_plane import catalogue, rollout
+from tests.support.data_plane import rollout
 from upgrader.cloud.cloud import DATABASE, Cloud, cloud_from_pillar
 from upgrader.cloud.roles import COMPUTE
+from upgrader.content import FORMULAS
 from upgrader.errors import UsageError
 from upgrader.plan.backup_member import LEAST
-from upgrader.plan.catalogue import Catalogue
+from upgrader.plan.catalogue import Catalogue, catalogue_of
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.references import RUN_ID, least_of, reply_of
 from upgrader.plan.stages import STAGES, StageRow, make_plan
@@ -117,7 +118,7 @@ def test_every_stage_makes_a_plan_that_the_master_transport_and_the_formulas_can
     cloud: Cloud, row: StageRow
 ) -> None:
     plan = make_plan(cloud, row.part, row.name, FACTS, given(cloud, repair_server_groups=True))
-    check_plan(plan, Ground(MasterTransport.kinds, catalogue(), cloud.all_nodes))
+    check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), cloud.all_nodes))
 
 
 @pytest.mark.parametrize("databases", [1, 2, 5])
@@ -132,13 +133,13 @@ def test_every_stage_works_with_any_number_of_database_nodes(row: StageRow, data
     pillar["cfg01.lab.local"]["upgrader"]["nodes"]["database"] = nodes
     cloud = cloud_from_pillar(pillar, "cfg01.lab.local")
     plan = make_plan(cloud, row.part, row.name, FACTS, given(cloud))
-    check_plan(plan, Ground(MasterTransport.kinds, catalogue(), cloud.all_nodes))
+    check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), cloud.all_nodes))
     named = {node for node in plan.nodes() if node.startswith("dbs")}
     assert named in (set(nodes), set())
 
 
 def test_catalogue_has_every_function_of_the_formulas_with_its_arguments() -> None:
-    held = catalogue()
+    held = catalogue_of(FORMULAS)
     assert {"receipt", "databases", "timeout"} == held.functions["upgrader_store.prove"]
     assert {"upgrader.nova.running", "upgrader.memcached"} <= held.states
     assert "upgrader_store._receipt" not in held.functions

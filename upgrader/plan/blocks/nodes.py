@@ -35,8 +35,23 @@ def asked(line: Line, facts: Facts) -> None:
     kept = batch.on_nodes("sources-kept", "keep the package sources of before", "upgrader_package.record", run=RUN_ID)
     line.then(kept, changes=A_COPY)
     _rows(line, batch.cloud.deployment.repositories, "upgrader_site.applied", SOURCES_STAY)
+    _model_ready(line)
     title = "what would change, package by package"
     line.then(batch.on_nodes("difference", title, "upgrader_package.difference", include=include))
+
+
+def _model_ready(line: Line) -> None:
+    """What Ocata wants in their configuration can be had from the model: without an account for placement nova-compute does not start."""
+    batch = line.batch
+    lone = [node for node in batch.nodes if node in gateways(batch.cloud)]
+    by_role = {"compute": [node for node in batch.nodes if node not in lone], "gateway": lone}
+    title = "the model has what Ocata wants in their configuration"
+    steps = [
+        batch.on_nodes(f"model-{role}", title, "upgrader_config.differing", nodes, role=role)
+        for role, nodes in by_role.items()
+        if nodes
+    ]
+    line.then(*steps)
 
 
 def upgraded(line: Line, facts: Facts) -> None:
@@ -45,6 +60,7 @@ def upgraded(line: Line, facts: Facts) -> None:
     ready(line, facts)
     line.then(*_each(batch, "sources-kept", "keep the package sources of before", _record), changes=A_COPY)
     _rows(line, deployment.repositories, "upgrader_site.applied", SOURCES_STAY)
+    _model_ready(line)
     _out_of_service(line)
     kept = batch.on_nodes("config-kept", "keep the configuration of before", "upgrader_config.save", run=RUN_ID)
     line.then(kept, changes=A_COPY)
@@ -182,7 +198,7 @@ def _for_each(line: Line, name: str, title: str, function: str, no_undo: str) ->
         )
         for node in batch.nodes
     ]
-    line.then(*(lasting(step, 2 * HOUR) for step in steps), changes=no_undo)
+    line.then(*(lasting(step, 6 * HOUR) for step in steps), changes=no_undo)
 
 
 def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
