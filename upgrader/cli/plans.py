@@ -110,7 +110,11 @@ def plan_of_document(written: str, where: str) -> Plan:
 
 def runbook_of(settings: Settings, part: str, stage: str, options: Options) -> str:
     """The plan of this moment as a runbook, with the durations of the newest run of the stage that finished."""
-    plan = Now(settings.transport()).plan(part, stage, options)
+    return runbook_text(settings, Now(settings.transport()).plan(part, stage, options))
+
+
+def runbook_text(settings: Settings, plan: Plan) -> str:
+    """A plan as a runbook, with the durations of the newest run of its stage that finished."""
     finished = [run for run in settings.archive.history()[0] if _fits(run, plan)]
     steps = finished[-1].steps if finished else {}
     seconds = {name: step.seconds for name, step in steps.items() if step.seconds is not None}

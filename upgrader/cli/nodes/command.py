@@ -12,6 +12,7 @@ from upgrader.cli import plans
 from upgrader.cli.completion import RUN
 from upgrader.cli.options import OUTPUT, RESTART, OneOf, output_option
 from upgrader.cli.settings import Settings
+from upgrader.cli.writing import write
 from upgrader.errors import UsageError
 
 PART = "data-plane"
@@ -88,15 +89,21 @@ def data_plane(settings: Settings, stage: str | None, **given: Any) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
 )
+@click.option(
+    "--runbook", type=click.Path(path_type=Path, dir_okay=False), help="Write it there as commands that can be pasted."
+)
 @output_option("text", "json", "yaml")
 @click.pass_obj
-def plan_data_plane(settings: Settings, stage: str | None, out: Path | None, output: str, **given: Any) -> None:
+def plan_data_plane(
+    settings: Settings, stage: str | None, out: Path | None, runbook: Path | None, output: str, **given: Any
+) -> None:
     """Print the steps of a stage of the data plane, node by node, and keep the plan for 'upgrader apply DIGEST'.
 
     \b
     Example:
       upgrader plan data-plane --target 'cmp*' --stage test
       upgrader plan data-plane --target 'cmp*' --stage all --batch 20 -o yaml | less
+      upgrader plan data-plane --target 'cmp*' --stage sample --runbook sample.md
     """
     from upgrader.cli.nodes import flow, words
     from upgrader.cli.plans import Now
@@ -109,4 +116,7 @@ def plan_data_plane(settings: Settings, stage: str | None, out: Path | None, out
         raise UsageError("every node that --target names is upgraded: there is nothing to plan")
     for sentence in chosen.told:
         click.echo(sentence, err=True)
-    plans.show_plan(settings, now.plan(PART, chosen.stage, Options(rollout=chosen.rollout)), output, out)
+    plan = now.plan(PART, chosen.stage, Options(rollout=chosen.rollout))
+    if runbook is not None:
+        write(runbook, plans.runbook_text(settings, plan), "runbook")
+    plans.show_plan(settings, plan, output, out)
