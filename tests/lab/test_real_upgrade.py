@@ -39,7 +39,7 @@ class Upgrade(Rehearsal):
 
     def document(self, *words: str) -> dict[str, Any]:
         """A stage to its end, well."""
-        ran = self.run(*words, "-o", "json", timeout=1500)
+        ran = self.run(*words, "-o", "json", timeout=2700)
         assert ran.returncode == 0, ran.stderr[-3000:]
         document: dict[str, Any] = json.loads(ran.stdout)
         return document
