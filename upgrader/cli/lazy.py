@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -26,6 +27,7 @@ DOORS: Mapping[str, Door] = {
     "completion": Door(
         "completion", "Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish."
     ),
+    "config": Door("surface.config", "Show what this command goes by: files of configuration, variables, options."),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
     "history": Door("looking", "List all runs, newest last."),
     "lab": Door("", "A real cloud in small, on this machine."),
@@ -52,8 +54,38 @@ DOORS: Mapping[str, Door] = {
 }
 
 
+class Said(Mapping[str, Any]):
+    """What files of configuration say of options. They are read when the first of them is asked for."""
+
+    NAMES = ("salt_config", "state_dir", "transport")
+
+    def _values(self) -> Mapping[str, Any]:
+        from upgrader.config.files import read
+
+        return read().values
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.NAMES:
+            raise KeyError(key)
+        return self._values()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.NAMES if name in self._values())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class LazyGroup(click.Group):
     """Neither the list of commands nor its completion loads a command."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """What files say stands where neither an option nor a variable does. Help needs none of them."""
+        if not {"-h", "--help"}.intersection(args):
+            extra.setdefault("default_map", Said())
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *DOORS})
