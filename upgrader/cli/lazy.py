@@ -30,6 +30,11 @@ DOORS: Mapping[str, Door] = {
     "config": Door("surface.config", "Show what this command goes by: files of configuration, variables, options."),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
     "history": Door("looking", "List all runs, newest last."),
+    "install-formulas": Door(
+        "surface.install",
+        "Put this version's formulas into a folder that the Salt master can serve, and say what file_roots has to hold.",
+        "install_formulas",
+    ),
     "lab": Door("", "A real cloud in small, on this machine."),
     "model": Door(
         "model", "Check the reclass model: what the upgrade needs, in which file which class has to be included."
