@@ -155,19 +155,6 @@ def test_libvirtd_that_is_down_is_said_and_one_that_came_back_is_used(
     assert power.stop(here, idle.name, 1, hard=True)["changed"]
 
 
-def test_libvirtd_that_was_started_a_moment_ago_knows_a_running_container(
-    here: finding.Host, container: Container
-) -> None:
-    """For a moment its command answers that the container's first process is not known yet."""
-    power.start(here, container.name)
-    container.wait_up()
-    libvirt = finding.find(here, container.name)
-    for _ in range(8):
-        run("systemctl", "reset-failed", "libvirtd.service")
-        run("systemctl", "restart", "libvirtd.service")
-        assert libvirt.standing(container.name).state == "running"
-
-
 def test_driver_that_is_not_there_is_passed_over(node: finding.Host, idle: Guest) -> None:
     by_virsh = finding.host("kvm01", None, ("lxd:///system", QEMU, LXC))
     assert finding.find(by_virsh, idle.name).uri == QEMU
