@@ -48,5 +48,12 @@ Description: takes an OpenStack Mitaka cloud to Ocata, stage by stage
  For the machine of the Salt master. Rehearses on a copy of the databases, builds the control plane anew, goes back from
  receipts, with a journal that every stop can be resumed from.
 END
+# What Python compiled there is in no list of dpkg's.
+cat >"$root/DEBIAN/postrm" <<'END'
+#!/bin/sh
+set -e
+case "$1" in remove | purge) rm -rf /opt/upgrader ;; esac
+END
+chmod 755 "$root/DEBIAN/postrm"
 dpkg-deb --root-owner-group --build "$root" "$out/upgrader_${version}_$arch.deb" >/dev/null
 echo "$out/upgrader_${version}_$arch.deb"

@@ -60,3 +60,9 @@ def test_formulas_come_out_of_it_as_they_are_here(installed: Node) -> None:
 def test_unit_is_one_that_systemd_takes(installed: Node) -> None:
     ran = installed.run(["systemd-analyze", "verify", "/usr/lib/systemd/system/upgrader@.service"], check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_taken_away_it_leaves_nothing(installed: Node) -> None:
+    """Last: the others need it."""
+    installed.run(["dpkg", "--purge", "upgrader"], timeout=300)
+    assert not (installed.root / "opt/upgrader").exists() and not (installed.root / "usr/bin/upgrader").exists()
