@@ -130,8 +130,11 @@ NOVA = Topology(
         UPGRADE,
     ),
 )
-# Production's controllers in topology `control`: name to address. A second one is a line here.
-CONTROLLERS = {"ctl01": "10.20.0.11"}
+# Production's controllers as virtual machines: name to address. The first one is in topology `control`, both are in `controllers`.
+CONTROLLERS = {"ctl01": "10.20.0.11", "ctl02": "10.20.0.13"}
+MACHINES = tuple(
+    NodePlan(name, address, "salt", ("salt-minion.service",), on="kvm01") for name, address in CONTROLLERS.items()
+)
 KVM_UNITS = ("lab-hypervisor.service", "libvirtd.service")
 CONTROL = Topology(
     "control",
@@ -153,15 +156,13 @@ CONTROL = Topology(
             "cmp001", "10.20.0.51", "services", ("salt-minion.service", "lab-resolver.service", "nova-compute.service")
         ),
         NodePlan("kvm01", "10.20.0.31", "kvm", (*KVM_UNITS, "salt-minion.service"), hypervisor=True),
-        *(
-            NodePlan(name, address, "salt", ("salt-minion.service",), on="kvm01")
-            for name, address in CONTROLLERS.items()
-        ),
+        *MACHINES[:1],
     ),
     base="services",
     model="control",
     megabytes=6000,
 )
+PAIR = replace(CONTROL, name="controllers", nodes=(*CONTROL.nodes, *MACHINES[1:]), megabytes=9000)
 BENCH = Topology(
     "bench",
     (
@@ -179,7 +180,7 @@ BENCH = Topology(
         ),
     ),
 )
-TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, BENCH)}
+TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, PAIR, BENCH)}
 
 # What deploys the services: the tool's own states, or the site's formulas under a Salt of the site's own, as MCP has them.
 BUILTIN, MCP = "builtin", "mcp"
