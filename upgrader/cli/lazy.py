@@ -35,6 +35,11 @@ DOORS: Mapping[str, Door] = {
     ),
     "config": Door("surface.config", "Show what this command goes by: files of configuration, variables, options."),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
+    "data-plane": Door(
+        "nodes.command",
+        "Upgrade computes and gateways: show what would change, a sample, then all others in batches.",
+        "data_plane",
+    ),
     "history": Door("looking", "List all runs, newest last."),
     "install-formulas": Door(
         "surface.install",

@@ -56,7 +56,11 @@ class Now:
 
 def show(settings: Settings, part: str, stage: str, output: str, options: Options, out: Path | None) -> None:
     """Print the plan and keep it, in the state folder and where ``out`` says; no node is asked anything."""
-    plan = Now(settings.transport()).plan(part, stage, options)
+    show_plan(settings, Now(settings.transport()).plan(part, stage, options), output, out)
+
+
+def show_plan(settings: Settings, plan: Plan, output: str, out: Path | None) -> None:
+    """Print a plan and keep it."""
     told, written = document.plan_document(plan), keep(settings, plan)
     if out is not None:
         write(out, written + "\n", "plan")

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.support.clouds import FACTS, real_pillar
+from tests.support.data_plane import catalogue, rollout
 from upgrader.cloud.cloud import DATABASE, Cloud, cloud_from_pillar
-from upgrader.content import FORMULAS
+from upgrader.cloud.roles import COMPUTE
 from upgrader.errors import UsageError
 from upgrader.plan.backup_member import LEAST
-from upgrader.plan.catalogue import Catalogue, catalogue_of
+from upgrader.plan.catalogue import Catalogue
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.references import RUN_ID, least_of, reply_of
 from upgrader.plan.stages import STAGES, StageRow, make_plan
@@ -39,7 +40,9 @@ def given(cloud: Cloud, **more: Any) -> Options:
     receipts = {one.node: {"node": one.provider, "domain": one.node} for one in cloud.production.machines}
     few = len(members) < LEAST
     built = Built("run-1", None if few else kept, few, receipts, keys=True)
-    return replace(GIVEN, kept=kept, built=built, **more)
+    return replace(
+        GIVEN, kept=kept, built=built, rollout=rollout(cloud.role(COMPUTE), run="run-1", closes=True), **more
+    )
 
 
 def refused(*steps: Step) -> str:
@@ -114,7 +117,7 @@ def test_every_stage_makes_a_plan_that_the_master_transport_and_the_formulas_can
     cloud: Cloud, row: StageRow
 ) -> None:
     plan = make_plan(cloud, row.part, row.name, FACTS, given(cloud, repair_server_groups=True))
-    check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), cloud.all_nodes))
+    check_plan(plan, Ground(MasterTransport.kinds, catalogue(), cloud.all_nodes))
 
 
 @pytest.mark.parametrize("databases", [1, 2, 5])
@@ -129,13 +132,13 @@ def test_every_stage_works_with_any_number_of_database_nodes(row: StageRow, data
     pillar["cfg01.lab.local"]["upgrader"]["nodes"]["database"] = nodes
     cloud = cloud_from_pillar(pillar, "cfg01.lab.local")
     plan = make_plan(cloud, row.part, row.name, FACTS, given(cloud))
-    check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), cloud.all_nodes))
+    check_plan(plan, Ground(MasterTransport.kinds, catalogue(), cloud.all_nodes))
     named = {node for node in plan.nodes() if node.startswith("dbs")}
     assert named in (set(nodes), set())
 
 
 def test_catalogue_has_every_function_of_the_formulas_with_its_arguments() -> None:
-    held = catalogue_of(FORMULAS)
+    held = catalogue()
     assert {"receipt", "databases", "timeout"} == held.functions["upgrader_store.prove"]
     assert {"upgrader.nova.running", "upgrader.memcached"} <= held.states
     assert "upgrader_store._receipt" not in held.functions

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from upgrader.report.backups import size
-from upgrader.report.wording import duration, node_list, short
+from upgrader.report.wording import duration, node_list, short, size
 
 Document = Mapping[str, Any]
 Row = tuple[str, ...]
