@@ -78,7 +78,9 @@ def _program(name: str) -> str:
 
 def _code(service: str, release: Release) -> dict[str, str]:
     """The launchers say which release they are by a file of their own package."""
-    return {f"{CODE}/{service}_release.py": f'"""Which release of {service} is installed."""\nNAME = "{release.name}"\n'}
+    return {
+        f"{CODE}/{service}_release.py": f'"""Which release of {service} is installed."""\nNAME = "{release.name}"\n'
+    }
 
 
 def _default(release: Release, *lines: str) -> str:

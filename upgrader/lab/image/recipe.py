@@ -115,7 +115,9 @@ def _kvm_recipe() -> Recipe:
 
 def _dataplane_recipes() -> tuple[Recipe, ...]:
     """They stand on `services`, whose Ocata the agents are; a compute and a gateway beside each other."""
-    ground = _recipe("dataplane", "Open vSwitch, and packages of two releases", 80, "build_packages.py", "build_suites.py")
+    ground = _recipe(
+        "dataplane", "Open vSwitch, and packages of two releases", 80, "build_packages.py", "build_suites.py"
+    )
     return (
         replace(ground, inputs={**ground.inputs, "suites.json": suites()}, on="services"),
         replace(_recipe("compute", "a compute at Mitaka", 10), on="dataplane"),

@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from build_packages import build
+from build_packages import build  # type: ignore[import-not-found]
 
 INDEX = "main/binary-amd64/Packages"
 
