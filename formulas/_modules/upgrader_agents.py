@@ -125,6 +125,28 @@ def back(run, host, cloud="", openrc=""):
         return agents.back(_door(__pillar__, 60, (), cloud, openrc), run, agents.demand_hosts([host])[0])
 
 
+def evacuate(run, host, patience=HOUR, cloud="", openrc=""):
+    """
+    Take the instances that run on a compute to other hosts by live migration, one at a time. What cannot go stays and is a warning.
+
+    They are not taken back. nova chooses host and kind; raises for a migration that does not end.
+
+    :param patience: seconds for each of them
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl01*' upgrader_agents.evacuate run=RUN host=cmp001
+    """
+    with _told(), _alone("evacuate", run):
+        # How long all of them take, nobody knows beforehand: the caller's own patience ends it.
+        door = _door(__pillar__, patience, (), cloud, openrc)
+        return agents.evacuate(
+            door._replace(asked=door.asked._replace(timeout=24 * HOUR)), run, agents.demand_hosts([host])[0]
+        )
+
+
 def closed(run, version=16, patience=120, cloud="", openrc="", release=None):
     """
     After the last node, and after the controllers' nova was restarted: new hosts are mapped, ``nova-status`` is content, no compute is below
@@ -145,6 +167,23 @@ def closed(run, version=16, patience=120, cloud="", openrc="", release=None):
         answer = closing.closed(door, run, __salt__, int(version), asked)
         told = "{}; hosts: {}; nova-status: {}".format(answer["comment"], mapped["comment"], status["comment"])
         return dict(answer, comment=told, findings=answer["findings"] + status["findings"])
+
+
+def may_go_back(hosts, version=16):
+    """
+    Whether computes can go back to the source release, by findings: nova lets no service start that is older than all others of its kind.
+
+    :param version: the target's service version; as long as one compute is below it, others may go back too
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl01*' upgrader_agents.may_go_back hosts='[cmp001]'
+    """
+    with _told():
+        asked = versions.of(pymysql, __pillar__)
+        return versions.may_go_back(asked, agents.demand_hosts(hosts), int(version))
 
 
 def _door(pillar, patience, without, cloud, openrc):

@@ -13,8 +13,31 @@ from upgrader_node.route import control
 
 from tests.functional import neutron_world as net
 from tests.functional.neutron_world import (
-    BEYOND, CENTRAL, DISTRIBUTED, FG, FIP, FIXED, FLOATING, FPR, GATEWAY, LEGACY, LEGACY_QG, QDHCP, QR, RFP, ROUTER, SHARED_TABLE,
-    SNAT, SNAT_QG, TABLE, TAP, World, answers, down_and_up, run, within,
+    BEYOND,
+    CENTRAL,
+    DISTRIBUTED,
+    FG,
+    FIP,
+    FIXED,
+    FLOATING,
+    FPR,
+    GATEWAY,
+    LEGACY,
+    LEGACY_QG,
+    QDHCP,
+    QR,
+    RFP,
+    ROUTER,
+    SHARED_TABLE,
+    SNAT,
+    SNAT_QG,
+    TABLE,
+    TAP,
+    World,
+    answers,
+    down_and_up,
+    run,
+    within,
 )  # fmt: skip
 from tests.support.killed import kill_points
 

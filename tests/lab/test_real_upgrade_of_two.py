@@ -31,4 +31,6 @@ def test_both_are_built_anew_share_their_keys_and_go_back(pair: Upgrade) -> None
     assert keys[0] == keys[1] and "fernet-keys/" in keys[0] and "credential-keys/" in keys[0]
     pair.document(*BACK, "--yes")
     assert pair.checksums(SOURCES) == before and pair.microversion() == old
-    assert [name for name in BOTH if "nova-api" in pair.lab.node(name).run(["ls", "/opt/ocata/bin"], check=False).stdout] == []
+    assert [
+        name for name in BOTH if "nova-api" in pair.lab.node(name).run(["ls", "/opt/ocata/bin"], check=False).stdout
+    ] == []

@@ -28,10 +28,20 @@ def difference(node: str) -> Mapping[str, Any]:
     """What a compute would say that an upgrade changes: three kinds of nodes, so that there is something to group."""
     kind = int(node[3:7]) % 3
     packages = [
-        {"name": f"python-{one:02}", "from": "1:8.1.2-0ubuntu1", "to": f"1:10.0.{kind}-0ubuntu1", "size": 120_000 + one, "action": "upgrade"}
+        {
+            "name": f"python-{one:02}",
+            "from": "1:8.1.2-0ubuntu1",
+            "to": f"1:10.0.{kind}-0ubuntu1",
+            "size": 120_000 + one,
+            "action": "upgrade",
+        }
         for one in range(PACKAGES)
     ]
-    return {"digest": f"{kind}" * 64, "packages": packages, "sources": ["deb http://mirror/ubuntu xenial-updates/ocata main"]}
+    return {
+        "digest": f"{kind}" * 64,
+        "packages": packages,
+        "sources": ["deb http://mirror/ubuntu xenial-updates/ocata main"],
+    }
 
 
 class Fleet(SaltInMemory):
@@ -50,10 +60,18 @@ class Fleet(SaltInMemory):
 
     def _answered(self, call: Call, node: str) -> Mapping[str, Any]:
         if call.function == self.fails and self.is_bad(node) and not self.mended:
-            return {"return": f"ERROR: {node}: dpkg was interrupted: see /var/log/dpkg.log", "retcode": 1, "success": False}
+            return {
+                "return": f"ERROR: {node}: dpkg was interrupted: see /var/log/dpkg.log",
+                "retcode": 1,
+                "success": False,
+            }
         if call.kind == "state":
             return {"return": {"a": {"result": True, "changes": {"written": True}}}, "retcode": 0}
-        said = difference(node) if call.function == "upgrader_package.difference" else {"comment": "done as it was asked for"}
+        said = (
+            difference(node)
+            if call.function == "upgrader_package.difference"
+            else {"comment": "done as it was asked for"}
+        )
         return {"return": said, "retcode": 0, "success": True}
 
     def submit(self, call: Call, jid: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upgrader_node.agents import ask, closing, judging, looking, moving, session, switching
+from upgrader_node.agents import ask, closing, evacuating, judging, looking, moving, session, switching, versions
 from upgrader_node.errors import StepError
 from upgrader_node.verify import ask as verify_ask
 from upgrader_node.verify import client
@@ -39,6 +39,7 @@ class Cloud(client.Client):
         self.servers = {"i1": ["cmp001", "ACTIVE", "active", 1], "i2": ["cmp002", "SHUTOFF", "stopped", 4]}
         self.providers = {"cmp001.lab": "p1", "cmp002.lab": "p2"}
         self.held = {"p1": ["i1"], "p2": ["i2"]}
+        self.course: list[tuple[str, str]] = []
         self.deaf = False
         self.cut = 99
         self.changes: list[str] = []
@@ -65,6 +66,8 @@ class Cloud(client.Client):
             self.services[body["host"]].update(enabled=enabled, reason=None if enabled else body["disabled_reason"])
             assert body["binary"] == "nova-compute"
             return None
+        if path.startswith("/servers/"):
+            return self._server(method, path.split("/")[2], body)
         if path.startswith("/os-hypervisors"):
             return {"hypervisors": [{"service": {"host": h}, "hypervisor_hostname": f"{h}.lab"} for h in self.services]}
         return {"services": [
@@ -72,6 +75,19 @@ class Cloud(client.Client):
              "status": "enabled" if one["enabled"] else "disabled", "disabled_reason": one["reason"]}
             for host, one in self.services.items()
         ] + [{"binary": "nova-conductor", "host": "cmp001", "state": "down", "status": "enabled"}]}  # fmt: skip
+
+    def _server(self, method: str, identity: str, body: Any) -> Any:
+        """Each look at a server that migrates goes one step on in ``course``: its status and its host."""
+        if method == "POST":
+            if identity == "i-stuck":
+                raise CallFailed("HTTP 400: No valid host")
+            assert body == {"os-migrateLive": {"host": None, "block_migration": "auto"}}
+            self.servers[identity][1] = "MIGRATING"
+            return None
+        held = self.servers[identity]
+        if held[1] == "MIGRATING" and self.course:
+            held[1], held[0] = self.course.pop(0)
+        return {"server": {"status": held[1], "OS-EXT-SRV-ATTR:host": held[0]}}
 
     def _placement(self, method: str, path: str, body: Any) -> Any:
         if path.endswith("/allocations"):
@@ -115,7 +131,7 @@ def door(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ask.D
     """The module's side of it, with a session that asks this cloud instead of running a program."""
 
     def answered(pillar: Any, asked: Any, yaml: Any, program: str, more: Any) -> Any:
-        order = json.loads(json.dumps({**more, "patience": 0, "without": list(asked.without)}))
+        order = json.loads(json.dumps({**more, "patience": 60, "without": list(asked.without)}))
         return json.loads(json.dumps(session.WORK[order["what"]](cloud, order)))
 
     monkeypatch.setattr(verify_ask, "in_session", answered)
@@ -322,3 +338,61 @@ def test_looking_takes_names_with_and_without_domain(cloud: Cloud) -> None:
     found = looking.look(cloud, ["cmp001.lab.local"])
     assert found["cmp001.lab.local"]["provider"] == "p1" and list(found["cmp001.lab.local"]["servers"]) == ["i1"]
     assert judging.judge(found, found, {"cmp001": 16}, 16).wrong == []
+
+
+@pytest.mark.parametrize(
+    ("found", "blockers"),
+    [
+        ({"cmp001": 16, "cmp002": 9}, 0),
+        ({"cmp001": 9, "cmp002": 16}, 0),
+        ({"cmp001": 16, "cmp002": 16}, 1),
+        ({"cmp002": 16}, 0),
+    ],
+)
+def test_the_last_compute_of_the_source_release_is_the_last_moment_to_go_back(
+    found: dict[str, int], blockers: int
+) -> None:
+    """nova/objects/service.py: a service that is older than all others of its kind raises ServiceTooOld at its start."""
+    told = versions.may_go_back(lambda: found, ["cmp001.lab.local"], 16)["findings"]
+    assert len(told) == blockers and all("cmp001" in one["what"] for one in told)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(evacuating.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(evacuating.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+
+def test_running_instances_go_elsewhere_and_what_cannot_stays_and_is_named(
+    cloud: Cloud, door: ask.Door, quick: None
+) -> None:
+    cloud.servers["i-stuck"] = ["cmp001", "ACTIVE", "active", 1]
+    cloud.servers["i-off"] = ["cmp001", "SHUTOFF", "stopped", 4]
+    cloud.course = [("MIGRATING", "cmp001"), ("ACTIVE", "cmp002")]
+    ask.record(door, "r1", ["cmp001"])
+    done = ask.evacuate(door, "r1", "cmp001.lab.local")
+    assert done["moved"] == {"i1": "cmp002"}
+    assert "i-stuck (HTTP 400: No valid host)" in done["comment"] and done["findings"][0]["severity"] == "warning"
+    assert "i-off" not in str(done)
+    assert proven(door, "cmp001")["findings"] == []  # the one that went is no loss
+
+
+def test_an_instance_that_nova_gave_up_to_migrate_stays(cloud: Cloud, quick: None) -> None:
+    cloud.course = [("MIGRATING", "cmp001"), ("ACTIVE", "cmp001")]
+    assert evacuating.evacuate(cloud, "cmp001", 60)["stays"] == ["i1 (nova did not take it elsewhere, it is ACTIVE)"]
+
+
+def test_a_migration_that_a_cut_call_began_is_waited_for_and_one_that_does_not_end_stops(
+    cloud: Cloud, quick: None
+) -> None:
+    cloud.servers["i1"][1] = "MIGRATING"
+    with pytest.raises(CallFailed, match="i1 has not left cmp001 within 60 s"):
+        evacuating.evacuate(cloud, "cmp001", 60)
+    cloud.course = [("ACTIVE", "cmp002")]
+    assert evacuating.evacuate(cloud, "cmp001", 60)["moved"] == {"i1": "cmp002"}
+    assert cloud.changes == []
+
+
+def test_a_host_without_nova_compute_has_nothing_to_evacuate(cloud: Cloud) -> None:
+    assert evacuating.evacuate(cloud, "gtw01", 60) == {"moved": {}, "stays": []}

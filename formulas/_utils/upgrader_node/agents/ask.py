@@ -101,10 +101,11 @@ def proven(door: Door, run: str, hosts: typing.Sequence[str], version: int, vers
     if unknown:
         what = "run {} recorded nothing of {}: nobody can say how its instances were ('upgrader_agents.record' first)"
         raise StepError(what.format(run, some(unknown)))
+    moved = {one for ones in (receipt.get("evacuated") or {}).values() for one in ones}
     deadline = time.monotonic() + door.asked.patience
     while True:
         now = door.session("look", hosts=list(hosts))["hosts"]
-        judged = judging.judge(receipt["hosts"], now, versions(), version, door.asked.without)
+        judged = judging.judge(receipt["hosts"], now, versions(), version, door.asked.without, moved)
         if not judged.wrong:
             break
         if time.monotonic() >= deadline:
@@ -162,6 +163,23 @@ def back(door: Door, run: str, host: str) -> Answer:
     planned = receipt["moves"].get(host) or {"moves": []}
     done = door.session("move", moves=planned["moves"], back=True)["done"] if planned["moves"] else []
     return {"comment": "gave {} back to {}".format(len(done), host), "changed": bool(done), "moved": done}
+
+
+def evacuate(door: Door, run: str, host: str) -> Answer:
+    """Take what runs on a compute to other hosts, as far as nova can; what was taken is written down."""
+    where, receipt = _receipt(door, run)
+    done = door.session("evacuate", host=host)
+    taken = receipt.setdefault("evacuated", {})
+    taken[host] = dict(taken.get(host) or {}, **done["moved"])
+    _write(where, receipt)
+    told = finding(host, "keeps instances: {}".format(some(done["stays"])), "they feel what happens to it", WARNING)
+    return {
+        "comment": "{} instance(s) went from {} to other hosts".format(len(done["moved"]), host)
+        + _left(done["stays"], "stay"),
+        "changed": bool(done["moved"]),
+        "moved": done["moved"],
+        "findings": [told] if done["stays"] else [],
+    }
 
 
 def last_proven(door: Door, run: str) -> float:

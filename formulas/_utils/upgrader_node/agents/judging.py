@@ -16,10 +16,18 @@ class Judged(typing.NamedTuple):
     gone: typing.List[str]
 
 
-def judge(before: Seen, now: Seen, versions: Versions, least: int, without: typing.Container[str] = ()) -> Judged:
+def judge(
+    before: Seen,
+    now: Seen,
+    versions: Versions,
+    least: int,
+    without: typing.Container[str] = (),
+    moved: typing.Container[str] = (),
+) -> Judged:
     """All hosts of ``now`` against what was recorded of them.
 
     :param versions: by host as nova names it, the version that its nova-compute wrote down
+    :param moved: instances that this run took to other hosts
     """
     wrong, gone = [], []  # type: typing.Tuple[typing.List[str], typing.List[str]]
     for host, seen in now.items():
@@ -28,7 +36,7 @@ def judge(before: Seen, now: Seen, versions: Versions, least: int, without: typi
         wrong += ["{}: {}".format(host, what) for what in _agents(earlier, seen)] if "neutron" not in without else []
         held, there = earlier.get("servers") or {}, seen.get("servers") or {}
         wrong += ["{}: {}".format(host, what) for what in _instances(held, there)]
-        gone += ["{} of {}".format(one, host) for one in held if one not in there]
+        gone += ["{} of {}".format(one, host) for one in held if one not in there and one not in moved]
     return Judged(wrong, gone)
 
 

@@ -3,7 +3,7 @@
 import concurrent.futures
 import typing
 
-from upgrader_node.agents import looking, moving, switching
+from upgrader_node.agents import evacuating, looking, moving, switching
 from upgrader_node.verify.client import Answer, CallFailed, Client, wait_for
 from upgrader_node.verify.session import WORKERS, answered
 
@@ -26,6 +26,7 @@ WORK = {
     "look": lambda cloud, order: {"hosts": looking.look(cloud, order["hosts"], order["without"])},
     "disable": lambda cloud, order: switching.disable(cloud, order["hosts"], order["run"], order["reason"]),
     "enable": lambda cloud, order: switching.enable(cloud, order["hosts"], order["run"]),
+    "evacuate": lambda cloud, order: evacuating.evacuate(cloud, order["host"], order["patience"]),
     "plan_moves": lambda cloud, order: moving.plan(cloud, order["host"]),
     "move": lambda cloud, order: {"done": moving.carry_out(cloud, order["moves"], order["back"])},
     "closed": closed,

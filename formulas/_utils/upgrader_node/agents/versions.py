@@ -6,7 +6,14 @@ import typing
 from upgrader_node.database import connection, sql
 from upgrader_node.errors import StepError
 from upgrader_node.host import pillar as host_pillar
+from upgrader_node.host.findings import finding, some
+from upgrader_node.smoke.services import same
 
+TOO_OLD = (
+    "no other compute is below service version {} any more, and nova lets none start that is older than all the others "
+    "(ServiceTooOld): {} would be without nova-compute after its packages went back"
+)
+REMEDY = "take the control plane back first, or leave these computes at the new release and mend them there"
 STATEMENT = "SELECT host, version FROM {}.services WHERE deleted = 0 AND `binary` = 'nova-compute'"
 ROLE = "nova:controller"
 Versions = typing.Callable[[], typing.Dict[str, int]]
@@ -26,3 +33,15 @@ def of(driver: typing.Any, pillar: typing.Mapping[str, typing.Any]) -> Versions:
         return {str(host): int(version or 0) for host, version in found}
 
     return ask
+
+
+def may_go_back(versions: Versions, hosts: typing.Sequence[str], least: int) -> typing.Dict[str, typing.Any]:
+    """By findings: whether some nova-compute stays below ``least`` beside those of these hosts, or one of them is still there."""
+    found = versions()
+    behind = sorted(host for host, version in found.items() if version < least)
+    going = sorted(host for host in found if any(same(host, one) for one in hosts))
+    if behind or not going:
+        words = "{} compute(s) are below service version {}".format(len(behind), least)
+        return {"comment": words, "findings": []}
+    refusal = finding("nova-compute", TOO_OLD.format(least, some(going)), REMEDY, rows=going)
+    return {"comment": "every compute is at service version {}".format(least), "findings": [refusal]}
