@@ -42,7 +42,8 @@ def run(*words: str) -> str:
 
 
 def within(namespace: str, *words: str) -> str:
-    return run("ip", "netns", "exec", namespace, *words)
+    """What a program says in a namespace; ``ip`` goes there by itself, which is quicker."""
+    return run("ip", "-n", namespace, *words[1:]) if words[0] == "ip" else run("ip", "netns", "exec", namespace, *words)
 
 
 @dataclass

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import StepError
+from upgrader_node.paths import control as asking
+from upgrader_node.paths import program
 from upgrader_node.route import control
 
 from tests.functional import neutron_world as net
+from tests.functional.bench import Bench
 from tests.functional.neutron_world import (
     BEYOND,
     CENTRAL,
@@ -41,7 +45,7 @@ from tests.functional.neutron_world import (
 )  # fmt: skip
 from tests.support.killed import kill_points
 
-NODE = "cmp001"
+NODE, RUN = "cmp001", "routes-of-the-bench"
 BROKEN = "qrouter-b0000000-0000-4000-8000-000000000000"
 
 
@@ -277,3 +281,41 @@ def test_a_repair_that_is_killed_anywhere_is_finished_by_the_next(routes: Routes
         broken()
     assert kills > 3 and answers(net.WITH_FLOATING, BEYOND)
     assert (Path(routes.folder) / "r1.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_both_modules_are_loaded_documented_and_work_as_a_minion_calls_them(bench: Bench, world: World) -> None:
+    for module in ("upgrader_route", "upgrader_path"):
+        documented = bench.call("sys.doc", module)
+        assert documented and all("CLI Example" in text for text in documented.values()), documented
+    told = {"run": RUN, "release": "ocata", "beyond": BEYOND, "patience": 0, "state": str(world.state)}
+    try:
+        with pytest.raises(CommandExecutionError, match="this run has not kept the routes of bench"):
+            bench.call("upgrader_route.judge", **told)
+        assert bench.call("upgrader_route.record", run=RUN)["changed"]
+        assert bench.call("upgrader_path.start", run=RUN, beyond=BEYOND)["changed"]
+        assert control_group(RUN) != Path("/proc/self/cgroup").read_text()
+        down_and_up(FIP, FG)
+        dead = bench.call("upgrader_path.probe", beyond=BEYOND)["dead"]
+        assert f"floating-out {ROUTER} as {FIXED} > {BEYOND}" in dead
+        assert len(stopping(bench.call("upgrader_route.judge", **told))) == 1
+        assert bench.call("upgrader_route.judge", repair=True, **told)["repaired"]
+        paths = bench.call("upgrader_path.find", beyond=BEYOND)["paths"]
+        silent = bench.call("upgrader_path.probe", paths=paths)["dead"]
+        assert [name for name in silent if not name.startswith("routed")] == []
+        assert bench.call("upgrader_path.summary", run=RUN)["running"]
+    finally:
+        lost = bench.call("upgrader_path.stop", run=RUN)
+        for path in Path("/var/lib/upgrader").glob(f"*/{RUN}*"):
+            path.unlink()
+    assert lost["classes"]["floating-out"]["lost"] > 0 and lost["classes"]["floating-in"]["lost"] == 0
+    with pytest.raises(CommandExecutionError, match="release must be mitaka or ocata, not 'newton'"):
+        bench.call("upgrader_route.judge", **{**told, "release": "newton"})
+
+
+def control_group(run: str) -> str:
+    """Where systemd put the program: in a unit of its own, so that it outlives whatever ends with the minion's."""
+    alive = program.PROGRAM.alive(run, asking.FOLDER)
+    assert alive
+    group = Path(f"/proc/{alive.pid}/cgroup").read_text()
+    assert f"upgrader-path-{run}.service" in group, group
+    return group

@@ -75,4 +75,7 @@ def _path(row: typing.Any) -> Path:
 
 def _address(text: str) -> str:
     """The address as written. Raises ValueError for what is no IPv4 address."""
-    return str(ipaddress.IPv4Address(text))
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise ValueError("{!r} is no IPv4 address".format(text)) from None

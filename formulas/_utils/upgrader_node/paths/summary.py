@@ -114,5 +114,5 @@ def _comment(classes: typing.Mapping[str, Answer], gaps: typing.Sequence[Answer]
     dead = [name for one in classes.values() for name in one["dead"]]
     parts = ["lost: " + "; ".join(said)]
     parts += ["not answering at the end: " + some(dead)] if dead else []
-    parts += ["not watched for {} s".format(sum(gap["seconds"] for gap in gaps))] if gaps else []
+    parts += ["not watched for {:.1f} s".format(sum(gap["seconds"] for gap in gaps))] if gaps else []
     return "; ".join(parts)

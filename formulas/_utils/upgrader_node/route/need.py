@@ -90,8 +90,8 @@ def _of_floating(space: Space, release: str, known: Known, spaces: Spaces) -> ty
     pairs, outside = addresses(space, "fpr-"), addresses(space, "fg-")
     if not pairs or not outside:
         return
-    device, own = outside[0]
-    via = _gateway(space, device, own, known)
+    device = outside[0][0]
+    via = _gateway(space, device, known)
     if via is None:
         return
     if release == MITAKA:
@@ -107,8 +107,8 @@ def _external(space: Space, known: Known) -> typing.Iterator[Need]:
     """Of a central router, and of the shared address of a distributed one. Where several agents serve it, the active one only."""
     if space.devices("ha-") and not _active(space, known):
         return
-    for device, own in addresses(space, "qg-")[:1]:
-        via = _gateway(space, device, own, known)
+    for device, _ in addresses(space, "qg-")[:1]:
+        via = _gateway(space, device, known)
         if via is not None:
             yield Need(EXTERNAL, space.name, MAIN, device, via, router=space.of)
 
@@ -184,7 +184,7 @@ def _was(space: Space, device: str, known: Known) -> typing.Any:
     return was.default(MAIN, device) if was else None
 
 
-def _gateway(space: Space, device: str, own: str, known: Known) -> typing.Optional[str]:
+def _gateway(space: Space, device: str, known: Known) -> typing.Optional[str]:
     """The gateway of an external device: as neutron says, as any table says or said; empty when nobody says; None for "has none"."""
     networks = [ipaddress.IPv4Interface(one).network for one in space.links[device].addresses]
     for via in known.gateways or ():
