@@ -55,7 +55,7 @@ def _nothing_is_lost(rehearsal: Rehearsal) -> Iterator[None]:
     yield
     rehearsal.lab.up()
     for node in rehearsal.databases:
-        wait_until(lambda node=node: state(rehearsal, node) == ("Synced", "3"), 60, f"{node.name} to be synced")  # type: ignore[misc]
+        wait_until(lambda node=node: state(rehearsal, node) == ("Synced", "3"), 240, f"{node.name} to be synced")  # type: ignore[misc]
         for name, value in GIVEN_BACK.items():
             wait_until(
                 lambda node=node, name=name, value=value: variable(rehearsal, node, name) == value,  # type: ignore[misc]
@@ -113,9 +113,9 @@ def in_the_middle(rehearsal: Rehearsal, process: subprocess.Popen[bytes]) -> Nod
     """Returns the donor when some of the backup has arrived in the store and more is to come."""
     assert rehearsal.wait_for_event("backup-create", "step-submitted", process)
     partial = newest(rehearsal) / "archive.partial"
-    wait_until(lambda: partial.exists(), 30, "the backup to begin")
+    wait_until(lambda: partial.exists(), 120, "the backup to begin")
     node = donor(rehearsal)
-    wait_until(lambda: pids(node, "sleep 20") != [], 30, "the tool to be in the middle")
+    wait_until(lambda: pids(node, "sleep 20") != [], 120, "the tool to be in the middle")
     return node
 
 
@@ -147,7 +147,7 @@ def test_backup_broken_in_the_middle_is_no_backup_and_resume_takes_it_anew(
         assert variable(rehearsal, node, "wsrep_desync") == "ON"
         assert [variable(rehearsal, other, "wsrep_desync") for other in rehearsal.databases].count("ON") == 1
         break_it(rehearsal, node)
-        assert process.wait(timeout=120) == 1
+        assert process.wait(timeout=600) == 1
     assert sentence in rehearsal.run("status").stdout.splitlines()[0]
     assert not (newest(rehearsal) / "receipt.json").exists()
     assert not (newest(rehearsal) / "archive.zst").exists()
@@ -163,8 +163,8 @@ def test_donor_that_dies_during_the_backup_is_named_and_the_cluster_serves_on(re
         node = in_the_middle(rehearsal, process)
         node.end()
         others = [other for other in rehearsal.databases if other.name != node.name]
-        wait_until(lambda: state(rehearsal, others[0]) == ("Synced", "2"), 60, "the others to go on without it")
-        assert process.wait(timeout=180) == 4
+        wait_until(lambda: state(rehearsal, others[0]) == ("Synced", "2"), 240, "the others to go on without it")
+        assert process.wait(timeout=600) == 4
     sentence = rehearsal.run("status").stdout.splitlines()[0]
     assert f"at step backup-create, which is in doubt: {node.name}.lab.local does not answer" in sentence
     assert not (newest(rehearsal) / "receipt.json").exists()
@@ -179,7 +179,7 @@ def test_backup_job_killed_with_its_minion_gives_the_desync_back_later(rehearsal
     with slow_tool(rehearsal), rehearsal.started(*CREATE) as process:
         node = in_the_middle(rehearsal, process)
         node.run(["systemctl", "kill", "--signal=KILL", "--kill-whom=all", "salt-minion"])
-        assert process.wait(timeout=120) == 4
+        assert process.wait(timeout=600) == 4
         assert variable(rehearsal, node, "wsrep_desync") == "ON"
         node.run(["systemctl", "restart", "salt-minion"])
     rehearsal.wait_for_minions()
@@ -304,7 +304,7 @@ def test_node_that_dies_while_it_is_filled_leaves_no_half_clone_behind(rehearsal
         assert rehearsal.wait_for_event("clone-load", "step-submitted", process)
         time.sleep(0.7)
         rehearsal.databases[1].end()
-        assert process.wait(timeout=180) == 4
+        assert process.wait(timeout=600) == 4
     sentence = rehearsal.run("status").stdout.splitlines()[0]
     assert "at step clone-load, which is in doubt: dbs02.lab.local does not answer" in sentence
     rehearsal.lab.up()

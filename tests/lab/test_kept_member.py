@@ -61,7 +61,7 @@ class Members(Cluster):
                 )
             return False
 
-        wait_until(synced, 120, "three synced members")
+        wait_until(synced, 480, "three synced members")
 
     def found_by_hand(self) -> None:
         """Whatever a test left behind: dbs01 as it is founds the cluster, the others come by state transfer."""
@@ -221,7 +221,7 @@ def test_others_that_lost_their_quorum_are_no_hindrance(cluster: Members) -> Non
     cluster.second.run(["systemctl", "kill", "--signal=SIGKILL", "mariadb"])
     cluster.second.run(["systemctl", "stop", "mariadb"])
     status = ["mariadb", "-NBe", "SHOW STATUS LIKE 'wsrep_cluster_status'"]
-    wait_until(lambda: "non-Primary" in cluster.first.run(status).stdout, 60, "the loss of the quorum")
+    wait_until(lambda: "non-Primary" in cluster.first.run(status).stdout, 240, "the loss of the quorum")
     ran = cluster.back(run)
     assert ran.returncode == 0, ran.stderr
     cluster.assert_restored()

@@ -129,7 +129,7 @@ def test_up_after_every_process_was_killed_keeps_the_databases(life: Lab) -> Non
 def test_up_starts_only_the_node_that_died(running: Lab) -> None:
     before = {node["name"]: node["pid"] for node in running.up(instances=10)["nodes"]}
     running.node("upg01").end()
-    wait_until(lambda: not running.node("upg01").running, 60, "upg01 to end")
+    wait_until(lambda: not running.node("upg01").running, 240, "upg01 to end")
     after = {node["name"]: node["pid"] for node in running.up()["nodes"]}
     assert [name for name in before if before[name] != after[name]] == ["upg01"]
 
@@ -143,7 +143,7 @@ def test_up_takes_away_the_wire_of_a_node_that_was_killed(running: Lab) -> None:
         shown = subprocess.run([*inside, "show", "vb-upg01"], capture_output=True, check=False)
         return shown.returncode != 0
 
-    wait_until(lambda: not running.node("upg01").running and gone(), 60, "upg01 and its wire to go")
+    wait_until(lambda: not running.node("upg01").running and gone(), 240, "upg01 and its wire to go")
     subprocess.run([*inside, "add", "vb-upg01", "type", "bridge"], check=True)
     assert running.up()["state"] == "up"
 
@@ -170,7 +170,7 @@ def test_down_after_a_power_loss_that_emptied_every_record(life: Lab) -> None:
 def test_up_after_the_start_itself_was_killed(life: Lab) -> None:
     script = f"from upgrader.lab import Lab; Lab({NAME!r}).up(instances=5000)"
     started = subprocess.Popen([sys.executable, "-c", script], cwd=content.PACKAGE.parent)
-    wait_until(lambda: life.options is not None and life.node("dbs01").running, 60, "dbs01 to run")
+    wait_until(lambda: life.options is not None and life.node("dbs01").running, 240, "dbs01 to run")
     started.kill()
     started.wait()
     assert life.up(instances=5000)["state"] == "up"
@@ -341,10 +341,10 @@ def test_a_killed_build_leaves_no_layer_no_process_and_no_mount(tmp_path: Path) 
         f"it.tiny_build(pathlib.Path({str(cache)!r}), pathlib.Path({str(shown)!r}))"
     )
     builder = subprocess.Popen([sys.executable, "-c", script], cwd=content.PACKAGE.parent)
-    wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 30, "the build to be half done")
+    wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 120, "the build to be half done")
     builder.send_signal(signal.SIGKILL)
     builder.wait()
-    wait_until(lambda: not sleeping(), 60, "the build's processes to end")
+    wait_until(lambda: not sleeping(), 240, "the build's processes to end")
     assert host_mounts() == before
     assert not list(cache.glob("layers/*/layer.json"))
     (shown / "wait").unlink()
@@ -361,9 +361,9 @@ def test_a_second_build_waits_for_the_first_and_says_for_whom(tmp_path: Path) ->
     (shown / "wait").touch()
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(tiny_build, cache, shown)
-        wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 30, "the first build to be half done")
+        wait_until(lambda: any(cache.glob("layers/*.partial-*/fs/layer")), 120, "the first build to be half done")
         second = pool.submit(tiny_build, cache, shown, Narrator(stream=said))
-        wait_until(lambda: f"pid {os.getpid()} since" in said.getvalue(), 60, "the second build to say that it waits")
+        wait_until(lambda: f"pid {os.getpid()} since" in said.getvalue(), 240, "the second build to say that it waits")
         (shown / "wait").unlink()
         assert (first.result(60), second.result(60)) == (["tiny"], [])
 

@@ -39,7 +39,7 @@ class Upgrade(Rehearsal):
 
     def document(self, *words: str) -> dict[str, Any]:
         """A stage to its end, well."""
-        ran = self.run(*words, "-o", "json", timeout=1500)
+        ran = self.run(*words, "-o", "json", timeout=2700)
         assert ran.returncode == 0, ran.stderr[-3000:]
         document: dict[str, Any] = json.loads(ran.stdout)
         return document
@@ -68,11 +68,11 @@ The = TypeVar("The", bound=Upgrade)
 
 
 @contextlib.contextmanager
-def rehearsed(letter: str, kind: type[The]) -> Iterator[The]:
+def rehearsed(letter: str, kind: type[The], topology: str = "control") -> Iterator[The]:
     """A lab of its own whose control plane was rehearsed."""
     lab = Lab(f"{NAME}{letter}", narrator=Narrator())
     lab.down()
-    lab.up(topology="control", instances=INSTANCES)
+    lab.up(topology=topology, instances=INSTANCES)
     try:
         the = kind(lab)
         the.document("control-plane", "--stage", "test-upgrade")

@@ -196,7 +196,7 @@ def test_member_that_dies_in_the_window_is_named_and_left_out_of_the_way_back(br
     broken.back("--without", "dbs02")
     aside = "mv /var/lib/mysql /var/lib/mysql.dead && install -d -o mysql -g mysql -m 700 /var/lib/mysql"
     broken.at("dbs02", f"{aside} && systemctl start mariadb")
-    wait_until(lambda: broken.members() == "3", 120, "dbs02 to join again")
+    wait_until(lambda: broken.members() == "3", 480, "dbs02 to join again")
 
 
 def test_power_loss_of_every_node_in_the_window_is_survived(broken: Broken) -> None:

@@ -102,7 +102,7 @@ def test_two_minions_of_one_id_are_named(rehearsal: Rehearsal) -> None:
     node.run(["systemd-run", "--unit=second-minion", "/opt/salt/bin/salt-minion", "-c", folder])
     listening = ["ss", "-Htn", "dport", "=", ":4505"]
     try:
-        wait_until(lambda: len(node.run(listening).stdout.splitlines()) == 2, 60, "the second minion to listen")
+        wait_until(lambda: len(node.run(listening).stdout.splitlines()) == 2, 240, "the second minion to listen")
         refused(rehearsal, 3, "dbs01.lab.local answers twice: two minions have that id")
     finally:
         node.run(["systemctl", "stop", "second-minion"], check=False)
@@ -280,7 +280,7 @@ def test_minion_killed_in_the_middle_of_a_step_is_found_out_and_made_good(rehear
         rehearsal.wait_for_event("nova-online-newton", "step-submitted", process)
         rehearsal.upg.run(["systemctl", "kill", "--signal=KILL", "salt-minion"])
         rehearsal.upg.run(["systemctl", "restart", "salt-minion"])
-        assert process.wait(timeout=300) == 4, "the other services' steps are done first"
+        assert process.wait(timeout=900) == 4, "the other services' steps are done first"
     ran = rehearsal.run("status")
     assert "at step nova-online-newton, which is in doubt: upg01.lab.local" in ran.stdout.splitlines()[0]
     assert rehearsal.gets_past("nova-online-newton")

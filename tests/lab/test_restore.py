@@ -211,7 +211,7 @@ def wait_for_minions(cluster: Cluster) -> None:
     from upgrader.lab.machine.process import wait_until
 
     command = ["salt", "--out=txt", "-t", "3", "dbs*", "test.ping"]
-    wait_until(lambda: cluster.cfg.run(command, check=False).stdout.count("True") == 3, 90, "three minions")
+    wait_until(lambda: cluster.cfg.run(command, check=False).stdout.count("True") == 3, 360, "three minions")
 
 
 @contextlib.contextmanager
@@ -267,7 +267,7 @@ def test_no_cluster_is_founded_beside_another(cluster: Cluster) -> None:
     listener = "import socket, time; s = socket.create_server(('', 4567)); time.sleep(600)"
     second.run(["systemd-run", "--unit=arbitrator", "python3", "-c", listener])
     listens = ["ss", "-Hltn", "sport", "=", ":4567"]
-    wait_until(lambda: "4567" in second.run(listens).stdout, 30, "the arbitrator", lambda: "nobody listens")
+    wait_until(lambda: "4567" in second.run(listens).stdout, 120, "the arbitrator", lambda: "nobody listens")
     ran = cluster.restore()
     second.run(["systemctl", "stop", "arbitrator"])
     assert ran.returncode == 1, ran.stderr

@@ -226,7 +226,7 @@ def test_each_service_of_the_site_runs_from_an_empty_database(
 ) -> None:
     assert broken(apply(site, sls)) == []
     for port in ports:
-        wait_until(lambda port=port: listens(site, port), 60, f"port {port} of {sls}")  # type: ignore[misc]
+        wait_until(lambda port=port: listens(site, port), 240, f"port {port} of {sls}")  # type: ignore[misc]
     assert {unit: active(site, unit) for unit in units} == dict.fromkeys(units, "active")
 
 
@@ -244,7 +244,7 @@ def test_placement_is_not_served_before_apache_is_restarted(site: Lab, empty: No
     assert broken(ask(site, UPG01, "state.sls_id", "nova_placement_service", "nova.controller")[UPG01]) == []
     assert not listens(site, 8778)
     node.run(["systemctl", "restart", "apache2"])
-    wait_until(lambda: listens(site, 8778), 30, "placement to be served")
+    wait_until(lambda: listens(site, 8778), 120, "placement to be served")
 
 
 @pytest.mark.soak
@@ -271,7 +271,9 @@ def test_fault_slow_takes_its_seconds(site: Lab) -> None:
 def test_fault_dies_is_a_service_that_salt_calls_running_and_that_is_gone_soon(site: Lab) -> None:
     answer = faulty(site, "memcached", "dies")
     assert set(results(answer).values()) == {True}
-    wait_until(lambda: active(site, "memcached") == "failed", 15, "memcached to die", lambda: active(site, "memcached"))
+    wait_until(
+        lambda: active(site, "memcached") == "failed", 120, "memcached to die", lambda: active(site, "memcached")
+    )
     site.node("upg01").run(["rm", "-r", "/etc/systemd/system/memcached.service.d"])
     site.node("upg01").run(["systemctl", "daemon-reload"])
 
@@ -402,7 +404,7 @@ def test_silent_node_refuses_before_anything_is_done(site: Lab, joined: str) -> 
         done = pasted(site, [documented("join")[1] + " --target 'dbs*'"], check=False)
     finally:
         site.node("dbs02").run(["systemctl", "start", "site-salt-minion"])
-        wait_until(lambda: "dbs02.lab.local" in ask(site, "dbs02*", "test.ping"), 60, "the site's minion of dbs02")
+        wait_until(lambda: "dbs02.lab.local" in ask(site, "dbs02*", "test.ping"), 240, "the site's minion of dbs02")
     assert done.returncode == 3, done.stderr
     assert "dbs02.lab.local: silent in the site's Salt" in done.stderr and "nothing was changed" in done.stderr
 

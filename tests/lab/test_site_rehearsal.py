@@ -57,7 +57,7 @@ def refused(site: Rehearsal) -> subprocess.CompletedProcess[str]:
 def stopped(site: Rehearsal, refused: object) -> subprocess.CompletedProcess[str]:
     """A rehearsal whose last service dies seconds after the site's Salt called it running."""
     with faults(site, heat="dies"):
-        return site.run(*STAGE, "--restart", timeout=1800)
+        return site.run(*STAGE, "--restart", timeout=2700)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def ended(site: Rehearsal, stopped: object) -> subprocess.CompletedProcess[str]:
     """The fault is mended, and the run resumed to its end."""
     site.upg.run(["rm", "-rf", "/etc/systemd/system/heat-engine.service.d"])
     site.upg.run(["systemctl", "daemon-reload"])
-    return site.run("resume", timeout=1800)
+    return site.run("resume", timeout=2700)
 
 
 def test_formulas_that_are_not_there_refuse_the_stage_before_anything_is_done(
@@ -166,9 +166,9 @@ def test_state_run_that_is_killed_is_told(site: Rehearsal, ended: object) -> Non
         command = ["salt", "--out=txt", "-t", "600", "upg01*", "upgrader_site.applied", "mods=[memcached]"]
         started = subprocess.Popen(site.cfg.command(command), stdout=subprocess.PIPE, text=True)
         try:
-            site.upg.run(["sh", "-c", "until pgrep -f '[s]leep 600'; do sleep 0.2; done"], timeout=120)
+            site.upg.run(["sh", "-c", "until pgrep -f '[s]leep 600'; do sleep 0.2; done"], timeout=600)
             site.upg.run(["pkill", "-KILL", "-f", "salt-call.*state.sls memcached"])
-            said, _ = started.communicate(timeout=120)
+            said, _ = started.communicate(timeout=600)
         finally:
             started.kill()
             site.upg.run(["pkill", "-KILL", "-f", "sleep 600"], check=False)

@@ -27,6 +27,8 @@ from upgrader.lab.machine.node import Node
 from upgrader.lab.machine.process import wait_until
 
 STAGE = ("control-plane", "--stage", "test-upgrade")
+# Seconds in which nothing at all is written into a journal: no step of the lab says nothing for so long, however slow the machine.
+STANDSTILL = 600
 SOURCES = ("keystone", "glance", "nova", "nova_api", "cinder", "neutron", "heat")
 NOVA = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
 OTHERS = ("keystone_upgrade", "glance_upgrade", "cinder_upgrade", "neutron_upgrade", "heat_upgrade")
@@ -72,7 +74,7 @@ class Rehearsal:
     def wait_for_minions(self) -> None:
         """Until every minion answers: a job that is published before one is connected again never reaches it."""
         command = ["salt", "--out=txt", "-t", "3", "*", "test.ping"]
-        wait_until(lambda: self.cfg.run(command, check=False).stdout.count("True") == 5, 90, "five minions")
+        wait_until(lambda: self.cfg.run(command, check=False).stdout.count("True") == 5, 360, "five minions")
 
     def _folder(self) -> Path:
         return self.cfg.root / "var/lib/upgrader/lab/runs"
@@ -140,14 +142,19 @@ class Rehearsal:
             return kill_inner(process)
 
     def wait_for_event(self, step: str, event: str, process: subprocess.Popen[bytes] | None) -> bool:
-        """Until the command that was started last has written ``event`` of ``step``. False when it ended before that."""
+        """Until the command that was started last has written ``event`` of ``step``. False when it ended before that.
+
+        A stage is as slow as its machine: the wait is over once the journal has not grown for ten minutes.
+        """
         folder, (path, size) = self._folder(), self._before
         wanted = (f'"event":"{event}"'.encode(), f'"step":"{step}"'.encode())
-        deadline = time.monotonic() + 300
+        seen, deadline = -1, time.monotonic() + STANDSTILL
         while time.monotonic() < deadline:
             ended = process is not None and process.poll() is not None
             newest = max(folder.glob("*.jsonl"), default=None)
             new = newest.read_bytes()[size if newest == path else 0 :] if newest else b""
+            if len(new) != seen:
+                seen, deadline = len(new), time.monotonic() + STANDSTILL
             if any(all(text in line for text in wanted) for line in new.split(b"\n")[:-1]):
                 return True
             if ended:
@@ -200,7 +207,7 @@ class Rehearsal:
     def wait_for_idle_minions(self) -> None:
         """What a killed command had submitted goes on; ``--restart`` is refused until it has ended."""
         active = ["salt-run", "--out=json", "jobs.active"]
-        wait_until(lambda: self.cfg.run(active, check=False).stdout.strip() == "{}", 90, "idle minions")
+        wait_until(lambda: self.cfg.run(active, check=False).stdout.strip() == "{}", 360, "idle minions")
 
     def packets(self, name: str) -> dict[str, int]:
         """What a production node has counted of the upgrade node's packets, by counter."""

@@ -36,14 +36,16 @@ MAY_PRINT = {"report", "cli", "lab"}
 EVERYWHERE = {"errors", "content"}
 LAYERS: dict[str, set[str]] = {
     "cloud": set(),
+    "config": set(),
     "reclass": {"cloud"},
     "beside": {"reclass"},
     "plan": {"cloud"},
     "transport": {"plan"},
     "journal": {"plan"},
+    "hooks": {"journal", "plan", "config"},
     "engine": {"plan", "journal", "transport"},
     "report": {"plan", "journal", "transport", "engine", "reclass", "cloud", "beside"},
-    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report", "beside"},
+    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report", "beside", "config", "hooks"},
     "lab": {"cloud", "reclass"},
 }
 """Which layer may import which; all may import ``EVERYWHERE``. The flow is one-way: nothing imports what stands below it."""

@@ -12,7 +12,8 @@ from upgrader.cli import plans, questions, runs
 from upgrader.cli.confirm import confirm
 from upgrader.cli.members import kept_by
 from upgrader.cli.plans import Now
-from upgrader.cli.settings import Settings, modules_digest, operator, utc_now
+from upgrader.cli.settings import Settings, modules_digest, utc_now
+from upgrader.cli.surface import hooks
 from upgrader.errors import Refused, UpgradeError, UsageError
 from upgrader.journal.archive import Archive
 from upgrader.journal.progress import FINISHED, RunProgress
@@ -85,7 +86,7 @@ def start(settings: Settings, words: Asked) -> None:
             click.echo(sentence, err=True)
     if words.wait:
         plans.keep(settings, plan)
-        settings.approvals.ask(plan, operator(), utc_now(), stage_row(CONTROL_PLANE, words.stage).expires or EXPIRES)
+        hooks.ask(settings, plan, stage_row(CONTROL_PLANE, words.stage).expires or EXPIRES)
         settings.approvals.require(plan, utc_now())
     confirm(plan, words.yes)
     runs.execute(settings, transport, plan, words.restart, words.output)

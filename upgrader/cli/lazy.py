@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from upgrader.content import PACKAGE
+from upgrader.errors import UsageError
+
+LAB = PACKAGE / "lab"
+"""Not there in an installation for production."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ DOORS: Mapping[str, Door] = {
     "completion": Door(
         "completion", "Print the script that completes commands, options, stages, runs and steps in bash, zsh or fish."
     ),
+    "config": Door("surface.config", "Show what this command goes by: files of configuration, variables, options."),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
     "data-plane": Door(
         "nodes.command",
@@ -33,6 +41,11 @@ DOORS: Mapping[str, Door] = {
         "data_plane",
     ),
     "history": Door("looking", "List all runs, newest last."),
+    "install-formulas": Door(
+        "surface.install",
+        "Put this version's formulas into a folder that the Salt master can serve, and say what file_roots has to hold.",
+        "install_formulas",
+    ),
     "lab": Door("", "A real cloud in small, on this machine."),
     "model": Door(
         "model", "Check the reclass model: what the upgrade needs, in which file which class has to be included."
@@ -57,14 +70,49 @@ DOORS: Mapping[str, Door] = {
 }
 
 
+class Said(Mapping[str, Any]):
+    """What files of configuration say of options. They are read when the first of them is asked for."""
+
+    NAMES = ("salt_config", "state_dir", "transport")
+
+    def _values(self) -> Mapping[str, Any]:
+        from upgrader.config.files import read
+
+        return read().values
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self.NAMES:
+            raise KeyError(key)
+        return self._values()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.NAMES if name in self._values())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class LazyGroup(click.Group):
     """Neither the list of commands nor its completion loads a command."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """What files say stands where neither an option nor a variable does. Help needs none of them."""
+        if not {"-h", "--help"}.intersection(args):
+            extra.setdefault("default_map", Said())
+        return super().make_context(info_name, args, parent, **extra)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *DOORS})
+        left_out = set() if LAB.is_dir() else {"lab"}
+        return sorted({*super().list_commands(ctx), *DOORS} - left_out)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "lab":
+            if not LAB.is_dir():
+                raise UsageError(
+                    "the lab is not part of this installation: take it from a checkout of upgrader's sources"
+                )
             from upgrader.lab.cli import lab
 
             return lab

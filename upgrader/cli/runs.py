@@ -14,6 +14,7 @@ from upgrader.cli.confirm import confirm
 from upgrader.cli.nodes.difference import require_same
 from upgrader.cli.plans import Now, named
 from upgrader.cli.settings import Settings, facts_now, new_run_id, operator, read_pillars, utc_now
+from upgrader.cli.surface import hooks
 from upgrader.engine.results import Outcome
 from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
@@ -62,7 +63,7 @@ def execute(
     """Run a plan, one run per cloud at a time."""
     with settings.archive.lock(plan.cloud, operator()):
         outcome = begin(settings, transport, plan, restart, approval)
-    _conclude(settings.archive, plan, outcome, output)
+    _conclude(settings, plan, outcome, output)
 
 
 def begin(
@@ -89,7 +90,7 @@ def resume(settings: Settings, run_id: str | None, accept_pillar: bool, output: 
         transport = settings.transport()
         accepted = _same_facts(run, journal, facts_now(read_pillars(transport)), accept_pillar)
         outcome = _carry_out(journal, transport, lambda engine: engine.resume(who, version=__version__, **accepted))
-    _conclude(archive, run.plan, outcome, output)
+    _conclude(settings, run.plan, outcome, output)
 
 
 def stamp(settings: Settings, step: str, run_id: str | None, reason: str) -> None:
@@ -111,9 +112,10 @@ def _carry_out(journal: Journal, transport: Transport, go: Callable[[Engine], Ou
         return go(Engine(journal, transport, utc_now, [console]))
 
 
-def _conclude(archive: Archive, plan: Plan, outcome: Outcome, output: str) -> None:
-    """The result on stdout, then the exit code by exception."""
-    run, journal = archive.find(outcome.run_id), archive.journal_path(plan.cloud, outcome.run_id)
+def _conclude(settings: Settings, plan: Plan, outcome: Outcome, output: str) -> None:
+    """The result on stdout and to whoever wants to hear of it, then the exit code by exception."""
+    run, journal = settings.archive.find(outcome.run_id), settings.archive.journal_path(plan.cloud, outcome.run_id)
+    hooks.tell_run(settings, run, text.run_sentence(run), str(journal))
     if output == "json":
         click.echo(document.render(document.run_document(run, str(journal))))
     elif outcome.ok:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from upgrader.config.files import Configuration, read
 from upgrader.content import FORMULAS
 from upgrader.journal.approvals import Approvals
 from upgrader.journal.archive import Archive
@@ -49,6 +50,11 @@ class Settings:
     def approvals(self) -> Approvals:
         """Who approved which plan."""
         return Approvals(self.state_dir)
+
+    @property
+    def config(self) -> Configuration:
+        """What the files say besides."""
+        return read()
 
     def transport(self) -> Transport:
         """The door to Salt."""

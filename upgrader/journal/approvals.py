@@ -85,6 +85,10 @@ class Approvals:
             f"'upgrader approve {asked.short}', then 'upgrader apply {asked.short}'"
         )
 
+    def path(self, plan: Plan) -> Path:
+        """Where the approval of a plan is written."""
+        return self._path(plan.cloud, plan.digest)
+
     def _path(self, cloud: str, digest: str) -> Path:
         return self.root / cloud / "approvals" / f"{digest}.json"
 

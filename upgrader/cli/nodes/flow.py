@@ -15,7 +15,8 @@ from upgrader.cli.nodes.choice import Chosen, chosen, known
 from upgrader.cli.nodes.difference import require_same
 from upgrader.cli.nodes.words import Words
 from upgrader.cli.plans import Now
-from upgrader.cli.settings import Settings, operator, utc_now
+from upgrader.cli.settings import Settings, utc_now
+from upgrader.cli.surface import hooks
 from upgrader.cloud.roles import COMPUTE, GATEWAY
 from upgrader.cloud.target import resolved
 from upgrader.errors import UsageError, Waiting
@@ -84,7 +85,7 @@ def _run(settings: Settings, transport: Transport, plan: Plan, stage: Chosen, wo
         click.echo(sentence, err=True)
     if words.wait and stage_row(PART, stage.stage).asks:
         plans.keep(settings, plan)
-        settings.approvals.ask(plan, operator(), utc_now(), words.approve_within)
+        hooks.ask(settings, plan, words.approve_within)
         settings.approvals.require(plan, utc_now())
     with _within(words.approve_within, plan):
         confirm(plan, words.yes)

@@ -18,8 +18,8 @@ vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.defin
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
 SERVICES  computes and gateways       ``upgrader_compute.reconnect``, ``.restart``
 PACKAGES  computes and gateways       ``upgrader_package.record``, ``.difference``, ``.upgrade``, ``.restore``
-AGENTS    the controller that is asked ``upgrader_agents.record``, ``.proven``, ``.move``, ``.back``, ``.evacuate``, ``.closed``
 ROUTES    computes and gateways       ``upgrader_route.record``, ``upgrader_route.judge``
+AGENTS    the controller that is asked ``upgrader_agents.record``, ``.proven``, ``.move``, ``.back``, ``.evacuate``, ``.closed``
 prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
 path      computes and gateways       ``upgrader_path.start``; in its own folder, with ``path-RUN`` of the program itself
 ========= =========================== =================================================================================

@@ -1,0 +1,1 @@
+"""Others that are told of a run: a command, or an address."""
