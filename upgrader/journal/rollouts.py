@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from upgrader.plan.step import Step
 
 PART, TEST, SAMPLE, ALL, ROLLBACK = "data-plane", "test", "sample", "all", "rollback"
 RECORD, DIFFERENCE, UPGRADE = "upgrader_package.record", "upgrader_package.difference", "upgrader_package.upgrade"
+DISABLE, ENABLE = "upgrader_agents.disable", "upgrader_agents.enable"
 CLOSED = "data-plane-closed"
 
 
@@ -29,17 +30,19 @@ class Shown:
 class Rollouts:
     """Folded from a cloud's runs, the oldest first.
 
-    ``shown`` is the newest answer of each node, ``kept`` the run under which its package sources of before are kept (the
-    first that asked since it was upgraded or taken back last), ``upgraded`` the run that took it to the target, ``sampled``
-    the newest sample that passed, ``target`` the nodes that the newest test was about, ``closed`` whether the controllers
-    were told that no compute is left.
+    ``tested`` is the newest run whose test was meant for a node, ``shown`` what the node said, ``kept`` the run under which its
+    package sources of before are kept (the first that asked since it was upgraded or taken back last), ``upgraded`` the run
+    that took it to the target, ``cut`` the run that took it out of service and was cut before it put it back, ``sampled`` the
+    newest sample that passed, ``closed`` whether the controllers were told that no compute is left.
     """
+
+    tested: dict[str, str] = field(default_factory=dict)
 
     shown: dict[str, Shown] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     upgraded: dict[str, str] = field(default_factory=dict)
+    cut: dict[str, str] = field(default_factory=dict)
     sampled: RunProgress | None = None
-    tested: RunProgress | None = None
     closed: bool = False
 
     def take(self, run: RunProgress) -> None:
@@ -52,9 +55,12 @@ class Rollouts:
             self._upgraded(run)
         elif run.stage == ROLLBACK:
             self._taken_back(run)
+        for node, out in out_of_service(run).items():
+            self.cut.pop(node, None)
+            self.cut.update({node: run.run_id} if out else {})
 
     def _tested(self, run: RunProgress) -> None:
-        self.tested = run
+        self.tested.update(dict.fromkeys(run.plan.stages[0].target, run.run_id))
         for step in run.plan.steps():
             done = well(run, step.id)
             if step.call.function == RECORD:
@@ -133,7 +139,17 @@ def approved(steps: Iterable[Step]) -> dict[str, tuple[str, tuple[str, ...]]]:
     }
 
 
-def appeared(nodes: Sequence[str], tested: RunProgress | None) -> tuple[str, ...]:
-    """Nodes that the words name now and did not when the newest test was made."""
-    known = set(tested.plan.stages[0].target) if tested else set()
-    return tuple(node for node in nodes if node not in known)
+def out_of_service(run: RunProgress) -> dict[str, bool]:
+    """Nodes that the run took out of service, and whether they are still: it was cut, or failed, before it put them back."""
+    last: dict[str, bool] = {}
+    for step in run.plan.steps():
+        state = run.steps[step.id]
+        if step.call.function == DISABLE and state.attempts:
+            back = [run.steps[one.id] for one in run.plan.steps() if _closes(one, step)]
+            done = all(one.state in SETTLED and one.attempts >= state.attempts for one in back)
+            last.update(dict.fromkeys(step.about, not done))
+    return last
+
+
+def _closes(one: Step, step: Step) -> bool:
+    return one.call.function == ENABLE and step.id in one.needs

@@ -54,7 +54,16 @@ def rollback(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     if not rollout.run:
         raise UsageError("name the run of the data plane that is taken back; 'upgrader history' lists the runs")
     steps = _in_batches(cloud, facts, rollout, nodes.put_back)
-    return (*_gates(cloud, facts), *_may_go_back(cloud, rollout), *steps)
+    return (*_gates(cloud, facts), *_may_go_back(cloud, rollout), *steps, *_others_back(cloud, rollout))
+
+
+def _others_back(cloud: Cloud, rollout: Rollout) -> tuple[Step, ...]:
+    """Hosts that the run took out of service and whose packages it did not come to: nothing goes back there but that."""
+    hosts = [host(node) for node in rollout.cut if node not in rollout.nodes]
+    args = {"run": rollout.run, "hosts": hosts}
+    call = Call("module", "upgrader_agents.enable", cloud.controllers[:1], args, 15 * MINUTE)
+    title = "back into service, where that run did nothing else before it was cut"
+    return (work("enable-others", title, call, "it undoes what that run did", READY),) if hosts else ()
 
 
 def _may_go_back(cloud: Cloud, rollout: Rollout) -> tuple[Step, ...]:

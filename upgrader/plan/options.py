@@ -50,7 +50,8 @@ class Rollout:
     ``batch`` and ``max_failures`` are counts, or percents of the nodes ("10%").
     ``beyond`` is an address behind the external network, ``instances`` are names of namespaces that stand for instances. ``include``
     are packages that stay out of it otherwise, ``allow`` those that may be removed or go back a version. ``run`` is
-    the run that is taken back. ``closes``: after these nodes no compute is left at the source release.
+    the run that is taken back. ``closes``: after these nodes no compute is left at the source release. ``cut`` are nodes that
+    an earlier run took out of service and did not put back, each with that run.
     """
 
     target: tuple[str, ...]
@@ -68,6 +69,7 @@ class Rollout:
     instances: tuple[str, ...] = ()
     run: str = ""
     closes: bool = False
+    cut: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

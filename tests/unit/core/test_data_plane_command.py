@@ -352,3 +352,82 @@ def test_unfinished_sample_keeps_the_rest_out(nodes: Nodes, world: World) -> Non
     ran = nodes("--target", "cmp*", "--yes")
     assert ran.code == 4
     assert "stopped at step packages" in ran.err
+
+
+def test_test_of_gateways_does_not_make_computes_new(nodes: Nodes, world: World) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    nodes("--target", "gtw*", "--stage", "test")
+    ran = nodes("--target", "cmp*", "--stage", "sample", "--yes")
+    assert ran.code == 0, ran.err
+    assert "left out" not in ran.err
+
+
+def test_differences_are_shown_of_nodes_that_answered_also_when_others_did_not(nodes: Nodes, world: World) -> None:
+    world.bad["test.ping", TWO] = None
+    ran = nodes("--target", "cmp*", "--stage", "test")
+    assert "3 packages" not in ran.out and "cmp001, cmp003, cmp004: 2 packages" in ran.out
+
+
+def killed_before(world: World, function: str) -> None:
+    """The command dies when this would be submitted next."""
+    world.salt.die_before = function
+
+
+def test_hosts_of_a_run_that_was_cut_and_left_behind_are_put_back_by_the_next(nodes: Nodes, world: World) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    killed_before(world, "upgrader_config.save")
+    ran = nodes("--target", "cmp*", "--stage", "sample", "--yes")
+    assert ran.code == 130
+    run = re.findall(r"of run (\S+);", ran.err)[0]
+    world.calls.clear()
+    ran = nodes("--target", "cmp*", "--stage", "sample", "--yes", "--restart")
+    assert ran.code == 0, ran.err
+    assert run in {call.args["run"] for call in world.calls if call.function == "upgrader_agents.enable"}
+
+
+def test_hosts_that_are_out_of_service_since_a_cut_run_are_named(nodes: Nodes, world: World) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    killed_before(world, "upgrader_config.save")
+    nodes("--target", "cmp001", "--stage", "sample", "--yes")
+    ran = nodes("--target", "cmp002", "--stage", "sample", "--yes", "--restart")
+    assert ran.code == 0, ran.err
+    assert "cmp001 is out of service since run" in ran.err
+    assert "upgrader_agents.enable run=" in ran.err and "hosts='[cmp001]'" in ran.err
+
+
+def test_way_back_puts_hosts_back_whose_packages_the_run_did_not_come_to(
+    nodes: Nodes, world: World, command: Command
+) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    assert nodes("--target", "cmp001", "--stage", "sample", "--yes").code == 0
+    failed = world.answer
+
+    def dies_in_the_second_batch(call: Call, node: str) -> Mapping[str, Any] | None:
+        if call.function == "upgrader_config.save" and node == THREE:
+            raise KeyboardInterrupt
+        return failed(call, node)
+
+    world.salt.answer = dies_in_the_second_batch
+    ran = nodes("--target", "cmp*", "--stage", "all", "--yes", "--batch", "1")
+    assert ran.code == 130
+    run = re.findall(r"of run (\S+);", ran.err)[0]
+    world.salt.answer = world.answer
+    world.calls.clear()
+    assert nodes("--stage", "rollback", "--yes").code == 0
+    assert world.nodes("upgrader_package.restore") == [(TWO,)]
+    enabled = [
+        (call.args["run"], tuple(call.args["hosts"]))
+        for call in world.calls
+        if call.function == "upgrader_agents.enable"
+    ]
+    assert (run, ("cmp003",)) in enabled
+
+
+def test_older_run_is_not_taken_back_while_a_newer_one_stands_half_way(nodes: Nodes, world: World) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    sampled = json.loads(nodes("--target", "cmp*", "--stage", "sample", "--yes", "-o", "json").out)["run"]
+    world.bad[UPGRADE, TWO] = FAILED
+    assert nodes("--target", "cmp*", "--stage", "all", "--yes").code == 1
+    ran = nodes("--stage", "rollback", "--run", sampled, "--yes")
+    assert ran.code == 3
+    assert "stands half way" in ran.err

@@ -10,9 +10,9 @@ from upgrader.cloud.cloud import Cloud
 from upgrader.cloud.roles import COMPUTE
 from upgrader.cloud.target import named
 from upgrader.errors import Refused, UsageError
-from upgrader.journal.archive import Archive
+from upgrader.journal.archive import UNSETTLED, Archive
 from upgrader.journal.progress import RunProgress
-from upgrader.journal.rollouts import ALL, ROLLBACK, SAMPLE, TEST, Rollouts, appeared, begun_nodes, rollouts
+from upgrader.journal.rollouts import ALL, ROLLBACK, SAMPLE, TEST, Rollouts, begun_nodes, rollouts
 from upgrader.plan.data_plane import in_order
 from upgrader.plan.options import Rollout
 from upgrader.report.wording import node_list, short
@@ -46,9 +46,8 @@ class Known:
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """Of those the ones that the newest test was about: a node that appeared since is not taken in by the way."""
-        new = appeared(self.target, self.past.tested)
-        return tuple(node for node in self.left if node not in new)
+        """Of those the ones that a test was meant for: a node that appeared since is not taken in by the way."""
+        return tuple(node for node in self.left if node in self.past.tested)
 
     def shown(self, node: str) -> bool:
         """Whether it was seen what would change on a node, with the packages that are included now."""
@@ -98,14 +97,16 @@ def _sample(of: Known) -> Chosen:
     wanted = of.words.sample
     nodes = _some_of(wanted, of.listed, "--sample") if not wanted.isdecimal() else seen[: int(wanted)]
     _require_shown(of, nodes or of.listed[:1])
-    return Chosen(SAMPLE, _rollout(of, nodes), (*_done(of), *_ignored(of)))
+    return Chosen(SAMPLE, _rollout(of, nodes), (*_done(of), *_ignored(of), *_cut(of, nodes)))
 
 
 def _all(of: Known) -> Chosen:
     closes = _to_close(of, of.listed)
     if of.listed or not closes:
         _require_shown(of, of.listed)
-    return Chosen(ALL, replace(_rollout(of, of.listed), closes=closes), (*_done(of), *_ignored(of)))
+    return Chosen(
+        ALL, replace(_rollout(of, of.listed), closes=closes), (*_done(of), *_ignored(of), *_cut(of, of.listed))
+    )
 
 
 def _rollback(of: Known) -> Chosen:
@@ -121,7 +122,30 @@ def _rollback(of: Known) -> Chosen:
         raise Refused(
             f"run {run.run_id} changed no package of --target {of.words.target!r}: there is nothing to take back"
         )
-    return Chosen(ROLLBACK, replace(_rollout(of, nodes), run=run.run_id, kept={node: begun[node] for node in nodes}))
+    _refuse_half_way(of, run)
+    kept, cut = (
+        {node: begun[node] for node in nodes},
+        {node: of.past.cut[node] for node in of.past.cut if of.past.cut[node] == run.run_id},
+    )
+    return Chosen(
+        ROLLBACK, replace(_rollout(of, nodes), run=run.run_id, kept=kept, cut={**cut, **_cut_among(of, nodes)})
+    )
+
+
+def _refuse_half_way(of: Known, run: RunProgress) -> None:
+    """A run that another one would leave behind keeps hosts out of service: it has to be the one that is taken back."""
+    last = next((one for one in of.archive.newest_first(of.cloud.name) if (one.plan.part, one.stage) in UNDONE), None)
+    if last is not None and last.state in UNSETTLED and last.run_id != run.run_id:
+        raise Refused(
+            f"run {last.run_id} ({last.stage}) stands half way: 'upgrader resume {last.run_id}', or take that back first"
+        )
+
+
+UNDONE = (("data-plane", SAMPLE), ("data-plane", ALL), ("data-plane", ROLLBACK))
+
+
+def _cut_among(of: Known, nodes: Sequence[str]) -> dict[str, str]:
+    return {node: of.past.cut[node] for node in nodes if node in of.past.cut}
 
 
 _MADE = {TEST: _test, SAMPLE: _sample, ALL: _all, ROLLBACK: _rollback}
@@ -140,7 +164,7 @@ def _rollout(of: Known, nodes: Sequence[str]) -> Rollout:
     kept = {node: of.past.kept[node] for node in nodes if node in of.past.kept}
     return Rollout(
         of.target, tuple(nodes), shown, kept, words.batch, words.max_failures, words.include, words.allow,
-        words.repair_dvr_routes, words.evacuate, words.restart_openvswitch, words.beyond, words.instances,
+        words.repair_dvr_routes, words.evacuate, words.restart_openvswitch, words.beyond, words.instances, cut=_cut_among(of, nodes),
     )  # fmt: skip
 
 
@@ -171,12 +195,28 @@ def _require_shown(of: Known, nodes: Sequence[str]) -> None:
 
 
 def _ignored(of: Known) -> Iterator[str]:
-    new = [node for node in appeared(of.left, of.past.tested) if node in of.target]
-    if new and of.past.tested:
-        verb = "was" if len(new) == 1 else "were"
+    new = [node for node in of.left if node not in of.past.tested]
+    known = [of.past.tested[node] for node in of.target if node in of.past.tested]
+    if new and known:
+        it, verb = ("it", "was") if len(new) == 1 else ("them", "were")
         yield (
-            f"{_names(new)} {verb} not there when run {of.past.tested.run_id} asked the nodes, and {verb} left out: "
-            f"'upgrader data-plane --stage test' takes {'it' if len(new) == 1 else 'them'} in"
+            f"{_names(new)} {verb} not there when run {max(known)} asked the nodes, and {verb} left out: "
+            f"'upgrader data-plane --stage test' takes {it} in"
+        )
+
+
+def _cut(of: Known, nodes: Sequence[str]) -> Iterator[str]:
+    """Hosts that a run left out of service and that this stage does not work on."""
+    by_run: dict[str, list[str]] = {}
+    for node, run in of.past.cut.items():
+        if node not in nodes:
+            by_run.setdefault(run, []).append(node)
+    for run, held in by_run.items():
+        hosts = ", ".join(map(short, held))
+        yield (
+            f"{_names(held)} {'is' if len(held) == 1 else 'are'} out of service since run {run} was cut: 'upgrader resume {run}', or "
+            f'"salt {of.cloud.controllers[0] if of.cloud.controllers else "CONTROLLER"} upgrader_agents.enable run={run} '
+            f"hosts='[{hosts}]'\""
         )
 
 

@@ -90,10 +90,17 @@ def _run(settings: Settings, transport: Transport, plan: Plan, stage: Chosen, wo
     with _within(words.approve_within, plan):
         confirm(plan, words.yes)
     require_same(transport, plan)
-    runs.execute(settings, transport, plan, words.restart, words.output)
-    if stage.stage == TEST and words.output == "text":
-        newest = settings.archive.last_of(plan.cloud, PART, TEST)
-        assert newest is not None
+    try:
+        runs.execute(settings, transport, plan, words.restart, words.output)
+    finally:
+        if stage.stage == TEST and words.output == "text":
+            _show_differences(settings, plan)
+
+
+def _show_differences(settings: Settings, plan: Plan) -> None:
+    """Also of nodes that answered while others did not."""
+    newest = settings.archive.last_of(plan.cloud, PART, TEST)
+    if newest is not None and newest.digest == plan.digest:
         click.echo(differences_text(newest))
 
 

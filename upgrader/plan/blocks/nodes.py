@@ -91,11 +91,6 @@ def put_back(line: Line, facts: Facts) -> None:
     back = batch.on_nodes("config-back", "the configuration of before", "upgrader_config.restore", run=run)
     line.then(back, changes=GOES_BACK)
     _proven(line, batch.cloud.path.source, 0, GOES_BACK)
-    title = "back into service, where that run was cut before it did so itself"
-    hosts = list(batch.hosts.values())
-    line.closing(
-        batch.by_controller("enable-cut", title, "upgrader_agents.enable", run=run, hosts=hosts), "disable", GOES_BACK
-    )
 
 
 def is_gateway(batch: Batch) -> bool:
@@ -233,6 +228,7 @@ def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
         "enable", "back into service", "upgrader_agents.enable", hosts=list(batch.hosts.values())
     )
     line.closing(enable, "disable", "it undoes what the batch did at its beginning")
+    _back_from_cut_runs(line)
     for node in batch.nodes if is_gateway(batch) else ():
         opened = f"move-{host(node)}"
         back = batch.by_controller(
@@ -242,6 +238,18 @@ def _proven(line: Line, release: str, version: int, no_undo: str) -> None:
             host=host(node),
         )
         line.closing(replace(lasting(back, HOUR), about=(node,)), opened, AT_THE_END)
+
+
+def _back_from_cut_runs(line: Line) -> None:
+    """Hosts that an earlier run took out of service before it was cut: each run puts back its own only."""
+    batch, runs = line.batch, dict[str, list[str]]()
+    for node in batch.nodes:
+        if node in batch.rollout.cut:
+            runs.setdefault(batch.rollout.cut[node], []).append(host(node))
+    for number, (run, hosts) in enumerate(runs.items(), start=1):
+        title = f"back into service, out of which run {run} took them before it was cut"
+        step = batch.by_controller(f"enable-cut-{number}", title, "upgrader_agents.enable", run=run, hosts=hosts)
+        line.closing(step, "disable", "it undoes what that run did")
 
 
 def _beyond(batch: Batch) -> dict[str, str]:
