@@ -61,7 +61,7 @@ def test_a_compute_gets_placement_and_the_images_address_and_nothing_else_change
         "user_domain_id = default", "project_domain_id = default", "api_servers = http://10.0.0.10:9292",
     }  # fmt: skip
     assert added(before[OVS], text(root, OVS)) == (
-        ["drop_flows_on_start = False", "ovsdb_interface = vsctl", "of_interface = ovs-ofctl"],
+        ["drop_flows_on_start = False", "of_interface = ovs-ofctl", "ovsdb_interface = vsctl"],
         ["drop_flows_on_start = True"],
     )
     assert added(before[L3], text(root, L3)) == (["external_network_bridge = br-ex"], [])
@@ -211,3 +211,8 @@ def test_options_that_a_sites_state_took_away_are_found_and_written_as_they_were
     ]
     with pytest.raises(StepError, match="run r2 kept no configuration"):
         real("r2", str(tmp_path / "kept"))
+
+
+def test_options_of_a_new_group_stand_in_the_order_in_which_they_are_wanted() -> None:
+    found = merging.merged("[a]\nx = 1\n", {("b", "one"): "1", ("a", "y"): "2", ("b", "two"): "3"})
+    assert found == "[a]\ny = 2\nx = 1\n\n[b]\none = 1\ntwo = 3\n"

@@ -47,7 +47,7 @@ def differing(text: str, wanted: Values) -> typing.List[Place]:
 def merged(text: str, wanted: Values) -> str:
     """The text with these values; what has its value already is not touched."""
     lines = text.splitlines(True)
-    for place in differing(text, wanted):
+    for place in reversed(differing(text, wanted)):  # each new one goes behind the heading, so the first comes last
         written = "{} = {}\n".format(place[1], _literal(wanted[place]))
         at = _at(lines, place)
         if at is None:
