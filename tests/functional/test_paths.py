@@ -188,7 +188,7 @@ def test_a_path_that_is_dead_at_the_end_is_named_with_its_reason(world: World, f
     told = control.stop("r1", folder)
     dead = [name for one in told["classes"].values() for name in one["dead"]]
     blocked = control.answering("r1", "cmp001", 0, folder)
-    assert {one["severity"] for one in blocked["findings"]} == {"blocker"} and blocked["dead"] == dead
+    assert {one["severity"] for one in blocked["findings"]} == {"blocker"} and set(blocked["dead"]) == set(dead)
     assert f"cmp001 has a dead path: snat {SNAT} > {BEYOND} (Network is unreachable)" in [
         one["what"] for one in blocked["findings"]
     ]
