@@ -228,9 +228,11 @@ def test_a_program_that_was_killed_goes_on_in_the_same_file_and_the_hole_is_told
     dead = control.seen("r1", folder)
     assert not dead["running"] and dead["ended"] == "it was killed, or the node was off"
     time.sleep(1)
+    down_and_up(FIP, FG)  # what answered in the beginning is asked on, though it does not any more
     assert start(folder)["changed"]
     time.sleep(1.5)
     told = control.stop("r1", folder)
+    assert path_of(told, f"floating-out {ROUTER} as {FIXED} > {BEYOND}")["dead_seconds"] > 0
     assert len(told["not_watched"]) == 1 and told["not_watched"][0]["seconds"] >= 1
     assert "not watched for" in told["comment"]
     assert all(one["sent"] > 100 for one in told["paths"])
