@@ -70,6 +70,19 @@ def start(run, paths=None, interval_ms=20, hours=4, beyond="", instances=found.I
         return choice.start(run, paths, int(interval_ms), float(hours), beyond, instances)
 
 
+def answering(run, patience=60):
+    """Whether every path that this run asks answers, within ``patience`` seconds. A blocker for each that does not; changes nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cmp*' upgrader_path.answering run=RUN
+    """
+    with told_as(CommandExecutionError):
+        return control.answering(run, __opts__["id"], float(patience))
+
+
 def stop(run):
     """End the echoes of a run; what was lost, as ``summary`` gives it. Those that have ended already are no error.
 

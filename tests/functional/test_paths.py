@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -186,9 +187,22 @@ def test_a_path_that_is_dead_at_the_end_is_named_with_its_reason(world: World, f
     time.sleep(2)
     told = control.stop("r1", folder)
     dead = [name for one in told["classes"].values() for name in one["dead"]]
+    blocked = control.answering("r1", "cmp001", 0, folder)
+    assert {one["severity"] for one in blocked["findings"]} == {"blocker"} and set(blocked["dead"]) == set(dead)
+    assert f"cmp001 has a dead path: snat {SNAT} > {BEYOND} (Network is unreachable)" in [
+        one["what"] for one in blocked["findings"]
+    ]
     assert f"floating-out {ROUTER} as {FIXED} > {BEYOND}" in dead and f"snat {SNAT} > {BEYOND}" in dead
     assert f"floating-in {FIP} > {FLOATING}" not in dead and "not answering at the end" in told["comment"]
     assert path_of(told, f"snat {SNAT} > {BEYOND}")["why"] == "Network is unreachable"
+
+
+def test_a_path_that_needs_a_while_is_waited_for(world: World, folder: str) -> None:
+    start(folder)
+    world.cable(net.WITHOUT, "eth0", "down")
+    assert control.answering("r1", "cmp001", 0, folder)["findings"]
+    threading.Timer(1.0, world.cable, (net.WITHOUT, "eth0", "up")).start()
+    assert control.answering("r1", "cmp001", 30, folder)["findings"] == []
 
 
 def test_it_starts_once_and_stops_once(world: World, folder: str) -> None:
@@ -214,9 +228,11 @@ def test_a_program_that_was_killed_goes_on_in_the_same_file_and_the_hole_is_told
     dead = control.seen("r1", folder)
     assert not dead["running"] and dead["ended"] == "it was killed, or the node was off"
     time.sleep(1)
+    down_and_up(FIP, FG)  # what answered in the beginning is asked on, though it does not any more
     assert start(folder)["changed"]
     time.sleep(1.5)
     told = control.stop("r1", folder)
+    assert path_of(told, f"floating-out {ROUTER} as {FIXED} > {BEYOND}")["dead_seconds"] > 0
     assert len(told["not_watched"]) == 1 and told["not_watched"][0]["seconds"] >= 1
     assert "not watched for" in told["comment"]
     assert all(one["sent"] > 100 for one in told["paths"])

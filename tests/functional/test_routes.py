@@ -14,6 +14,7 @@ from upgrader_node.paths import control as asking
 from upgrader_node.paths import program
 from upgrader_node.route import control
 
+from tests.conftest import SOAK
 from tests.functional import neutron_world as net
 from tests.functional.bench import Bench
 from tests.functional.neutron_world import (
@@ -45,6 +46,8 @@ from tests.functional.neutron_world import (
 )  # fmt: skip
 from tests.support.killed import kill_points
 
+# Lines from one kill to the next.
+STEP = 1 if SOAK else 7
 NODE, RUN = "cmp001", "routes-of-the-bench"
 BROKEN = "qrouter-b0000000-0000-4000-8000-000000000000"
 
@@ -123,6 +126,7 @@ def test_repair_puts_it_back_and_the_world_beyond_answers(routes: Routes) -> Non
     assert (again["changed"], again["repaired"]) == (False, [])
 
 
+@pytest.mark.soak
 def test_mitakas_route_in_main_hides_an_empty_table(routes: Routes) -> None:
     within(FIP, "ip", "route", "add", "default", "via", GATEWAY, "dev", FG)
     within(FIP, "ip", "route", "flush", "table", TABLE)
@@ -159,6 +163,7 @@ def test_a_rule_that_is_gone_is_put_back_at_its_priority(routes: Routes) -> None
     assert f"32769:\tfrom {FIXED} lookup 16" in within(ROUTER, "ip", "rule")
 
 
+@pytest.mark.soak
 def test_a_rule_whose_priority_only_neutron_knows_is_left_to_its_agent(routes: Routes) -> None:
     within(ROUTER, "ip", "rule", "del", "from", FIXED)
     (routes.world.state / "fip-priorities").unlink()
@@ -217,6 +222,7 @@ def test_an_external_network_without_gateway_needs_no_route(world: World, tmp_pa
     assert answers(net.WITH_FLOATING, BEYOND) and answers(net.WITHOUT, BEYOND)
 
 
+@pytest.mark.soak
 def test_a_route_over_another_gateway_than_neutrons_is_no_right_one(routes: Routes) -> None:
     within(FIP, "ip", "route", "replace", "default", "via", "203.0.113.9", "dev", FG, "table", TABLE)
     assert missing(routes.judge(gateways=[GATEWAY])) == [(FIP, "floating")]
@@ -273,13 +279,13 @@ def test_a_repair_that_is_killed_anywhere_is_finished_by_the_next(routes: Routes
 
     broken()
     kills = 0
-    for _ in kill_points(lambda: routes.judge(repair=True), "upgrader_node/route/repair.py", step=4):
+    for _ in kill_points(lambda: routes.judge(repair=True), "upgrader_node/route/repair.py", STEP):
         kills += 1
         answer = routes.judge(repair=True)
         assert answer["missing"] == [] and stopping(answer) == []
         assert within(FIP, "ip", "rule").count(f"iif {FPR}") == 1
         broken()
-    assert kills > 3 and answers(net.WITH_FLOATING, BEYOND)
+    assert kills > 2 and answers(net.WITH_FLOATING, BEYOND)
     assert (Path(routes.folder) / "r1.json").stat().st_mode & 0o777 == 0o600
 
 
@@ -297,11 +303,13 @@ def test_both_modules_are_loaded_documented_and_work_as_a_minion_calls_them(benc
         down_and_up(FIP, FG)
         dead = bench.call("upgrader_path.probe", beyond=BEYOND)["dead"]
         assert f"floating-out {ROUTER} as {FIXED} > {BEYOND}" in dead
+        assert len(stopping(bench.call("upgrader_path.answering", run=RUN, patience=0))) == 2
         assert len(stopping(bench.call("upgrader_route.judge", **told))) == 1
         assert bench.call("upgrader_route.judge", repair=True, **told)["repaired"]
         paths = bench.call("upgrader_path.find", beyond=BEYOND)["paths"]
         silent = bench.call("upgrader_path.probe", paths=paths)["dead"]
         assert [name for name in silent if not name.startswith("routed")] == []
+        assert stopping(bench.call("upgrader_path.answering", run=RUN)) == []
         assert bench.call("upgrader_path.summary", run=RUN)["running"]
     finally:
         lost = bench.call("upgrader_path.stop", run=RUN)

@@ -7,7 +7,7 @@ import typing
 
 from upgrader_node.errors import StepError
 from upgrader_node.host import lock, records
-from upgrader_node.host.findings import some
+from upgrader_node.host.findings import Finding, of_node, some
 from upgrader_node.netns.echo import Echo
 from upgrader_node.paths import path, program, summary
 from upgrader_node.prober import detached, record
@@ -73,6 +73,27 @@ def probe(paths: typing.Sequence[path.Path]) -> Answer:
         "dead": [one.name for one in dead],
         "paths": rows,
     }
+
+
+def answering(run: str, node: str, patience: float, folder: str = FOLDER) -> Answer:
+    """Whether every path of a run answers, within ``patience`` seconds; a blocker for each that does not."""
+    paths, deadline = ordered(run, folder), time.monotonic() + patience
+    if not paths:
+        return {"comment": "no path of this node was asked", "changed": False, "dead": [], "findings": []}
+    told = probe(paths)
+    while told["dead"] and time.monotonic() < deadline:
+        told = probe(paths)
+    rows = [one for one in told["paths"] if one["name"] in told["dead"]]
+    return dict(told, findings=[_dead(node, row) for row in rows])
+
+
+def _dead(node: str, row: typing.Mapping[str, str]) -> Finding:
+    """A path on which nothing comes back, whatever the agents say of themselves."""
+    what = "has a dead path: {} ({})".format(row["name"], row["why"] or "no answer")
+    remedy = (
+        "look at the routes (upgrader_route.judge) and the flows of that way; an agent that is alive proves nothing"
+    )
+    return of_node(node, what, remedy)
 
 
 def _asked(paths: typing.Sequence[path.Path]) -> typing.Tuple[typing.Dict[str, int], typing.Dict[str, str]]:

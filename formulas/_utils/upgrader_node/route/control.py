@@ -85,11 +85,12 @@ def judged(order: Order, mend: bool, folder: str = FOLDER) -> Answer:
 
 
 def _patient(order: Order, known: Known) -> Judged:
-    """Agents set routes some time after they have started: look until nothing is missing, or the time is over."""
+    """Agents make namespaces and routes some time after they have started: look until all is there, or the time is over."""
     deadline = time.monotonic() + order.patience
     while True:
         look = _look(order.release, known)
-        if not any(one.known for one in look.missing) or time.monotonic() >= deadline:
+        whole = not look.unreadable and not any(one.known for one in look.missing)
+        if whole or time.monotonic() >= deadline:
             return look
         time.sleep(POLL)
 
