@@ -98,7 +98,6 @@ transport_url = {_queue(passwords)}
 host = {plan.name}
 core_plugin = ml2
 state_path = /var/lib/neutron
-rpc_response_timeout = 20
 [agent]
 root_helper = sudo /usr/bin/neutron-rootwrap /etc/neutron/rootwrap.conf
 root_helper_daemon = sudo /usr/bin/neutron-rootwrap-daemon /etc/neutron/rootwrap.conf
@@ -170,7 +169,6 @@ use_neutron = true
 firewall_driver = nova.virt.firewall.NoopFirewallDriver
 vif_plugging_timeout = 60
 report_interval = 10
-rpc_response_timeout = 20
 [glance]
 api_servers = http://{PROXY}:9292
 [neutron]
