@@ -10,7 +10,7 @@ from pathlib import Path
 from upgrader.engine.events import StepWaiting
 from upgrader.errors import InDoubt, UpgradeError
 from upgrader.journal.archive import Archive
-from upgrader.journal.journal import read_journal
+from upgrader.journal.journal import Record, read_journal
 from upgrader.journal.progress import RUNNING, RunProgress, read_progress
 from upgrader.journal.step_fold import SETTLED
 from upgrader.journal.tail import Tail
@@ -28,6 +28,7 @@ class Look:
     """One look at a run. ``waiting`` is its open step where a process works on it, ``since`` when that step began."""
 
     run: RunProgress
+    rows: Sequence[Record]
     path: Path
     at_work: bool
     waiting: StepWaiting | None = None
@@ -57,6 +58,11 @@ class Followed:
     def __init__(self, path: Path) -> None:
         self._tail, self._replay, self._last = Tail(path), Replay(), ""
 
+    @property
+    def rows(self) -> Sequence[Record]:
+        """The lines, as far as they were looked at."""
+        return self._tail.records
+
     def look(self) -> Replay:
         """What the lines say by now. Raises InDoubt for a journal without a line, or with one that does not fit."""
         known = len(self._tail.records)
@@ -83,10 +89,12 @@ class Journals:
     def look(self, run: str, now: str) -> Look:
         """The run with this id (a unique beginning is enough). Raises UsageError for one that is not there."""
         path = self.archive.path_of(run)
-        found = self._follow(path).look()
+        followed = self._follow(path)
+        found = followed.look()
         assert found.run is not None
         at_work = found.run.state == RUNNING and self.archive.is_worked_on(path.parents[1].name, path.stem)
-        return Look(found.run, path, at_work, found.waiting(now) if at_work else None, found.since if at_work else "")
+        waiting, since = (found.waiting(now), found.since) if at_work else (None, "")
+        return Look(found.run, followed.rows, path, at_work, waiting, since)
 
     def of(self, cloud: str) -> tuple[list[Summary], list[str]]:
         """The newest runs of a cloud, newest first, and one sentence for each journal that cannot be read."""

@@ -8,7 +8,7 @@ from upgrader.engine.events import StepWaiting
 from upgrader.journal.approvals import WAITING
 from upgrader.journal.progress import RunProgress
 from upgrader.journal.step_fold import IN_DOUBT, SETTLED
-from upgrader.journal.way import not_reached
+from upgrader.journal.way import failing, not_reached
 from upgrader.plan.step import Step
 from upgrader.report.account import found, tables
 from upgrader.report.account.page import section
@@ -24,6 +24,8 @@ from upgrader.serve.state import State
 
 HEADERS = ("#", "step", "state", "nodes", "time", "result")
 NARROW = frozenset({"#", "time"})
+SHOWN = 12
+"""Failed steps that are named above the others."""
 
 
 def title(state: State, run: str, now: str) -> str:
@@ -61,13 +63,20 @@ def _now(look: Look) -> str:
     """Where the run stands; while somebody works on it what is done, on which node, since when, and what is next."""
     run = look.run
     said = now_sentence(run) if look.at_work else run_sentence(run)
-    lines = "".join(html("<p>{}</p>", cut(line)) for line in unreached_lines(unreached(run)))
+    lines = _failed(look) + "".join(html("<p>{}</p>", cut(line)) for line in unreached_lines(unreached(run)))
     return (
         html('<p class="result {}">{}</p>', verdict(state_of(look)), cut(said, MORE))
         + (_doing(look, look.waiting) if look.at_work else "") + lines
         + html("<p>Started {} UTC by {}; journal {}. ", clock(run.started_at), run.operator, look.path)
         + link(f"{run_path(run.run_id)}/report", "The whole run on one page") + "</p>"
     )  # fmt: skip
+
+
+def _failed(look: Look) -> str:
+    """Links to the steps that failed or are in doubt: they may stand far down."""
+    bad = [step for step in failing(look.run) if step_state(look, step) != "running"]
+    links = ", ".join(link(step_path(look.run.run_id, step.id), step.id) for step in bad[:SHOWN])
+    return f"<p>What failed, node by node: {links}{' and more' if len(bad) > SHOWN else ''}.</p>" if bad else ""
 
 
 def _doing(look: Look, waiting: StepWaiting | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from upgrader.errors import UsageError
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, STILL_RUNNING, StepProgress
 from upgrader.plan.step import Step
+from upgrader.report.account.times import Tries, times
 from upgrader.report.said import result_line
 from upgrader.report.wording import duration
 from upgrader.serve.journals import Look
@@ -16,8 +17,8 @@ from upgrader.serve.run_page import step_state
 from upgrader.serve.state import State
 
 OF_ONE_PAGE = 100
-HEADERS = ("node", "state", "said")
-NARROW = frozenset({"state"})
+HEADERS = ("node", "state", "time", "said")
+NARROW = frozenset({"state", "time"})
 WAITED_FOR, NOT_ASKED, DONE = "waited for", "not asked", "done"
 ORDER: Mapping[str, int] = {FAILED: 0, IN_DOUBT: 1, STILL_RUNNING: 2, WAITED_FOR: 3, DONE: 4, NOT_ASKED: 5}
 
@@ -58,13 +59,20 @@ def _nodes(look: Look, step: Step, page: int) -> str:
     told.sort(key=lambda one: ORDER[one[0]])
     last = max(1, -(-len(told) // OF_ONE_PAGE))
     page = min(max(1, page), last)
+    seconds = _seconds(look, step)
     rows = [
-        (state, (html("{}", node), html("{}", state), html("{}", cut(_said(progress, node)))))
+        (state, (html("{}", node), html("{}", state), seconds.get(node, ""), html("{}", cut(_said(progress, node)))))
         for state, node in told[(page - 1) * OF_ONE_PAGE : page * OF_ONE_PAGE]
     ]
     counts = ", ".join(f"{number} {state}" for state in ORDER if (number := sum(one == state for one, _ in told)))
     here = step_path(look.run.run_id, step.id)
     return f"<h2>Nodes</h2><p>{counts}</p>{_pages(here, page, last)}{table(HEADERS, rows, NARROW)}"
+
+
+def _seconds(look: Look, step: Step) -> dict[str, str]:
+    """How long each node took, the last time; known of a step that goes node by node."""
+    of_step = times(look.rows, look.at_work)[1].get(step.id, Tries())
+    return {node: duration(span.seconds) for node, span in of_step.nodes}
 
 
 def _pages(here: str, page: int, last: int) -> str:

@@ -49,7 +49,7 @@ def serve(
         if error.name not in ("starlette", "uvicorn"):
             raise
         raise UsageError(
-            f"the live page needs {error.name}, which is not installed: install upgrader with its extra, 'upgrader[serve]'"
+            f"the live page needs {error.name}, which is not installed: './setup.sh serve' in the clone, or pip install 'upgrader[serve]'"
         ) from error
     address = address_of(listen)
     _require_name(address, allow_host)
