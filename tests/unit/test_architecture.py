@@ -45,7 +45,20 @@ LAYERS: dict[str, set[str]] = {
     "hooks": {"journal", "plan", "config"},
     "engine": {"plan", "journal", "transport"},
     "report": {"plan", "journal", "transport", "engine", "reclass", "cloud", "beside"},
-    "cli": {"cloud", "reclass", "plan", "journal", "transport", "engine", "report", "beside", "config", "hooks"},
+    "serve": {"plan", "journal", "engine", "report"},
+    "cli": {
+        "cloud",
+        "reclass",
+        "plan",
+        "journal",
+        "transport",
+        "engine",
+        "report",
+        "beside",
+        "config",
+        "hooks",
+        "serve",
+    },
     "lab": {"cloud", "reclass"},
 }
 """Which layer may import which; all may import ``EVERYWHERE``. The flow is one-way: nothing imports what stands below it."""

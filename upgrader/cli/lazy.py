@@ -60,6 +60,10 @@ DOORS: Mapping[str, Door] = {
     "runbook": Door(
         "planning", "Print a stage as commands that can be pasted: Markdown, for reading, or for doing it by hand."
     ),
+    "serve": Door(
+        "surface.serve",
+        "Show the runs live in a browser: stages, steps, findings, and the plans that wait for approval.",
+    ),
     "site": Door("site", "Put our Salt beside the site's own, of 2016 or 2017, and take it away again."),
     "stamp": Door("carrying_out", "Record that STEP was done by hand, so that resume passes over it."),
     "status": Door("looking", "Say where the newest unfinished run (or RUN) stands."),

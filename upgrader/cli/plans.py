@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -19,8 +16,9 @@ from upgrader.plan.catalogue import catalogue_of, purposes
 from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.facts import changes
 from upgrader.plan.stages import make_plan
-from upgrader.plan.step import Facts, Options, Plan, plan_from_json
+from upgrader.plan.step import Facts, Options, Plan
 from upgrader.report import document, runbook, text
+from upgrader.report.document import plan_of_document
 from upgrader.transport.base import Transport
 
 
@@ -90,22 +88,6 @@ def named(settings: Settings, name: str) -> Plan:
         raise UsageError(
             f"plan {name} cannot be read ({error}); make a new one with 'upgrader plan --out FILE'"
         ) from error
-
-
-def plan_of_document(written: str, where: str) -> Plan:
-    """The plan that ``show`` wrote. Raises UsageError when a byte of it is another one."""
-    again = "make a new one with 'upgrader plan --out FILE'"
-    try:
-        held: Mapping[str, Any] = json.loads(written)
-        digest, body = held["digest"], json.dumps(held["plan"], sort_keys=True, separators=(",", ":"))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{where} is no plan ({type(error).__name__}): {again}") from error
-    plan = plan_from_json(body)
-    if plan.digest != digest or plan.to_json() != body:
-        raise UsageError(
-            f"{where} was edited: it does not have the digest {str(digest)[:12]} that it was shown under; {again}"
-        )
-    return plan
 
 
 def runbook_of(settings: Settings, part: str, stage: str, options: Options) -> str:

@@ -61,7 +61,7 @@ class Approvals:
 
     def decide(self, name: str, decision: str, who: str, now: str, reason: str = "") -> Approval:
         """Say yes or no, once. Raises UsageError for a digest that nobody asked about, Refused for one that is decided or over."""
-        asked = self._find(name)
+        asked = self.find(name)
         state = asked.state(now)
         if state == EXPIRED:
             raise Refused(f"plan {asked.short} could be approved until {asked.expires_at}: ask again with --wait")
@@ -85,6 +85,17 @@ class Approvals:
             f"'upgrader approve {asked.short}', then 'upgrader apply {asked.short}'"
         )
 
+    def of(self, cloud: str) -> tuple[list[Approval], list[str]]:
+        """Everything that was asked for of one cloud, newest first, and one sentence for each file that cannot be read."""
+        asked: list[Approval] = []
+        unreadable: list[str] = []
+        for path in sorted((self.root / cloud / "approvals").glob("*.json")):
+            try:
+                asked.append(_read(path))
+            except UsageError as error:
+                unreadable.append(str(error))
+        return sorted(asked, key=lambda one: one.asked_at, reverse=True), unreadable
+
     def path(self, plan: Plan) -> Path:
         """Where the approval of a plan is written."""
         return self._path(plan.cloud, plan.digest)
@@ -92,7 +103,8 @@ class Approvals:
     def _path(self, cloud: str, digest: str) -> Path:
         return self.root / cloud / "approvals" / f"{digest}.json"
 
-    def _find(self, name: str) -> Approval:
+    def find(self, name: str) -> Approval:
+        """The one whose plan's digest begins so. Raises UsageError that names what was asked for."""
         asked = sorted(self.root.glob("*/approvals/*.json"))
         fitting = [path for path in asked if len(name) >= SHORTEST and path.stem.startswith(name)]
         if len(fitting) != 1:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from upgrader.errors import UsageError
 from upgrader.journal.progress import RunProgress
 from upgrader.journal.way import failing
-from upgrader.plan.step import Plan, Step
+from upgrader.plan.step import Plan, Step, plan_from_json
 from upgrader.report.nodes import standings
 from upgrader.report.outcome import unreached
 
@@ -17,6 +18,22 @@ from upgrader.report.outcome import unreached
 def plan_document(plan: Plan) -> dict[str, Any]:
     """Schema ``upgrader.plan/1``."""
     return {"schema": "upgrader.plan/1", "digest": plan.digest, "plan": json.loads(plan.to_json())}
+
+
+def plan_of_document(written: str, where: str) -> Plan:
+    """The plan that ``plan_document`` was made of. Raises UsageError when a byte of it is another one."""
+    again = "make a new one with 'upgrader plan --out FILE'"
+    try:
+        held: Mapping[str, Any] = json.loads(written)
+        digest, body = held["digest"], json.dumps(held["plan"], sort_keys=True, separators=(",", ":"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{where} is no plan ({type(error).__name__}): {again}") from error
+    plan = plan_from_json(body)
+    if plan.digest != digest or plan.to_json() != body:
+        raise UsageError(
+            f"{where} was edited: it does not have the digest {str(digest)[:12]} that it was shown under; {again}"
+        )
+    return plan
 
 
 def preflight_document(

@@ -50,6 +50,11 @@ class Replay:
             self._note(records[number])
             yield from self._events(self.run, records[number])
 
+    @property
+    def since(self) -> str:
+        """When the open step began; empty between steps."""
+        return self._open["at"] if self._open is not None else ""
+
     def waiting(self, now: str) -> StepWaiting | None:
         """For whom the open step waits, and since when; None between steps."""
         if self.run is None or self._open is None:

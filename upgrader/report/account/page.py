@@ -89,7 +89,7 @@ def page(document: Mapping[str, Any]) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n"
-        f'<p class="result {_verdict(document["state"])}">{escape(document["result"])}</p>\n<dl>{rows}</dl>\n'
+        f'<p class="result {verdict(document["state"])}">{escape(document["result"])}</p>\n<dl>{rows}</dl>\n'
         f"{_sections(document, [table for table in found if table.first])}"
         f"<h2>Timeline</h2>\n{KEY}{timeline(document)}\n"
         f"{_sections(document, [table for table in found if not table.first])}"
@@ -97,15 +97,17 @@ def page(document: Mapping[str, Any]) -> str:
     )
 
 
-def _verdict(state: str) -> str:
+def verdict(state: str) -> str:
+    """The class of something that ended so: good, bad, or neither."""
     return "good" if state in GOOD else "bad" if state in BAD else ""
 
 
 def _sections(document: Mapping[str, Any], found: Sequence[Table]) -> str:
-    return "".join(_section(table, downtime(document) if table.title == DOWNTIME else "") for table in found)
+    return "".join(section(table, downtime(document) if table.title == DOWNTIME else "") for table in found)
 
 
-def _section(table: Table, chart: str) -> str:
+def section(table: Table, chart: str = "") -> str:
+    """A table under its title, with a sentence and a chart before it. Every cell is escaped."""
     head_cells = "".join(f"<th>{escape(name)}</th>" for name in table.headers)
     states = [*table.states, *[""] * (len(table.rows) - len(table.states))]
     rows = "\n".join(_row(table.headers, row, state) for row, state in zip(table.rows, states, strict=False))

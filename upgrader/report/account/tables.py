@@ -95,7 +95,8 @@ def _not_reached(document: Document) -> Table:
     )
 
 
-def _findings(document: Document) -> Table:
+def findings(document: Document) -> Table:
+    """What the steps' answers found, of the document's ``findings``."""
     found = document["findings"]
     rows = [
         (
@@ -224,5 +225,5 @@ def _stamps(document: Document) -> Table:
 
 
 MADE: Sequence[Callable[[Document], Table]] = (
-    _not_reached, *NODE_TABLES, _findings, _outages, _verifications, _rows, _receipts, _attempts, _stamps, _steps,
+    _not_reached, *NODE_TABLES, findings, _outages, _verifications, _rows, _receipts, _attempts, _stamps, _steps,
 )  # fmt: skip

@@ -1,0 +1,140 @@
+"""The page of a run: stages, the sentence of what is done now and what comes next, plans that wait, steps, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from upgrader.engine.events import StepWaiting
+from upgrader.journal.approvals import WAITING
+from upgrader.journal.progress import RunProgress
+from upgrader.journal.step_fold import IN_DOUBT, SETTLED
+from upgrader.journal.way import failing, not_reached
+from upgrader.plan.step import Step
+from upgrader.report.account import found, tables
+from upgrader.report.account.page import section
+from upgrader.report.account.tables import clock
+from upgrader.report.outcome import unreached, unreached_lines
+from upgrader.report.said import result_line
+from upgrader.report.text import now_sentence, run_sentence
+from upgrader.report.wording import duration, node_list
+from upgrader.serve.journals import Look
+from upgrader.serve.markup import MORE, cut, html, link, run_path, step_path, table, verdict, waiting_list
+from upgrader.serve.pipeline import pipeline
+from upgrader.serve.state import State
+
+HEADERS = ("#", "step", "state", "nodes", "time", "result")
+NARROW = frozenset({"#", "time"})
+SHOWN = 12
+"""Failed steps that are named above the others."""
+
+
+def title(state: State, run: str, now: str) -> str:
+    """Which run of what."""
+    look = state.journals.look(run, now)
+    return f"{look.run.plan.part} {look.run.stage} of cloud {look.run.plan.cloud}"
+
+
+def parts(state: State, run: str, now: str) -> dict[str, str]:
+    """The parts of the page; each is sent again when it is another one."""
+    look = state.journals.look(run, now)
+    runs, unreadable = state.journals.of(look.run.plan.cloud)
+    plans, unread = state.plans(look.run.plan.cloud, runs, now)
+    waiting = [one for one in plans if one.state(now) == WAITING]
+    return {
+        "stages": trouble([*unreadable, *unread]) + pipeline(runs, waiting, look.run.run_id),
+        "now": _now(look),
+        "plans": waiting_list(plans, now),
+        "steps": _steps(look),
+        "findings": _findings(look.run),
+    }
+
+
+def trouble(sentences: Iterable[str]) -> str:
+    """What could not be read, a sentence each."""
+    return "".join(html('<p class="trouble">{}</p>', sentence) for sentence in sentences)
+
+
+def state_of(look: Look) -> str:
+    """The run's state; a run on which a process works is running."""
+    return "running" if look.at_work else look.run.state
+
+
+def _now(look: Look) -> str:
+    """Where the run stands; while somebody works on it what is done, on which node, since when, and what is next."""
+    run = look.run
+    said = now_sentence(run) if look.at_work else run_sentence(run)
+    lines = _failed(look) + "".join(html("<p>{}</p>", cut(line)) for line in unreached_lines(unreached(run)))
+    return (
+        html('<p class="result {}">{}</p>', verdict(state_of(look)), cut(said, MORE))
+        + (_doing(look, look.waiting) if look.at_work else "") + lines
+        + html("<p>Started {} UTC by {}; journal {}. ", clock(run.started_at), run.operator, look.path)
+        + link(f"{run_path(run.run_id)}/report", "The whole run on one page") + "</p>"
+    )  # fmt: skip
+
+
+def _failed(look: Look) -> str:
+    """Links to the steps that failed or are in doubt: they may stand far down."""
+    bad = [step for step in failing(look.run) if step_state(look, step) != "running"]
+    links = ", ".join(link(step_path(look.run.run_id, step.id), step.id) for step in bad[:SHOWN])
+    return f"<p>What failed, node by node: {links}{' and more' if len(bad) > SHOWN else ''}.</p>" if bad else ""
+
+
+def _doing(look: Look, waiting: StepWaiting | None) -> str:
+    upcoming = _next(look.run, waiting.step.id if waiting else "")
+    after = html(" Next: {}.", upcoming.title) if upcoming else ""
+    if waiting is None:
+        return f'<p class="doing">Between two steps.{after}</p>'
+    since = f"since {clock(look.since)[11:]} UTC"
+    time = html('<time datetime="{}" data-since="{}" data-said="{}">{}</time>', look.since, look.since, since, since)
+    return (
+        html(
+            '<p class="doing">Now: <b>{}</b>, waiting for {}, ',
+            waiting.step.title,
+            node_list(waiting.missing) or "its end",
+        )
+        + f"{time}.{after}</p>"
+    )
+
+
+def _next(run: RunProgress, open_step: str) -> Step | None:
+    """The first step behind the open one that may still be reached."""
+    steps = tuple(run.plan.steps())
+    behind = [step.id for step in steps].index(open_step) + 1 if open_step else 0
+    kept = not_reached(run)
+    left = (step for step in steps[behind:] if run.steps[step.id].state not in SETTLED)
+    return next((step for step in left if step.id not in kept or kept[step.id] == (open_step,)), None)
+
+
+def _steps(look: Look) -> str:
+    run = look.run
+    rows = [_row(look, number, step) for number, step in enumerate(run.plan.steps(), start=1)]
+    return f"<h2>Steps</h2>{table(HEADERS, rows, NARROW)}"
+
+
+def step_state(look: Look, step: Step) -> str:
+    """A step's state; the open one of a run at work is running."""
+    state = look.run.steps[step.id].state
+    return "running" if state == IN_DOUBT and look.waiting is not None and look.waiting.step.id == step.id else state
+
+
+def _row(look: Look, number: int, step: Step) -> tuple[str, tuple[str, ...]]:
+    progress, state = look.run.steps[step.id], step_state(look, step)
+    said = progress.reason or (result_line(step.call.nodes, progress.replies) if state in SETTLED else "")
+    answered = (
+        f", {len(progress.replies)} of {len(progress.nodes or step.call.nodes)} nodes" if state == "running" else ""
+    )
+    tries = f", {progress.attempts} tries" if progress.attempts > 1 else ""
+    nodes = [*progress.replies] if step.call.only and progress.replies else [*step.call.nodes]
+    return state, (
+        str(number),
+        link(step_path(look.run.run_id, step.id), step.id) + html("<br>{}", step.title),
+        html("{}", f"{state}{answered}{tries}"),
+        html("{}", node_list(nodes)),
+        "" if progress.seconds is None else duration(progress.seconds),
+        html("{}", cut(said)),
+    )
+
+
+def _findings(run: RunProgress) -> str:
+    told = tables.findings({"findings": found.findings(run)})
+    return section(told) if told.rows else ""
