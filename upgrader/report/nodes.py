@@ -11,6 +11,7 @@ from tabulate import tabulate
 from upgrader.journal.batches import failed_nodes, subjects
 from upgrader.journal.progress import RunProgress
 from upgrader.journal.rollouts import DIFFERENCE, done_nodes
+from upgrader.journal.step_fold import IN_DOUBT, StepProgress
 from upgrader.plan.step import Step
 from upgrader.report.wording import duration, node_list, short, size
 
@@ -56,11 +57,18 @@ def standings(run: RunProgress) -> list[Standing]:
 def _standing(
     run: RunProgress, node: str, batch: int, failed: Mapping[str, str], done: set[str], begun: set[int]
 ) -> Standing:
-    if node in failed:
+    if node in failed and not _unanswered(run.steps[failed[node]], node):
         state = run.steps[failed[node]]
         reply = state.replies.get(node) or {}
         return Standing(node, batch, FAILED, failed[node], str(reply.get("error") or state.reason))
-    return Standing(node, batch, DONE if node in done else UNDER_WAY if batch in begun else WAITING)
+    return Standing(
+        node, batch, DONE if node in done else UNDER_WAY if batch in begun else WAITING, failed.get(node, "")
+    )
+
+
+def _unanswered(state: StepProgress, node: str) -> bool:
+    """A step that has begun and of which nothing was said yet: somebody works on it, or it was cut."""
+    return state.state == IN_DOUBT and node not in state.replies and not state.reason
 
 
 def differences(run: RunProgress) -> list[Difference]:
@@ -123,7 +131,9 @@ def _row(run: RunProgress, number: int, step: Step) -> tuple[str, ...]:
 def _batch_row(run: RunProgress, number: int, batch: int, nodes: Sequence[Standing]) -> tuple[str, ...]:
     steps = [run.steps[step.id] for step in run.plan.steps() if step.batch == batch]
     counted = [(state, sum(one.state == state for one in nodes)) for state in (DONE, FAILED, UNDER_WAY, WAITING)]
-    said = ", ".join(f"{count} {state}" for state, count in counted if count)
+    at = next((one.step for one in nodes if one.state == UNDER_WAY and one.step), "")
+    told = {UNDER_WAY: f"{UNDER_WAY} at {at}" if at else UNDER_WAY}
+    said = ", ".join(f"{count} {told.get(state, state)}" for state, count in counted if count)
     took = sum(one.seconds or 0 for one in steps)
     name = f"batch {batch}: {node_list([one.node for one in nodes])}"
     tries = max((one.attempts for one in steps), default=0)

@@ -137,6 +137,9 @@ def test_site_deployment_applies_its_own_states_without_starting_services() -> N
     assert found["compute-nova"].call.args["mods"] == ("nova.compute",)
     assert {"compute-nova", "compute-neutron", "pin", "pinned"} <= before(found, "restart")
     assert "pin" not in steps(data_plane_plan("sample", GIVEN["sample"])), "our own states write it so"
+    tested = steps(data_plane_plan("test", GIVEN["test"], data_plane_cloud(deployment="mcp")))
+    assert tested["site-compute"].call.args["mods"] == ("linux.system.repo", "nova.compute", "neutron.compute")
+    assert tested["site-gateway"].call.nodes == (GATEWAY,)
 
 
 def test_controllers_follow_only_when_no_compute_is_left() -> None:

@@ -12,6 +12,7 @@ from tests.support.data_plane import COMPUTES, GATEWAY, TEST_RUN, data_plane_clo
 from tests.support.fleet import Fleet, computes, difference
 from tests.support.runs import BAD, GOOD, Run
 from upgrader.engine.run import Engine
+from upgrader.errors import Interrupted
 from upgrader.journal.journal import Journal, read_journal
 from upgrader.journal.progress import read_progress
 from upgrader.plan.step import Rollout
@@ -76,6 +77,20 @@ def test_status_tells_batches_and_each_failed_node_in_a_line(broken: Run) -> Non
     assert any("batch 2: cmp003, cmp004 2 waiting" in row for row in rows)
     assert "cmp001 failed at b1-packages: it broke" in rows
     assert "b1-packages" not in {row.split(" ")[1] for row in rows if row[:1].isdigit()}, "its steps are told as one"
+
+
+def test_node_that_is_worked_on_has_not_failed(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.plan = data_plane_plan("all", rollout())
+    run.salt.answer = lambda call, node: (
+        {"return": {"a": {"result": True}}, "retcode": 0} if call.kind == "state" else dict(GOOD)
+    )
+    run.salt.die_after = "upgrader_package.upgrade"
+    with pytest.raises(Interrupted):
+        run.start()
+    said = text.run_text(run.progress(), run.path, True)
+    assert "2 under way at b1-packages" in said
+    assert "failed" not in said
 
 
 def test_sentence_offers_to_go_on_or_back(broken: Run) -> None:

@@ -52,7 +52,7 @@ class Known:
     def shown(self, node: str) -> bool:
         """Whether it was seen what would change on a node, with the packages that are included now."""
         found = self.past.shown.get(node)
-        return found is not None and found.include == self.words.include
+        return found is not None and set(found.include) == set(self.words.include)
 
 
 def known(cloud: Cloud, archive: Archive, target: Sequence[str], words: Words) -> Known:

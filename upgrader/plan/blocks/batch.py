@@ -77,8 +77,9 @@ class Line:
         self.steps.append(replace(step, needs=(self.batch.id(opened),), always=True, no_undo=no_undo))
 
     def hosts(self) -> dict[str, Any]:
-        """The hosts of the nodes that have done well so far, known when the call is made."""
-        return hosts_of(self.last[0], self.batch.hosts)
+        """The hosts of the nodes that have done well so far, known when the call is made. Not behind steps that share the nodes."""
+        (last,) = self.last
+        return hosts_of(last, self.batch.hosts)
 
 
 def gateways(cloud: Cloud) -> tuple[str, ...]:

@@ -35,9 +35,28 @@ def asked(line: Line, facts: Facts) -> None:
     kept = batch.on_nodes("sources-kept", "keep the package sources of before", "upgrader_package.record", run=RUN_ID)
     line.then(kept, changes=A_COPY)
     _rows(line, batch.cloud.deployment.repositories, "upgrader_site.applied", SOURCES_STAY)
+    _site_ready(line)
     _model_ready(line)
     title = "what would change, package by package"
     line.then(batch.on_nodes("difference", title, "upgrader_package.difference", include=include))
+
+
+def _site_ready(line: Line) -> None:
+    """A site's formulas are all there and render for these nodes, before anything is approved."""
+    batch, deployment = line.batch, line.batch.cloud.deployment
+    if not deployment.through_site:
+        return
+    lone = [node for node in batch.nodes if node in gateways(batch.cloud)]
+    computes = [node for node in batch.nodes if node not in lone]
+    names = tuple(service.name for service in batch.cloud.services)
+    steps = []
+    for role, nodes, rows in (("compute", computes, deployment.compute), ("gateway", lone, deployment.gateway)):
+        mods = tuple(dict.fromkeys(name for row in (*deployment.repositories, *rows) for name in row.of(names)))
+        title = "the site's own formulas render for them"
+        steps += (
+            [batch.on_nodes(f"site-{role}", title, "upgrader_site.check", nodes, mods=mods)] if nodes and mods else []
+        )
+    line.then(*steps)
 
 
 def _model_ready(line: Line) -> None:
