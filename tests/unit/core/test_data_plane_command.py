@@ -368,6 +368,12 @@ def test_differences_are_shown_of_nodes_that_answered_also_when_others_did_not(n
     assert "3 packages" not in ran.out and "cmp001, cmp003, cmp004: 2 packages" in ran.out
 
 
+def test_pin_in_the_controllers_model_is_told_before_the_last_computes(nodes: Nodes, world: World) -> None:
+    ran = nodes("--target", "cmp*", "--yes")
+    assert "The model of ctl01.lab.local, ctl02.lab.local pins nova to the release of before" in ran.err
+    assert ran.err.count("pins nova to the release") == 1, "only where the controllers come next"
+
+
 def killed_before(world: World, function: str) -> None:
     """The command dies when this would be submitted next."""
     world.salt.die_before = function

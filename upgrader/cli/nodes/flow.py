@@ -17,6 +17,7 @@ from upgrader.cli.nodes.words import Words
 from upgrader.cli.plans import Now
 from upgrader.cli.settings import Settings, utc_now
 from upgrader.cli.surface import hooks
+from upgrader.cloud.cloud import lookup
 from upgrader.cloud.roles import COMPUTE, GATEWAY
 from upgrader.cloud.target import resolved
 from upgrader.errors import UsageError, Waiting
@@ -27,6 +28,7 @@ from upgrader.report import text
 from upgrader.report.nodes import differences_text
 from upgrader.transport.base import Transport
 
+PIN = "nova:controller:upgrade_levels:compute"
 FELT: Mapping[str, str] = {
     "qemu": "qemu: instances keep running on the old one until each is started anew or moved",
     "libvirt": "libvirt: libvirtd restarts, instances run on; until it is back nothing can be done to them",
@@ -81,7 +83,7 @@ def _show(stage: Chosen, plan: Plan) -> None:
 
 
 def _run(settings: Settings, transport: Transport, plan: Plan, stage: Chosen, words: Words) -> None:
-    for sentence in (*stage.told, *_felt(words)):
+    for sentence in (*stage.told, *_felt(words), *_pinned(transport, plan)):
         click.echo(sentence, err=True)
     if words.wait and stage_row(PART, stage.stage).asks:
         plans.keep(settings, plan)
@@ -102,6 +104,20 @@ def _show_differences(settings: Settings, plan: Plan) -> None:
     newest = settings.archive.last_of(plan.cloud, PART, TEST)
     if newest is not None and newest.digest == plan.digest:
         click.echo(differences_text(newest))
+
+
+def _pinned(transport: Transport, plan: Plan) -> Iterator[str]:
+    """The pin is needed until the last compute is done, so nobody can take it away before; who has it is told beforehand."""
+    nodes = [
+        node for step in plan.steps() if step.call.function == "upgrader_nova.unpinned" for node in step.call.nodes
+    ]
+    pillars = transport.pillars(nodes) if nodes else {}
+    held = [node for node, pillar in pillars.items() if lookup(pillar, PIN) not in (None, "", "auto")]
+    if held:
+        yield (
+            f"The model of {', '.join(held)} pins nova to the release of before ({PIN}). When the last compute is done this stage "
+            f"stops and says so: take it out then, and 'upgrader resume --accept-pillar'"
+        )
 
 
 def _felt(words: Words) -> Iterator[str]:
