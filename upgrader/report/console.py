@@ -34,6 +34,7 @@ class ConsoleObserver:
         self._console = console or Console(stderr=True, highlight=False)
         self._status: Status | None = None
         self._said = 0.0
+        self._passed_last = ("", "")
 
     def notify(self, event: Event) -> None:
         """Show one event."""
@@ -45,10 +46,10 @@ class ConsoleObserver:
             self._stop_status()
             self._finished(event)
         elif isinstance(event, StepPassed):
-            self._print(f"{_count(event.number, event.total)} [dim]{escape(event.step.id)}: {escape(event.why)}[/dim]")
+            self._passed(event)
         elif isinstance(event, RunStarted):
             self._run_started(event)
-        elif isinstance(event, BatchFinished):
+        elif isinstance(event, BatchFinished) and (event.failed or not event.step.batch):
             failed = f", {event.failed} failed" if event.failed else ""
             self._print(f"        {event.done} of {event.total} nodes done{failed}")
         elif isinstance(event, RunFinished):
@@ -60,6 +61,13 @@ class ConsoleObserver:
     def close(self) -> None:
         """Take the live line away, also when a run ends in an exception."""
         self._stop_status()
+
+    def _passed(self, event: StepPassed) -> None:
+        """Steps of one batch that are passed for the same reason are told in one line: there may be hundreds."""
+        name = f"batch {event.step.batch}" if event.step.batch else event.step.id
+        if (name, event.why) != self._passed_last:
+            self._print(f"{_count(event.number, event.total)} [dim]{escape(name)}: {escape(event.why)}[/dim]")
+        self._passed_last = (name, event.why)
 
     def _run_started(self, event: RunStarted) -> None:
         plan, verb = event.plan, "resuming" if event.resumed else "starting"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tests.support.clock import Clock
 from tests.support.data_plane import COMPUTES, GATEWAY, TEST_RUN, data_plane_cloud, data_plane_plan, rollout
@@ -19,6 +21,7 @@ from upgrader.plan.step import Rollout
 from upgrader.report import text
 from upgrader.report.account.document import report_document
 from upgrader.report.account.forms import FORMS
+from upgrader.report.console import ConsoleObserver
 from upgrader.report.nodes import differences_text
 
 ONE, TWO, THREE, FOUR = COMPUTES
@@ -91,6 +94,23 @@ def test_node_that_is_worked_on_has_not_failed(tmp_path: Path) -> None:
     said = text.run_text(run.progress(), run.path, True)
     assert "2 under way at b1-packages" in said
     assert "failed" not in said
+
+
+def test_console_tells_the_batches_that_a_resume_passes_in_a_line_each(broken: Run) -> None:
+    broken.salt.answer = lambda call, node: (
+        {"return": {"a": {"result": True}}, "retcode": 0} if call.kind == "state" else dict(GOOD)
+    )
+    assert broken.resume().ok
+    broken.heard.clear()
+    out = StringIO()
+    watching = ConsoleObserver(Console(file=out, width=200))
+    records = read_journal(broken.path)
+    journal = Journal(broken.path, [row for row in records if row["event"] != "run-finished" or row is not records[-1]])
+    Engine(journal, broken.salt, broken.clock.now, [watching], clock=broken.clock, pause=broken.clock.pause).resume(
+        "me"
+    )
+    lines = [line for line in out.getvalue().splitlines() if "batch" in line]
+    assert [line.split("] ")[1] for line in lines] == [f"batch {n}: done before" for n in (1, 2, 3)]
 
 
 def test_sentence_offers_to_go_on_or_back(broken: Run) -> None:
