@@ -37,6 +37,10 @@ def carry_out(
     """Bring a step as far as it goes. ``whole``: nodes that were done are asked again too; ``left_out`` are not asked at all."""
     started = attempt.clock()
     known = settle(attempt, step)
+    if whole and step.batch:
+        known = {
+            node: reply for node, reply in known.items() if not reply.ok
+        }  # what it answered was before the batch was opened again
     done = frozenset() if whole else attempt.state(step).done_nodes() - set(known)
     call = _chosen(attempt, step, known, done)
     out = () if step.about else left_out

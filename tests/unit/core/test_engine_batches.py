@@ -251,3 +251,15 @@ def test_gate_that_refuses_on_resume_does_not_keep_hosts_out_of_service(tmp_path
     run.salt.answer = failing("upgrader_node.formulas_served")
     assert not run.resume().ok
     assert run.hosts(ENABLE) == [["cmp001", "cmp002"]]
+
+
+def test_hosts_that_were_left_out_of_a_proof_that_was_cut_are_proven_on_resume(tmp_path: Path) -> None:
+    run = Rolling(tmp_path, rollout(max_failures=1))
+    run.salt.answer = failing(UPGRADE, ONE)
+    run.salt.die_after = "upgrader_agents.proven"
+    with pytest.raises(Interrupted):
+        run.start()
+    assert run.hosts("upgrader_agents.proven") == [["cmp002"]]
+    run.well()
+    assert run.resume().ok
+    assert run.hosts("upgrader_agents.proven")[0] == ["cmp001", "cmp002"]
