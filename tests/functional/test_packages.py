@@ -233,7 +233,7 @@ def test_a_package_that_fails_can_be_taken_back(bench: Bench, compute: AptNode) 
     assert compute.versions() == before
 
 
-@pytest.mark.parametrize("moment", ["preinst", "postinst"])
+@pytest.mark.parametrize("moment", ["postinst", pytest.param("preinst", marks=pytest.mark.soak)])
 def test_a_call_killed_in_the_middle_of_dpkg_is_carried_on(
     bench: Bench, compute: AptNode, tmp_path: Path, moment: str
 ) -> None:

@@ -136,8 +136,7 @@ def run(command: typing.Sequence[str], timeout: float, log: Log = None, patience
     """One command, again and again while another apt or dpkg of this node holds the lock. Raises StepError when that goes on."""
     deadline = time.monotonic() + patience
     while True:
-        said = _once(command, timeout)
-        _write(log, command, said)
+        said = _once(command, timeout, log)
         if not (said.code and _LOCKED.search(said.complaint)):
             return said
         if time.monotonic() >= deadline:
@@ -146,15 +145,22 @@ def run(command: typing.Sequence[str], timeout: float, log: Log = None, patience
         time.sleep(POLL)
 
 
-def _once(command: typing.Sequence[str], timeout: float) -> Said:
-    with tempfile.TemporaryFile() as out:
+def _once(command: typing.Sequence[str], timeout: float, log: Log) -> Said:
+    """What it prints goes straight to the log, so that it is there when this call is cut."""
+    with _output(log) as out:
+        if log:
+            out.write("# {}\n".format(" ".join(command)).encode("utf-8"))
+            out.flush()
+        began = out.seek(0, os.SEEK_END)
         ended = pipeline.run([[*QUIET, *command]], stdout=out, timeout=timeout)[0]
-        out.seek(0)
-        return Said(ended.code, out.read().decode("utf-8", "replace"), ended.words)
+        out.seek(began)
+        printed = out.read().decode("utf-8", "replace")
+        if log:
+            out.write(ended.words.encode("utf-8"))
+        return Said(ended.code, printed, ended.words)
 
 
-def _write(log: Log, command: typing.Sequence[str], said: Said) -> None:
-    if log:
-        descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.write("# {}\n{}{}\n".format(" ".join(command), said.out, said.complaint))
+def _output(log: Log) -> typing.IO[bytes]:
+    if not log:
+        return tempfile.TemporaryFile()
+    return os.fdopen(os.open(log, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600), "a+b")
