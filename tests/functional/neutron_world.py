@@ -180,8 +180,8 @@ def down_and_up(namespace: str, device: str) -> None:
 
 
 def answers(namespace: str, address: str, *more: str) -> bool:
-    """The other door: the system's own ping."""
-    words = ["ip", "netns", "exec", namespace, "ping", "-n", "-c", "3", "-i", "0.2", "-W", "1", *more, address]
+    """The other door: the system's own ping. A device that was just set up, and a proxy for neighbours, take up to a second each."""
+    words = ["ip", "netns", "exec", namespace, "ping", "-n", "-c", "1", "-w", "4", "-i", "0.2", *more, address]
     return subprocess.run(words, capture_output=True, timeout=60, check=False).returncode == 0
 
 
