@@ -8,7 +8,8 @@ central router, one DHCP namespace, and beyond the external network's gateway on
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,50 +49,67 @@ def within(namespace: str, *words: str) -> str:
 
 @dataclass
 class World:
-    """The world, and where its ``state_path`` is."""
+    """The world, and where its ``state_path`` is. Commands of ``ip`` are gathered, and given to one ``ip`` for each namespace."""
 
     state: Path
     ports: dict[tuple[str, str], str] = field(default_factory=dict)
+    waiting: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def build(self) -> None:
         for name in ALL:
-            run("ip", "netns", "add", name)
-            within(name, "ip", "link", "set", "lo", "up")
-            within(
-                name, "sysctl", "-qw", f"net.ipv4.ip_forward={int(name.startswith(('fip', 'qr', 'snat', 'world-o')))}"
-            )
-            within(name, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
+            self.ip("", "netns", "add", name)
+            self.ip(name, "link", "set", "lo", "up")
         for bridge in ("external", "tenant", "other"):
-            within(SWITCHES, "ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0")
-            within(SWITCHES, "ip", "link", "set", bridge, "up")
-        self._outside()
-        self._distributed()
-        self._shared()
-        self._central()
-        self._dhcp()
+            self.ip(SWITCHES, "link", "add", bridge, "type", "bridge", "forward_delay", "0")
+            self.ip(SWITCHES, "link", "set", bridge, "up")
+        for part in (self._outside, self._distributed, self._shared, self._central, self._dhcp):
+            part()
+        self.do()
+        for name in (FIP, ROUTER, SNAT, LEGACY, OUTSIDE):
+            own = {FIP: f"{FG}.proxy_arp=1", ROUTER: f"{QR}.send_redirects=0"}.get(name, "all.proxy_arp=0")
+            settings = (
+                "ip_forward=1",
+                "conf.all.rp_filter=0",
+                "conf.default.rp_filter=0",
+                "conf.all.send_redirects=0",
+                f"conf.{own}",
+            )
+            within(name, "sysctl", "-qw", *(f"net.ipv4.{one}" for one in settings))
+        self._translations()
+
+    def ip(self, namespace: str, *words: str) -> None:
+        """A command for later; in no namespace first, as devices are made there."""
+        self.waiting[namespace].append(" ".join(words))
+
+    def do(self) -> None:
+        """All that is waiting."""
+        for namespace in sorted(self.waiting):
+            where = ("-n", namespace) if namespace else ()
+            lines = "\n".join(self.waiting.pop(namespace)) + "\n"
+            done = subprocess.run(
+                ["ip", *where, "-batch", "-"], input=lines, capture_output=True, text=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, (namespace, lines, done.stderr)
 
     def _outside(self) -> None:
         self.plug(OUTSIDE, "eth0", "external", f"{GATEWAY}/24")
-        within(OUTSIDE, "ip", "addr", "add", f"{BEYOND}/32", "dev", "lo")
+        self.ip(OUTSIDE, "addr", "add", f"{BEYOND}/32", "dev", "lo")
 
     def _distributed(self) -> None:
         """A compute's part: the router, the namespace of floating addresses, and two instances of which one has such an address."""
         self.plug(FIP, FG, "external", "203.0.113.10/24")
-        within(FIP, "sysctl", "-qw", f"net.ipv4.conf.{FG}.proxy_arp=1")
-        run("ip", "link", "add", RFP, "netns", ROUTER, "type", "veth", "peer", "name", FPR, "netns", FIP)
+        self.ip("", "link", "add", RFP, "netns", ROUTER, "type", "veth", "peer", "name", FPR, "netns", FIP)
         for namespace, device, address in ((ROUTER, RFP, "169.254.106.114/31"), (FIP, FPR, "169.254.106.115/31")):
-            within(namespace, "ip", "addr", "add", address, "dev", device)
-            within(namespace, "ip", "link", "set", device, "up")
-        within(FIP, "ip", "rule", "add", "iif", FPR, "table", TABLE, "priority", TABLE)
-        self.route_of_floating()
-        within(FIP, "ip", "route", "add", f"{FLOATING}/32", "via", "169.254.106.114", "dev", FPR)
+            self.ip(namespace, "addr", "add", address, "dev", device)
+            self.ip(namespace, "link", "set", device, "up")
+        self.ip(FIP, "rule", "add", "iif", FPR, "table", TABLE, "priority", TABLE)
+        self.ip(FIP, "route", "add", "default", "via", GATEWAY, "dev", FG, "table", TABLE)
+        self.ip(FIP, "route", "add", f"{FLOATING}/32", "via", "169.254.106.114", "dev", FPR)
         self.plug(ROUTER, QR, "tenant", "10.0.0.1/24")
         self.guest(WITH_FLOATING, "tenant", f"{FIXED}/24", "10.0.0.1")
         self.guest(WITHOUT, "tenant", "10.0.0.6/24", "10.0.0.1")
-        within(ROUTER, "ip", "rule", "add", "from", FIXED, "table", "16", "priority", "32769")
-        within(ROUTER, "ip", "route", "add", "default", "via", "169.254.106.115", "dev", RFP, "table", "16")
-        self.nat(ROUTER, "PREROUTING", "-d", f"{FLOATING}/32", "-i", RFP, "-j", "DNAT", "--to-destination", FIXED)
-        self.nat(ROUTER, "float-snat", "-s", f"{FIXED}/32", "-j", "SNAT", "--to-source", FLOATING)
+        self.ip(ROUTER, "rule", "add", "from", FIXED, "table", "16", "priority", "32769")
+        self.ip(ROUTER, "route", "add", "default", "via", "169.254.106.115", "dev", RFP, "table", "16")
         self.write("fip-priorities", f"{FLOATING},32769\n")
 
     def route_of_floating(self) -> None:
@@ -102,23 +120,19 @@ class World:
         """A gateway's part of the same router: its shared address, which those without a floating one leave by."""
         self.plug(SNAT, SNAT_QG, "external", "203.0.113.20/24")
         self.plug(SNAT, "sg-00000006-00", "tenant", "10.0.0.254/24")
-        within(SNAT, "ip", "route", "add", "default", "via", GATEWAY, "dev", SNAT_QG)
-        self.nat(SNAT, "snat", "-s", "10.0.0.0/24", "-o", SNAT_QG, "-j", "SNAT", "--to-source", "203.0.113.20")
-        within(ROUTER, "ip", "rule", "add", "from", "10.0.0.1/24", "table", SHARED_TABLE, "priority", SHARED_TABLE)
-        within(ROUTER, "ip", "route", "add", "default", "via", "10.0.0.254", "dev", QR, "table", SHARED_TABLE)
-        # A router of two hosts that is whole on one: else each side would answer neighbours for itself.
-        within(ROUTER, "sysctl", "-qw", f"net.ipv4.conf.{QR}.send_redirects=0", "net.ipv4.conf.all.send_redirects=0")
+        self.ip(SNAT, "route", "add", "default", "via", GATEWAY, "dev", SNAT_QG)
+        self.ip(ROUTER, "rule", "add", "from", "10.0.0.1/24", "table", SHARED_TABLE, "priority", SHARED_TABLE)
+        self.ip(ROUTER, "route", "add", "default", "via", "10.0.0.254", "dev", QR, "table", SHARED_TABLE)
 
     def _central(self) -> None:
         self.plug(LEGACY, LEGACY_QG, "external", "203.0.113.30/24")
         self.plug(LEGACY, "qr-00000007-00", "other", "10.1.0.1/24")
-        within(LEGACY, "ip", "route", "add", "default", "via", GATEWAY, "dev", LEGACY_QG)
-        self.nat(LEGACY, "snat", "-o", LEGACY_QG, "-j", "SNAT", "--to-source", "203.0.113.30")
+        self.ip(LEGACY, "route", "add", "default", "via", GATEWAY, "dev", LEGACY_QG)
         self.guest(BEHIND_LEGACY, "other", "10.1.0.5/24", "10.1.0.1")
 
     def _dhcp(self) -> None:
         self.plug(QDHCP, TAP, "tenant", "10.0.0.2/24")
-        within(QDHCP, "ip", "route", "add", "default", "via", "10.0.0.1", "dev", TAP)
+        self.ip(QDHCP, "route", "add", "default", "via", "10.0.0.1", "dev", TAP)
         self.write(f"dhcp/{TENANT}/opts", "tag:tag0,option:dns-server,10.0.0.2\ntag:tag0,option:router,10.0.0.1\n")
         ports = ((FIXED, "05"), ("10.0.0.6", "06"), ("10.0.0.2", "02"))
         lines = [f"fa:16:3e:00:00:{end},host-{one.replace('.', '-')}.openstacklocal,{one}\n" for one, end in ports]
@@ -127,18 +141,24 @@ class World:
     def plug(self, namespace: str, device: str, bridge: str, address: str) -> None:
         """A device of a namespace, its other end at a bridge, as Open vSwitch would have it."""
         port = self.ports[(namespace, device)] = f"port{len(self.ports)}"
-        run("ip", "link", "add", device, "netns", namespace, "type", "veth", "peer", "name", port, "netns", SWITCHES)
-        within(SWITCHES, "ip", "link", "set", port, "master", bridge, "up")
-        within(namespace, "ip", "addr", "add", address, "dev", device)
-        within(namespace, "ip", "link", "set", device, "up")
+        self.ip("", "link", "add", device, "netns", namespace, "type", "veth", "peer", "name", port, "netns", SWITCHES)
+        self.ip(SWITCHES, "link", "set", port, "master", bridge, "up")
+        self.ip(namespace, "addr", "add", address, "dev", device)
+        self.ip(namespace, "link", "set", device, "up")
 
     def guest(self, name: str, bridge: str, address: str, gateway: str) -> None:
         self.plug(name, "eth0", bridge, address)
-        within(name, "ip", "route", "add", "default", "via", gateway)
+        self.ip(name, "route", "add", "default", "via", gateway)
 
     def cable(self, namespace: str, device: str, way: str) -> None:
         """Pull the cable of a device (``down``) or plug it in again (``up``), at the bridge's end."""
         within(SWITCHES, "ip", "link", "set", self.ports[(namespace, device)], way)
+
+    def _translations(self) -> None:
+        self.nat(ROUTER, "PREROUTING", "-d", f"{FLOATING}/32", "-i", RFP, "-j", "DNAT", "--to-destination", FIXED)
+        self.nat(ROUTER, "float-snat", "-s", f"{FIXED}/32", "-j", "SNAT", "--to-source", FLOATING)
+        self.nat(SNAT, "snat", "-s", "10.0.0.0/24", "-o", SNAT_QG, "-j", "SNAT", "--to-source", "203.0.113.20")
+        self.nat(LEGACY, "snat", "-o", LEGACY_QG, "-j", "SNAT", "--to-source", "203.0.113.30")
 
     def nat(self, namespace: str, chain: str, *words: str) -> None:
         """A rule in a chain of the l3 agent's, which its own of the kernel leads to."""
@@ -160,23 +180,8 @@ def down_and_up(namespace: str, device: str) -> None:
 
 
 def answers(namespace: str, address: str, *more: str) -> bool:
-    """The other door: the system's own ping."""
-    words: Sequence[str] = (
-        "ip",
-        "netns",
-        "exec",
-        namespace,
-        "ping",
-        "-n",
-        "-c",
-        "5",
-        "-i",
-        "0.2",
-        "-W",
-        "1",
-        *more,
-        address,
-    )
+    """The other door: the system's own ping. A device that was just set up, and a proxy for neighbours, take up to a second each."""
+    words = ["ip", "netns", "exec", namespace, "ping", "-n", "-c", "1", "-w", "4", "-i", "0.2", *more, address]
     return subprocess.run(words, capture_output=True, timeout=60, check=False).returncode == 0
 
 

@@ -278,6 +278,7 @@ def test_a_namespace_that_is_made_anew_is_asked_anew(world: World, folder: str) 
     # Where the old one still lives its device still stands at the bridge.
     awaited(lambda: world.ports[(net.WITHOUT, "eth0")] not in net.within(net.SWITCHES, "ip", "link"))
     world.guest(net.WITHOUT, "tenant", "10.0.0.6/24", "10.0.0.1")
+    world.do()
     time.sleep(2.5)
     told = path_of(control.stop("r1", folder), "one")
     assert told["lost"] > 20 and told["dead_seconds"] == 0 and told["gaps"] == 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from upgrader_node.errors import StepError
 from upgrader_node.netns import echo, space, state, texts
+from upgrader_node.netns.echo import Way
 from upgrader_node.netns.space import Space, Spaces
 from upgrader_node.netns.texts import Link, Route, Rule
-from upgrader_node.paths import choice, control, found
+from upgrader_node.paths import choice, control, found, path
 from upgrader_node.route import judge, need
 from upgrader_node.route.need import Known
 
@@ -145,6 +148,24 @@ def test_paths_are_found_by_what_each_namespace_can_ask() -> None:
 def test_of_many_paths_of_a_class_a_few_are_asked() -> None:
     many = found.of(by_name(qrouter()), {QROUTER: [f"10.0.0.{number}" for number in range(2, 200)]}, "", ())
     assert len(many) == found.EACH
+
+
+def test_of_many_ports_those_that_answer_are_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first ports of a network may be off: they are no reason to ask nobody."""
+    candidates = [path.path("dhcp", Way("qdhcp-1", f"10.0.{number // 200}.{number % 200}")) for number in range(300)]
+    alive = {one.name for one in candidates[250:280]}
+    asked: list[int] = []
+
+    def probe(paths: Sequence[path.Path]) -> dict[str, Any]:
+        asked.append(len(paths))
+        return {"dead": [one.name for one in paths if one.name not in alive]}
+
+    monkeypatch.setattr(choice.found, "on_this_node", lambda beyond, instances, each: candidates)
+    monkeypatch.setattr(choice.control, "probe", probe)
+    monkeypatch.setattr(choice.control, "start", lambda run, paths, *more: {"comment": "", "paths": paths})
+    answer = choice.start("r1", None, 20, 1, "", (), str(tmp_path))
+    assert answer["paths"] == candidates[250:258] and asked == [128, 128, 44]
+    assert (answer["silent_count"], len(answer["silent"])) == (270, 20)
 
 
 def test_an_answer_is_told_by_its_token_and_no_other_packet_is_one() -> None:

@@ -10,11 +10,13 @@ from upgrader_node.paths import control, found, path
 from upgrader_node.paths.path import Path
 
 Answer = typing.Dict[str, typing.Any]
+# Silent paths that are told by name; all are counted.
+NAMED = 20
 
 
 def find(beyond: str, instances: typing.Sequence[str]) -> Answer:
     """The paths of this node."""
-    paths = _found(beyond, instances)
+    paths = _found(beyond, instances)[: path.MOST]
     count = [one.kind for one in paths]
     said = ", ".join("{} {}".format(count.count(kind), kind) for kind in sorted(set(count)))
     comment = "{} paths: {}".format(len(paths), said) if paths else "no namespace of this node has a path"
@@ -23,7 +25,7 @@ def find(beyond: str, instances: typing.Sequence[str]) -> Answer:
 
 def given_or_found(paths: typing.Any, beyond: str, instances: typing.Sequence[str]) -> typing.List[Path]:
     """The paths that are given, or those of this node."""
-    return path.parsed(paths) if paths else _found(beyond, instances)
+    return path.parsed(paths) if paths else _found(beyond, instances)[: path.MOST]
 
 
 def start(
@@ -40,22 +42,31 @@ def start(
     wanted = path.parsed(paths) if paths else control.ordered(run, folder)
     silent = []  # type: typing.List[str]
     if not wanted:
-        known = _found(beyond, instances)
-        silent = control.probe(known)["dead"]
-        wanted = [one for one in known if one.name not in silent]
+        wanted, silent = _answering(_found(beyond, instances, found.CANDIDATES))
+    named = silent[:NAMED]
     if not wanted:
         comment = "no path of this node answers" + (": {} do not".format(some(silent)) if silent else "")
-        return {"comment": comment, "changed": False, "paths": [], "silent": silent}
+        return {"comment": comment, "changed": False, "paths": [], "silent": named, "silent_count": len(silent)}
     answer = control.start(run, wanted, interval_ms, hours, folder)
     if silent:
         answer["comment"] += "; not asked, as they do not answer: " + some(silent)
-    return dict(answer, silent=silent)
+    return dict(answer, silent=named, silent_count=len(silent))
 
 
-def _found(beyond: str, instances: typing.Sequence[str]) -> typing.List[Path]:
+def _answering(candidates: typing.Sequence[Path]) -> typing.Tuple[typing.List[Path], typing.List[str]]:
+    """A few of each class that answer, and the names of all that do not: ports that are off, or let no echo in."""
+    silent = set()  # type: typing.Set[str]
+    for first in range(0, len(candidates), path.MOST):
+        silent.update(control.probe(candidates[first : first + path.MOST])["dead"])
+    answering = found.few(one for one in candidates if one.name not in silent)
+    return answering[: path.MOST], [one.name for one in candidates if one.name in silent]
+
+
+def _found(beyond: str, instances: typing.Sequence[str], each: int = found.EACH) -> typing.List[Path]:
     if beyond:
         try:
             ipaddress.IPv4Address(beyond)
         except ValueError:
             raise StepError("beyond must be an IPv4 address, not {!r}".format(beyond)) from None
-    return found.on_this_node(beyond, [instances] if isinstance(instances, str) else list(instances))
+    wanted = [instances] if isinstance(instances, str) else list(instances)
+    return found.on_this_node(beyond, wanted, each=each)

@@ -4,6 +4,7 @@ A distributed router answers for its own host only: an instance elsewhere sends 
 found here is only asked for good when it answers once (``upgrader_path.start``).
 """
 
+import collections
 import fnmatch
 import ipaddress
 import typing
@@ -14,19 +15,21 @@ from upgrader_node.netns.space import FIP, QDHCP, QROUTER, SNAT, Space, Spaces
 from upgrader_node.paths import path
 from upgrader_node.paths.path import Path
 
-# Of one class in one namespace.
-EACH = 8
+# Of one class in one namespace: what is asked for good, and among how many those that answer are looked for.
+EACH, CANDIDATES = 8, 64
 ROUTER, DHCP = "router", "dhcp"
 INSTANCES = ("i-*",)
 Found = typing.Iterator[Path]
 
 
-def on_this_node(beyond: str, instances: typing.Sequence[str], folder: str = state.STATE) -> typing.List[Path]:
-    """All that this node's namespaces can ask, as far as they can be looked into; at most as many as can be asked at once."""
+def on_this_node(
+    beyond: str, instances: typing.Sequence[str], folder: str = state.STATE, each: int = EACH
+) -> typing.List[Path]:
+    """What this node's namespaces can ask, as far as they can be looked into; of each class in each of them so many at most."""
     spaces, _ = space.look([name for name in space.names() if name.startswith(space.KINDS) or _is(name, instances)])
     known = {name: state.ports(one.of, folder) for name, one in spaces.items() if one.kind == QDHCP}
     known.update({name: neighbours(name) for name, one in spaces.items() if one.kind == QROUTER})
-    return of(spaces, known, beyond, instances)
+    return of(spaces, known, beyond, instances, each)
 
 
 def neighbours(name: str) -> typing.List[str]:
@@ -36,42 +39,49 @@ def neighbours(name: str) -> typing.List[str]:
 
 
 def of(
-    spaces: Spaces, known: typing.Mapping[str, typing.Sequence[str]], beyond: str, instances: typing.Sequence[str]
+    spaces: Spaces,
+    known: typing.Mapping[str, typing.Sequence[str]],
+    beyond: str,
+    instances: typing.Sequence[str],
+    each: int = EACH,
 ) -> typing.List[Path]:
     """The paths of these namespaces. Pure. ``known``: addresses that stand behind a router or in a network."""
     floating = {fixed for one in spaces.values() for fixed in one.floating.values()}
     elsewhere = {address for addresses in known.values() for address in addresses}
     elsewhere -= {address for one in spaces.values() for address in _own(one)}
     guests = [one for name, one in sorted(spaces.items()) if _is(name, instances) and not one.kind]
-    found = []  # type: typing.List[Path]
-    for one in guests:
-        found += _few(_of_guest(one, guests, floating, elsewhere, beyond))
+    found = [path for one in guests for path in _of_guest(one, guests, floating, elsewhere, beyond)]
     for _, one in sorted(spaces.items()):
-        if one.kind == FIP:
-            found += _few(_inwards(one))
-        elif one.kind == QROUTER:
-            found += _few(_of_router(one, known.get(one.name, ()), beyond))
-        elif one.kind == SNAT and beyond and one.devices("qg-"):
-            found.append(path.path(path.SNAT, Way(one.name, beyond)))
-        elif one.kind == QDHCP:
-            own = _own(one)
-            found += _few(
-                path.path(DHCP, Way(one.name, there)) for there in known.get(one.name, ()) if there not in own
-            )
-    return found[: path.MOST]
+        found += _of_neutron(one, known.get(one.name, ()), beyond)
+    return few(found, each)
+
+
+def _of_neutron(one: Space, known: typing.Sequence[str], beyond: str) -> Found:
+    """What a namespace of an agent can ask."""
+    if one.kind == FIP:
+        yield from _inwards(one)
+    elif one.kind == QROUTER:
+        yield from _of_router(one, known, beyond)
+    elif one.kind == SNAT and beyond and one.devices("qg-"):
+        yield path.path(path.SNAT, Way(one.name, beyond))
+    elif one.kind == QDHCP:
+        for there in known:
+            if there not in _own(one):
+                yield path.path(DHCP, Way(one.name, there))
 
 
 def _is(name: str, patterns: typing.Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _few(found: typing.Iterable[Path]) -> typing.List[Path]:
-    """The first few of each class."""
-    kept = []  # type: typing.List[Path]
+def few(found: typing.Iterable[Path], each: int = EACH) -> typing.List[Path]:
+    """Of each class in each namespace the first few, each once."""
+    kept = collections.OrderedDict()  # type: typing.Dict[typing.Tuple[str, str], typing.List[Path]]
     for one in found:
-        if [other.kind for other in kept].count(one.kind) < EACH and one not in kept:
-            kept.append(one)
-    return kept
+        of_class = kept.setdefault((one.kind, one.way.namespace), [])
+        if len(of_class) < each and one not in of_class:
+            of_class.append(one)
+    return [one for of_class in kept.values() for one in of_class]
 
 
 def _networks(one: Space) -> typing.List[ipaddress.IPv4Interface]:
