@@ -9,7 +9,6 @@ restarts; it ends by ``stop``, or by itself.
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import told_as
-from upgrader_node.paths import answering as path_answers
 from upgrader_node.paths import choice, control, found
 
 __virtualname__ = "upgrader_path"
@@ -107,18 +106,3 @@ def summary(run):
     """
     with told_as(CommandExecutionError):
         return control.seen(run)
-
-
-def answering(run, patience=60):
-    """Every path that the run asked answers. Findings: a blocker for each that answered before and does not any more. Changes nothing.
-
-    :param patience: seconds in which each may come back
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt 'cmp*' upgrader_path.answering run=RUN
-    """
-    with told_as(CommandExecutionError):
-        return path_answers.answering(str(run), __opts__["id"], float(patience))
