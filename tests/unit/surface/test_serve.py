@@ -15,6 +15,7 @@ from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.journal.archive import Archive
 from upgrader.plan.stages import BACKUP, STAGES
 from upgrader.plan.step import Spread
+from upgrader.serve import stream
 
 PAGE = f"/runs/{RUN}"
 
@@ -218,6 +219,19 @@ def test_run_of_a_thousand_nodes_stays_small(viewer: Viewer, tmp_path: Path) -> 
     with viewer.follow("/runs/r/steps/computes?page=10") as events:
         sent = events.next()
     assert nodes[999] in sent["nodes"] and nodes[0] not in sent["nodes"]
+
+
+def test_more_viewers_than_it_can_have_are_told_so(
+    tmp_path: Path, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, lines)
+    monkeypatch.setattr(stream, "MOST", 1)
+    with served(tmp_path) as one:
+        viewer = one.opened()
+        with viewer.follow(PAGE) as events:
+            assert events.next()
+            assert viewer.get(f"/events{PAGE}").status == 503
+            assert viewer.get(PAGE).status == 200
 
 
 def test_server_that_ends_closes_streams_at_once(tmp_path: Path, lines: list[bytes]) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.long_run import MARKUP, plan
-from tests.support.page import NOW, Viewer, served
+from tests.support.long_run import MARKUP, RUN, plan
+from tests.support.page import NOW, TOKEN, Viewer, served
 from upgrader.errors import Refused, Waiting
 from upgrader.journal.approvals import APPROVED, REJECTED, WAITING, Approval, Approvals
+from upgrader.journal.journal import Journal
 from upgrader.journal.plans import Shelf
 from upgrader.plan.step import Plan
 from upgrader.report.document import plan_document, render
+from upgrader.serve.keys import Keys
 
 ASKED = "2017-08-01T18:30:00.000+00:00"
 LATER = "2017-08-01T20:30:00.001+00:00"
@@ -149,7 +151,8 @@ def test_page_that_only_shows_names_the_commands_and_decides_nothing(waiting: Pl
         viewer = one.opened()
         page = viewer.get(f"/plans/{waiting.digest}").text
         assert "<form" not in page and f"upgrader approve {waiting.digest[:12]}" in page
-        assert viewer.post(f"/plans/{waiting.digest}", {"decision": APPROVED, "name": "Bob"}).status == 403
+        sent = {"csrf": Keys(TOKEN).csrf, "decision": APPROVED, "name": "Bob"}
+        assert viewer.post(f"/plans/{waiting.digest}", sent).status == 403
     assert decided(tmp_path, waiting).state(NOW) == WAITING
 
 
@@ -175,6 +178,16 @@ def test_approval_that_cannot_be_read_is_said_and_the_others_are_shown(
     page = viewer.get("/").text
     assert "cannot be read" in page
     assert f"/plans/{waiting.digest}" in page
+
+
+def test_plan_that_was_run_since_is_no_longer_listed(viewer: Viewer, waiting: Plan, tmp_path: Path) -> None:
+    assert send(viewer, waiting, decision=APPROVED, name="Bob")[0] == 303
+    assert "/plans/" in viewer.get("/").text
+    begin = ("run-started", "2017-08-01T18:45:00.000+00:00")
+    journal = Journal.create(tmp_path / "lab" / "runs" / f"{RUN}.jsonl")
+    journal.append(*begin, run=RUN, plan=waiting.to_json(), digest=waiting.digest, operator="alice@cfg01")
+    page = viewer.get("/").text
+    assert RUN in page and "/plans/" not in page
 
 
 def test_every_viewer_sees_the_decision(viewer: Viewer, waiting: Plan) -> None:
