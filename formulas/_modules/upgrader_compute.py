@@ -1,12 +1,14 @@
 """
-Computes and gateways after the control plane was built anew: their agents hold connections to what is gone, and are restarted.
+Agents of computes and gateways, restarted: because their connections lead to what is gone (``reconnect``), or because their
+packages or their configuration have changed (``restart``).
 
-Instances are never touched. Only ``nova-compute`` is restarted unless other services are named. ``neutron-openvswitch-agent`` is not
+Instances are never touched. ``reconnect`` takes only ``nova-compute`` unless other services are named. ``neutron-openvswitch-agent`` is not
 named by default: where it drops its flows at its start (``drop_flows_on_start``) instances lose seconds of traffic.
 """
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.compute import reconnect as connections
+from upgrader_node.compute import restart as restarting
 from upgrader_node.compute import units
 from upgrader_node.errors import told_as
 from upgrader_node.host import lock
@@ -51,3 +53,22 @@ def reconnect(run, services=SERVICES, patience=60):
     """
     with told_as(CommandExecutionError), lock.exclusively(connections.SERVICES, "upgrader_compute.reconnect", run):
         return connections.reconnect(__salt__, run, services, float(patience))
+
+
+def restart(run, services=(), patience=60):
+    """Restart the agents whose process is older than their packages or their configuration, in order; all must then stay up.
+
+    What needs no restart gets none, so a second call does nothing. One that is stopped and not enabled is left so. Open vSwitch
+    is restarted only when it is named (``openvswitch-switch``): traffic stops for seconds meanwhile.
+
+    :param services: names; by default the agents that computes and gateways have
+    :param patience: seconds that all of them have to come up and last
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'cmp*' upgrader_compute.restart run=RUN
+    """
+    with told_as(CommandExecutionError), lock.exclusively(connections.SERVICES, "upgrader_compute.restart", run):
+        return restarting.restart(__salt__, services, float(patience))

@@ -106,3 +106,24 @@ def status(timeout=HOUR, allow_production=False, release=None):
     placement = bool(host_pillar.value(__pillar__, "nova:controller:placement"))
     with _session(__pillar__, __opts__, __salt__, allow_production, release) as session:
         return extras.status(session, placement, timeout)
+
+
+def unpinned():
+    """
+    The model of this controller pins nova's calls to computes to no older release any more (``upgrade_levels``). Reads the pillar only.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl*' upgrader_nova.unpinned
+    """
+    level = host_pillar.value(__pillar__, "nova:controller:upgrade_levels:compute")
+    if level and level != "auto":
+        raise CommandExecutionError(
+            "pillar key nova:controller:upgrade_levels:compute of {} is {!r}, which keeps nova on calls of that release: take class "
+            "nova.control.upgrade_levels out of its model, then 'upgrader resume --accept-pillar'".format(
+                __opts__["id"], level
+            )
+        )
+    return {"comment": "nova is pinned to no older release"}

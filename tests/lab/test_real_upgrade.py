@@ -68,11 +68,11 @@ The = TypeVar("The", bound=Upgrade)
 
 
 @contextlib.contextmanager
-def rehearsed(letter: str, kind: type[The]) -> Iterator[The]:
+def rehearsed(letter: str, kind: type[The], topology: str = "control") -> Iterator[The]:
     """A lab of its own whose control plane was rehearsed."""
     lab = Lab(f"{NAME}{letter}", narrator=Narrator())
     lab.down()
-    lab.up(topology="control", instances=INSTANCES)
+    lab.up(topology=topology, instances=INSTANCES)
     try:
         the = kind(lab)
         the.document("control-plane", "--stage", "test-upgrade")

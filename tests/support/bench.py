@@ -19,6 +19,7 @@ NEWEST = "/opt/salt"
 LOADED = (
     "test_formulas_served.py",
     "test_model.py",
+    "test_routes.py::test_both_modules_are_loaded_documented_and_work_as_a_minion_calls_them",
     "test_nova_states.py::test_every_sls_renders_and_shows_no_password",
     "test_nova_states.py::test_every_function_of_the_contract_is_loaded_and_documented",
     "test_nova_states.py::test_nova_conf_is_written_once",

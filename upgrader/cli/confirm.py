@@ -8,18 +8,33 @@ from collections.abc import Mapping
 import click
 
 from upgrader.errors import Refused, UsageError
-from upgrader.plan.stages import CONTROL_PLANE, stage_row
+from upgrader.plan.stages import CONTROL_PLANE, DATA_PLANE, stage_row
 from upgrader.plan.step import Plan
-from upgrader.report.wording import short
+from upgrader.report.wording import node_list, short
 
 WORD = 12
 """So many digits of a plan's digest are typed where no backup is named."""
 
 
+NODES = (
+    "Their packages change as they were shown, and their agents restart; instances run on and may lose a few packets."
+)
 MEANS = {
-    "real-upgrade": "This stops production's APIs, rebuilds its controllers and upgrades its databases once.",
-    "rollback": "This stops the new controllers and puts databases and machines back; what was created since is lost.",
-    "finish": "After it no kept member and no kept disk leads back; a proven backup stays.",
+    (
+        CONTROL_PLANE,
+        "real-upgrade",
+    ): "This stops production's APIs, rebuilds its controllers and upgrades its databases once.",
+    (
+        CONTROL_PLANE,
+        "rollback",
+    ): "This stops the new controllers and puts databases and machines back; what was created since is lost.",
+    (CONTROL_PLANE, "finish"): "After it no kept member and no kept disk leads back; a proven backup stays.",
+    (DATA_PLANE, "sample"): NODES,
+    (DATA_PLANE, "all"): NODES,
+    (
+        DATA_PLANE,
+        "rollback",
+    ): "Their packages and their configuration go back to what that run found; instances run on.",
 }
 
 
@@ -45,8 +60,10 @@ def _ask(plan: Plan) -> None:
 
 
 def _warning(plan: Plan, receipt: str, kept: str) -> str:
-    if plan.part == CONTROL_PLANE:
-        return f"Plan {plan.digest[:WORD]}: {plan.stages[0].title}. {MEANS.get(plan.stages[0].name, '')}".rstrip()
+    if plan.part in (CONTROL_PLANE, DATA_PLANE):
+        title, nodes = plan.stages[0].title, plan.in_batches()
+        over = f" ({node_list(nodes)})" if nodes else ""
+        return f"Plan {plan.digest[:WORD]}: {title}{over}. {MEANS.get((plan.part, plan.stages[0].name), '')}".rstrip()
     stopped = sorted(
         {node for step in plan.steps() if step.call.function.endswith(".stop") for node in step.call.nodes}
     )

@@ -10,6 +10,12 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from upgrader.content import PACKAGE
+from upgrader.errors import UsageError
+
+LAB = PACKAGE / "lab"
+"""Not there in an installation for production."""
+
 
 @dataclass(frozen=True)
 class Door:
@@ -29,6 +35,11 @@ DOORS: Mapping[str, Door] = {
     ),
     "config": Door("surface.config", "Show what this command goes by: files of configuration, variables, options."),
     "control-plane": Door("carrying_out", "Run one stage of the control plane's upgrade.", "control_plane"),
+    "data-plane": Door(
+        "nodes.command",
+        "Upgrade computes and gateways: show what would change, a sample, then all others in batches.",
+        "data_plane",
+    ),
     "history": Door("looking", "List all runs, newest last."),
     "install-formulas": Door(
         "surface.install",
@@ -97,10 +108,15 @@ class LazyGroup(click.Group):
         return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *DOORS})
+        left_out = set() if LAB.is_dir() else {"lab"}
+        return sorted({*super().list_commands(ctx), *DOORS} - left_out)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name == "lab":
+            if not LAB.is_dir():
+                raise UsageError(
+                    "the lab is not part of this installation: take it from a checkout of upgrader's sources"
+                )
             from upgrader.lab.cli import lab
 
             return lab

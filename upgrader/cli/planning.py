@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from upgrader.cli import control, plans, preflight
+from upgrader.cli.nodes.command import plan_data_plane
 from upgrader.cli.options import OUTPUT, PART, output_option, repair_option, stage_option, window_options
 from upgrader.cli.settings import Settings
 from upgrader.cli.writing import write
@@ -67,6 +68,9 @@ def plan_control_plane(settings: Settings, stage: str, out: Path | None, output:
     """
     options = control.options_of(settings.archive, control.asked(stage, **words))
     plans.show(settings, PART, stage, output, options, out)
+
+
+plan.add_command(plan_data_plane)
 
 
 @click.command()

@@ -54,7 +54,11 @@ class Now:
 
 def show(settings: Settings, part: str, stage: str, output: str, options: Options, out: Path | None) -> None:
     """Print the plan and keep it, in the state folder and where ``out`` says; no node is asked anything."""
-    plan = Now(settings.transport()).plan(part, stage, options)
+    show_plan(settings, Now(settings.transport()).plan(part, stage, options), output, out)
+
+
+def show_plan(settings: Settings, plan: Plan, output: str, out: Path | None) -> None:
+    """Print a plan and keep it."""
     told, written = document.plan_document(plan), keep(settings, plan)
     if out is not None:
         write(out, written + "\n", "plan")
@@ -88,7 +92,11 @@ def named(settings: Settings, name: str) -> Plan:
 
 def runbook_of(settings: Settings, part: str, stage: str, options: Options) -> str:
     """The plan of this moment as a runbook, with the durations of the newest run of the stage that finished."""
-    plan = Now(settings.transport()).plan(part, stage, options)
+    return runbook_text(settings, Now(settings.transport()).plan(part, stage, options))
+
+
+def runbook_text(settings: Settings, plan: Plan) -> str:
+    """A plan as a runbook, with the durations of the newest run of its stage that finished."""
     finished = [run for run in settings.archive.history()[0] if _fits(run, plan)]
     steps = finished[-1].steps if finished else {}
     seconds = {name: step.seconds for name, step in steps.items() if step.seconds is not None}

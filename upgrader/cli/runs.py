@@ -11,6 +11,7 @@ import click
 
 from upgrader import __version__
 from upgrader.cli.confirm import confirm
+from upgrader.cli.nodes.difference import require_same
 from upgrader.cli.plans import Now, named
 from upgrader.cli.settings import Settings, facts_now, new_run_id, operator, read_pillars, utc_now
 from upgrader.cli.surface import hooks
@@ -47,6 +48,7 @@ def apply(settings: Settings, name: str, restart: bool, yes: bool, output: str) 
     approval = settings.approvals.require(plan, utc_now())
     if approval is None:
         confirm(plan, yes)
+    require_same(transport, plan)
     execute(settings, transport, plan, restart, output, approval)
 
 

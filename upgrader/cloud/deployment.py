@@ -16,6 +16,7 @@ DEPLOYMENTS = FORMULAS / "upgrader" / "deployments"
 DEFAULT = "builtin"
 OURS, SITE = "ours", "site"
 MOMENTS = ("before_schemas", "after_schemas")
+ROLES_WITH_ONE_MOMENT = ("proxy", "repositories", "compute", "gateway", "unpinned")
 _EACH = "{service}"
 
 
@@ -48,7 +49,9 @@ class Deployment:
     """``salt`` says whose Salt applies the states. Rows of the upgrade node before its schemas are done, and after.
 
     ``control_before`` and ``control_after`` are those of production's new controllers, ``proxy`` those of the new proxies,
-    once the controllers serve.
+    once the controllers serve. Rows of nodes that carry workloads: ``repositories`` before their packages are asked for,
+    ``compute`` and ``gateway`` behind the packages. ``Row.of`` takes the services whose agents the nodes have: nova alone
+    where Contrail makes the networks. ``unpinned`` are applied on the controllers when the last compute is upgraded.
     """
 
     name: str
@@ -58,6 +61,10 @@ class Deployment:
     control_before: tuple[Row, ...] = ()
     control_after: tuple[Row, ...] = ()
     proxy: tuple[Row, ...] = ()
+    repositories: tuple[Row, ...] = ()
+    compute: tuple[Row, ...] = ()
+    gateway: tuple[Row, ...] = ()
+    unpinned: tuple[Row, ...] = ()
 
     @property
     def through_site(self) -> bool:
@@ -81,8 +88,8 @@ def _read(name: str, held: Mapping[str, Any]) -> Deployment:
         raise ValueError(f"salt is {held['salt']!r}, and must be {OURS} or {SITE}")
     before, after = _moments(held, "upgrade")
     control = _moments(held, "control") if "control" in held else ((), ())
-    proxy = tuple(_row(row) for row in held.get("proxy", ()))
-    return Deployment(name, str(held["salt"]), before, after, *control, proxy)
+    others = (tuple(_row(row) for row in held.get(whose, ())) for whose in ROLES_WITH_ONE_MOMENT)
+    return Deployment(name, str(held["salt"]), before, after, *control, *others)
 
 
 def _moments(held: Mapping[str, Any], whose: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 from upgrader.engine.events import StepWaiting
 from upgrader.engine.follow import ProgressFollower
 from upgrader.engine.telling import Audience
+from upgrader.journal import batches
 from upgrader.journal.journal import Journal
 from upgrader.journal.progress import Fold, RunProgress
 from upgrader.journal.step_fold import StepProgress
@@ -65,7 +66,7 @@ class Attempt:
     def bound(self, call: Call) -> Call:
         """The call with its references replaced by what earlier steps answered."""
         progress = self.progress()
-        return bind(call, progress.run_id, progress.answers())
+        return bind(call, progress.run_id, progress.answers(), lambda step: batches.well(progress, step))
 
     def wait(self, step: Step, call: Call, jid: str, waited: float = 0.0, arrived: Arrived | None = None) -> Replies:
         """A reply for every node of the call. ``arrived`` is told of each as it comes."""

@@ -91,12 +91,12 @@ def _all_steps(attempt: Attempt, steps: Sequence[Step], resumed: bool) -> None:
 
 def _one_step(attempt: Attempt, step: Step, number: int, total: int, resumed: bool) -> None:
     """A resumed run asks ``anew`` steps again as long as anything is left to do, and no job of its own still runs: a gate
-    would take its traces for a fault of the cloud.
+    would take its traces for a fault of the cloud. What closes a batch is done again whenever the batch was opened again.
     """
     run = attempt.progress()
     state = run.steps[step.id].state
     anew = resumed and is_anew(run, step)
-    asked_again = anew and run.first_unsettled() and not attempt.works_on()
+    asked_again = anew and (step.batch or (run.first_unsettled() and not attempt.works_on()))
     if state in SETTLED and step.id not in attempt.taken_up and not asked_again:
         attempt.audience.tell(StepPassed(step, number, total, f"{state} before"))
         return
@@ -104,4 +104,4 @@ def _one_step(attempt: Attempt, step: Step, number: int, total: int, resumed: bo
     if causes:
         attempt.audience.tell(StepPassed(step, number, total, f"not reached because of {', '.join(causes)}"))
         return
-    carry_out(attempt, step, number, total, left_out(run, step), whole=anew)
+    carry_out(attempt, step, number, total, left_out(run, step), whole=anew or bool(step.about))

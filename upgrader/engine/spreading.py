@@ -12,6 +12,7 @@ from upgrader.engine.attempt import Attempt, Replies
 from upgrader.engine.doubt import settle
 from upgrader.engine.events import BatchFinished, StepFinished, StepStarted
 from upgrader.engine.results import reason_of
+from upgrader.plan.amounts import count_of
 from upgrader.plan.step import Call, Spread, Step
 from upgrader.transport.reply import Reply
 
@@ -38,7 +39,8 @@ def carry_out(
     known = settle(attempt, step)
     done = frozenset() if whole else attempt.state(step).done_nodes() - set(known)
     call = _chosen(attempt, step, known, done)
-    ask = tuple(node for node in call.nodes if node not in known and node not in done and node not in left_out)
+    out = () if step.about else left_out
+    ask = tuple(node for node in call.nodes if node not in known and node not in done and node not in out)
     if step.unless and ask:
         attempt.audience.tell(StepStarted(replace(step, call=replace(call, nodes=ask)), number, total))
         known |= _spared(attempt, step, replace(step.unless, nodes=ask))
@@ -131,11 +133,6 @@ def _batch(attempt: Attempt, step: Step, call: Call) -> Replies:
     return replies
 
 
-def count_of(amount: int | str, total: int) -> int:
-    """``3`` is three, ``"10%"`` is a tenth of the total, rounded down."""
-    return total * int(amount[:-1]) // 100 if isinstance(amount, str) and amount.endswith("%") else int(amount)
-
-
 def batches(nodes: Sequence[str], spread: Spread, total: int) -> Iterator[tuple[str, ...]]:
     """At least one node at a time; all of them when no batch is said."""
     size = max(1, count_of(spread.batch, total)) if spread.batch else max(1, len(nodes))
@@ -147,6 +144,7 @@ def _finish(attempt: Attempt, part: Part, replies: Replies, not_asked: str, seco
     """The step is done when every node of the call is. What nodes of a spread step said has its own lines."""
     step, good = part.step, part.done | {node for node, reply in replies.items() if reply.ok}
     ok = good >= set(part.call.nodes) and all(reply.ok for reply in replies.values())
+    ok = ok and not (step.about and part.left_out)
     reason = "" if ok else reason_of(replies.values(), part.left_out, not_asked)
     told = {} if step.spread else {node: reply.to_json() for node, reply in replies.items()}
     attempt.record(

@@ -1,4 +1,4 @@
-"""``python -m upgrader.hooks.deliver``: one call of one hook, by itself. Reads its order on standard input, writes what came of it.
+"""A program of its own, which needs nothing but Python: one call of one hook. Reads its order on standard input, notes what came of it.
 
 The order: ``hook``, ``document``, ``log``, and for an event of later ``not_before`` (ISO 8601) and ``unless`` (a file: when it has
 another ``decision`` than none by then, or is gone, nobody is told).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -33,12 +32,10 @@ def tell(hooks: Iterable[Hook], document: Mapping[str, Any], state_dir: Path, **
 
 def _start(order: Mapping[str, Any]) -> str:
     """The order goes through standard input: an address may hold a token, and arguments are for everybody to read."""
-    paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "upgrader.hooks.deliver"],
+            [sys.executable, "-I", str(PACKAGE / "hooks" / "deliver.py")],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
         assert process.stdin is not None
         with process.stdin as pipe:

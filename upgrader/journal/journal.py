@@ -31,7 +31,7 @@ def _sealed(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parse(path: Path, number: int, line: bytes, previous: str) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = json.loads(line.decode())
     except ValueError as error:
         raise InDoubt(
             f"{path}: line {number} is not JSON; restore the file from a copy, the run cannot be trusted without it"

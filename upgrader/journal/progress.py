@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from upgrader.errors import InDoubt
 from upgrader.journal.journal import Record
 from upgrader.journal.step_fold import SETTLED, StepFold, StepProgress
-from upgrader.plan.step import GATE, Plan, plan_from_json
+from upgrader.plan.step import GATE, Plan, Step, plan_from_json
 
 RUNNING, FINISHED, STOPPED, ABANDONED = "unfinished", "finished", "failed", "abandoned"
 
@@ -29,6 +29,7 @@ class RunProgress:
     state: str
     reason: str
     steps: Mapping[str, StepProgress]
+    planned: Mapping[str, Step]
 
     @property
     def stage(self) -> str:
@@ -43,14 +44,14 @@ class RunProgress:
         """Whether anything but gates was ever begun."""
         return any(self.steps[step.id].attempts for step in self.plan.steps() if step.phase != GATE)
 
-    def answers(self) -> dict[str, dict[str, Any]]:
+    def answers(self) -> Mapping[str, Mapping[str, Any]]:
         """What the nodes of each settled step answered, in the plan's order of nodes, for later steps that refer to it."""
-        answers: dict[str, dict[str, Any]] = {}
-        for step in self.plan.steps():
-            if self.steps[step.id].state in SETTLED:
-                replies = self.steps[step.id].replies
-                answers[step.id] = {node: replies[node].get("value") for node in step.call.nodes if node in replies}
-        return answers
+        return Answers(self)
+
+    def answer(self, step: str) -> dict[str, Any]:
+        """What the nodes of one step answered last, in the plan's order of nodes."""
+        replies = self.steps[step].replies
+        return {node: replies[node].get("value") for node in self.planned[step].call.nodes if node in replies}
 
 
 @lru_cache(maxsize=8)
@@ -61,6 +62,24 @@ def _plan(text: str, digest: str, run: str) -> Plan:
     return plan_from_json(text)
 
 
+class Answers(Mapping[str, Mapping[str, Any]]):
+    """The answers of settled steps, each put together when it is asked for: a run over a thousand nodes has very many."""
+
+    def __init__(self, run: RunProgress) -> None:
+        self._run = run
+
+    def __getitem__(self, step: str) -> Mapping[str, Any]:
+        if step not in self._run.steps or self._run.steps[step].state not in SETTLED:
+            raise KeyError(step)
+        return self._run.answer(step)
+
+    def __iter__(self) -> Iterator[str]:
+        return (step for step, state in self._run.steps.items() if state.state in SETTLED)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class Fold:
     """Folds a journal's lines into the state of its run, and goes on where it was when lines have been added."""
 
@@ -68,6 +87,7 @@ class Fold:
         self._seen = 0
         self._folds: dict[str, StepFold] = {}
         self._steps: dict[str, StepProgress] = {}
+        self._planned: dict[str, Step] = {}
         self._state, self._reason = RUNNING, ""
         self._last: RunProgress | None = None
 
@@ -84,11 +104,12 @@ class Fold:
         if not self._seen:
             self._folds, self._seen = {step.id: StepFold() for step in plan.steps()}, 1
             self._steps = {step.id: StepProgress() for step in plan.steps()}
+            self._planned = {step.id: step for step in plan.steps()}
         self._take_all(rows[self._seen :])
         self._seen = len(rows)
         self._last = RunProgress(
             first["run"], plan, first["digest"], first["operator"], first["at"], rows[-1]["at"], self._state, self._reason,
-            dict(self._steps),
+            dict(self._steps), self._planned,
         )  # fmt: skip
         return self._last
 

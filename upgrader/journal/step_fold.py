@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from upgrader.journal.journal import Record
@@ -19,7 +20,8 @@ class StepProgress:
     """Where one step is. ``replies`` holds every node's last answer, also those that an earlier attempt settled.
 
     ``nodes`` are those that the latest attempt asked; ``jobs`` the job ids whose part is not known, with the nodes that got
-    them. ``held up`` is a step whose nodes all answered well but for some that were not asked, as an earlier step failed there.
+    them. ``held up`` is a step whose nodes all answered well but for some that were not asked, as an earlier step failed there:
+    those that the latest attempt ``left_out``.
     """
 
     state: str = PENDING
@@ -30,9 +32,14 @@ class StepProgress:
     reason: str = ""
     nodes: tuple[str, ...] = ()
     jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     def done_nodes(self) -> frozenset[str]:
         """Nodes that did their part."""
+        return self._done
+
+    @cached_property
+    def _done(self) -> frozenset[str]:
         return frozenset(node for node, reply in self.replies.items() if reply.get("ok"))
 
 
@@ -58,7 +65,7 @@ class StepFold:
         now = self._now
         return StepProgress(
             self._state, now.jid, now.attempts, now.seconds, dict(self._replies), now.reason, now.nodes,
-            {jid: tuple(nodes) for jid, nodes in jobs.items()},
+            {jid: tuple(nodes) for jid, nodes in jobs.items()}, now.left_out,
         )  # fmt: skip
 
     def _started(self, row: Record) -> None:
@@ -101,7 +108,7 @@ class StepFold:
         self._state = DONE if row["ok"] else self._unsettled(row)
         self._now = StepProgress(
             jid=row["jid"], attempts=self._now.attempts, seconds=row["seconds"], reason=row.get("reason", ""),
-            nodes=self._now.nodes,
+            nodes=self._now.nodes, left_out=tuple(row.get("left_out", ())),
         )  # fmt: skip
 
     def _unsettled(self, row: Record) -> str:

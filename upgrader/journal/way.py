@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
+from upgrader.journal import batches
 from upgrader.journal.progress import RunProgress
+from upgrader.journal.rollouts import begun_nodes
 from upgrader.journal.step_fold import DOUBTFUL, FAILED, SETTLED
 from upgrader.plan.step import GATE, Step
 from upgrader.plan.ways_back import OPENS
@@ -16,14 +20,25 @@ def in_the_way(run: RunProgress, step: Step) -> tuple[str, ...]:
     """
     if step.phase == GATE:
         return _in_a_gates_way(run, step)
+    if step.batch:
+        return (*_gates_that_refuse(run, step), *batches.in_the_way(run, step))
     unmet = [need for need in step.needs if run.steps[need].state not in SETTLED]
-    if not (step.always and run.changed()):
-        unmet += [gate for gate in _gates_before(run, step) if run.steps[gate].state not in SETTLED]
-    return tuple(dict.fromkeys(unmet))
+    return tuple(dict.fromkeys([*unmet, *_gates_that_refuse(run, step)]))
+
+
+def _gates_that_refuse(run: RunProgress, step: Step) -> list[str]:
+    if step.always and run.changed():
+        return []
+    return [gate for gate in _gates_before(run, step) if run.steps[gate].state not in SETTLED]
 
 
 def left_out(run: RunProgress, step: Step) -> dict[str, str]:
-    """Nodes that a spread gate is not asked of, each with the step that failed there: a node that is silent is not asked again."""
+    """Nodes that a spread gate or a step of a batch is not asked of, each with the step that failed there.
+
+    A node that is silent is not asked again, and one that failed is not carried on.
+    """
+    if step.batch:
+        return batches.left_out(run, step)
     if step.phase != GATE or step.spread is None:
         return {}
     unmet = [need for need in step.needs if run.steps[need].state not in SETTLED]
@@ -31,8 +46,7 @@ def left_out(run: RunProgress, step: Step) -> dict[str, str]:
 
 
 def _gates_before(run: RunProgress, step: Step) -> list[str]:
-    steps = [other for other in run.plan.steps() if other.phase == GATE or other.id == step.id]
-    return [gate.id for gate in steps[: [other.id for other in steps].index(step.id)]]
+    return [other.id for other in takewhile(lambda other: other.id != step.id, run.plan.steps()) if other.phase == GATE]
 
 
 def _in_a_gates_way(run: RunProgress, step: Step) -> tuple[str, ...]:
@@ -45,7 +59,7 @@ def _in_a_gates_way(run: RunProgress, step: Step) -> tuple[str, ...]:
 
 def _not_well(run: RunProgress, step: Step, need: str) -> list[str]:
     """Nodes of the step for which an unsettled gate does not stand; all of them where the gate asks other nodes."""
-    needed = next(other for other in run.plan.steps() if other.id == need)
+    needed = run.planned[need]
     if not set(step.call.nodes) <= set(needed.call.nodes):
         return list(step.call.nodes)
     well = run.steps[need].done_nodes()
@@ -73,10 +87,14 @@ def not_reached(run: RunProgress) -> dict[str, tuple[str, ...]]:
 
 def to_take_back(run: RunProgress) -> bool:
     """Whether the run began what a way back takes back. A machine that runs on untouched must not be stopped for it."""
+    if run.plan.in_batches():
+        return bool(begun_nodes(run))
     opens = run.steps.get(OPENS.get((run.plan.part, run.stage), ""))
     return bool(opens.attempts) if opens else run.changed()
 
 
 def is_anew(run: RunProgress, step: Step) -> bool:
     """Whether a resume asks the step again although it is settled."""
+    if step.batch:
+        return batches.is_anew(run, step)
     return step.anew and not (step.until and run.steps[step.until].attempts)

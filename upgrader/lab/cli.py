@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from upgrader.lab.dataplane.provision import provision
 from upgrader.lab.demo.figures import figures
 from upgrader.lab.demo.master import Master
 from upgrader.lab.demo.play import FEW, NAME, Played, bring_up, play
@@ -194,6 +195,28 @@ def execute(the: Lab, node: str, words: Sequence[str]) -> None:
       upgrader lab exec dbs01 -- systemctl status mariadb
     """
     sys.exit(attach(the.node(node), list(words)))
+
+
+@lab.command()
+@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def workloads(the: Lab, output: str) -> None:
+    """Make networks, routers, floating IPs and instances on the computes of topology computes, and say which paths there are.
+
+    The control plane is Ocata's by then: `control-plane --stage real-upgrade` has passed. What is there by its name stays.
+
+    \b
+    Example:
+      upgrader lab workloads -o json
+    """
+    made = provision(the, the.narrator)
+    if output == "json":
+        click.echo(json.dumps(made, indent=2))
+        return
+    for one in made["instances"]:
+        click.echo(
+            f"  {one['name']:<8} {one['host']:<8} {one['network']:<8} {one['address']:<16} {one['floating'] or '-'}"
+        )
 
 
 @lab.command()

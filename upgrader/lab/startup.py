@@ -20,6 +20,7 @@ from upgrader.lab.contents.site_salt import site_salt_files
 from upgrader.lab.control.domain import Domain
 from upgrader.lab.control.machines import domains
 from upgrader.lab.control.model import IMAGE_ON_A_NODE
+from upgrader.lab.dataplane import wires
 from upgrader.lab.home.model import Laid
 from upgrader.lab.image.build_settings import read_build_settings
 from upgrader.lab.image.disks import BaseImage
@@ -94,6 +95,7 @@ def start_nodes(
     """Starts, side by side, every node that does not run, but virtual machines, which are libvirt's; returns their names."""
     dead = [node for node in nodes if not isinstance(node, Domain) and not node.running]
     network.create()
+    wires.lay(network, [node.plan for node in nodes])
     few = limits.raised()
     if few:
         narrator.say(
@@ -102,6 +104,7 @@ def start_nodes(
 
     def start(node: Node) -> None:
         cgroups.kill_all(node.cgroup)
+        wires.clear(network, node.plan)
         lower = images.lower_directories(up_to(tuple(layers), node.plan.layer))
         node.start(lower, network, _options(node, base))
 
@@ -109,6 +112,8 @@ def start_nodes(
         names = ", ".join(node.name for node in dead)
         with narrator.doing(f"Starting nodes {names}"), ThreadPoolExecutor(len(dead)) as pool:
             list(pool.map(start, dead))
+    for node in nodes:
+        wires.attach(network, node.plan)
     return [node.name for node in dead]
 
 
@@ -118,7 +123,8 @@ def _options(node: Node, base: BaseImage | None = None) -> list[str]:
     source = [f"--bind-ro={content.PACKAGE.parent}:/src"] if node.plan.shows_source else []
     devices = [f"--bind={path}" for path in hypervisor_devices()] if node.plan.hypervisor else []
     image = [f"--bind-ro={base.path}:{IMAGE_ON_A_NODE}"] if node.plan.hypervisor and base else []
-    return [*source, *devices, *image, *(["--capability=all"] if node.plan.hypervisor else [])]
+    rights = ["--capability=all"] if node.plan.hypervisor else []
+    return [*source, *devices, *image, *rights, *wires.options(node.plan)]
 
 
 def hypervisor_devices(folder: Path = Path("/dev")) -> list[str]:

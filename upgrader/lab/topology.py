@@ -26,6 +26,7 @@ class NodePlan:
     boot it starts by itself and joins. A ``sysvinit`` node has init scripts and no systemd. A ``hypervisor`` may do to the
     kernel what libvirt does: mount, make devices, use loop devices. A node ``on`` a hypervisor is a virtual machine of it, a
     container of libvirt whose disk is a file there: one of production's controllers, with stand-ins for Mitaka's services.
+    A ``wired`` node is a compute or a gateway: it is on the provider network and in the mesh of tunnels as well.
     """
 
     name: str
@@ -39,6 +40,7 @@ class NodePlan:
     sysvinit: bool = False
     hypervisor: bool = False
     on: str = ""
+    wired: bool = False
 
     @property
     def minion_id(self) -> str:
@@ -52,14 +54,14 @@ class NodePlan:
 class Topology:
     """A set of nodes with one Salt master, or none.
 
-    ``base`` is the layer of which new controllers are made, as one file on every hypervisor; ``model`` the folder of what the
-    lab's model says otherwise or besides; ``megabytes`` what the nodes write more than those of other topologies do.
+    ``base`` is the layer of which new controllers are made, as one file on every hypervisor; ``models`` the folders of what the
+    lab's model says otherwise or besides, the last one's file being taken; ``megabytes`` what the nodes write more than those of other topologies do.
     """
 
     name: str
     nodes: tuple[NodePlan, ...]
     base: str = ""
-    model: str = ""
+    models: tuple[str, ...] = ()
     megabytes: int = 0
 
     @property
@@ -130,8 +132,11 @@ NOVA = Topology(
         UPGRADE,
     ),
 )
-# Production's controllers in topology `control`: name to address. A second one is a line here.
-CONTROLLERS = {"ctl01": "10.20.0.11"}
+# Production's controllers as virtual machines: name to address. The first one is in topology `control`, both are in `controllers`.
+CONTROLLERS = {"ctl01": "10.20.0.11", "ctl02": "10.20.0.13"}
+MACHINES = tuple(
+    NodePlan(name, address, "salt", ("salt-minion.service",), on="kvm01") for name, address in CONTROLLERS.items()
+)
 KVM_UNITS = ("lab-hypervisor.service", "libvirtd.service")
 CONTROL = Topology(
     "control",
@@ -153,14 +158,28 @@ CONTROL = Topology(
             "cmp001", "10.20.0.51", "services", ("salt-minion.service", "lab-resolver.service", "nova-compute.service")
         ),
         NodePlan("kvm01", "10.20.0.31", "kvm", (*KVM_UNITS, "salt-minion.service"), hypervisor=True),
-        *(
-            NodePlan(name, address, "salt", ("salt-minion.service",), on="kvm01")
-            for name, address in CONTROLLERS.items()
-        ),
+        *MACHINES[:1],
     ),
     base="services",
-    model="control",
+    models=("control",),
     megabytes=6000,
+)
+PAIR = replace(CONTROL, name="controllers", nodes=(*CONTROL.nodes, *MACHINES[1:]), megabytes=9000)
+# Control plane as in `control`; computes and a gateway with real agents, and a repository with packages of two releases.
+PACKAGES = NodePlan("apt01", "10.20.0.8", "dataplane", ("lab-packages.service",))
+WIRED_UNITS = ("salt-minion.service", "lab-resolver.service", "openvswitch-switch.service", "lab-bridges.service")
+COMPUTES = Topology(
+    "computes",
+    (
+        *(node for node in CONTROL.nodes if node.name != "cmp001"),
+        PACKAGES,
+        # As the generated cloud's computes are called: their rows are these nodes' own.
+        *(NodePlan(f"cmp00{n}", f"10.20.0.5{n}", "compute", WIRED_UNITS, wired=True) for n in (1, 2, 3, 4)),
+        NodePlan("gtw01", "10.20.0.61", "gateway", WIRED_UNITS, wired=True),
+    ),
+    base="services",
+    models=("control", "computes"),
+    megabytes=7000,
 )
 BENCH = Topology(
     "bench",
@@ -179,7 +198,7 @@ BENCH = Topology(
         ),
     ),
 )
-TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, BENCH)}
+TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, PAIR, COMPUTES, BENCH)}
 
 # What deploys the services: the tool's own states, or the site's formulas under a Salt of the site's own, as MCP has them.
 BUILTIN, MCP = "builtin", "mcp"

@@ -67,7 +67,7 @@ def _nodes(step: Step, ground: Ground, steps: Mapping[str, Step]) -> str:
     for where, call in _calls(step):
         if not call.nodes:
             return f"its {where} names no node: a plan lists whom it expects to answer"
-        strange = [node for node in call.nodes if node not in ground.nodes]
+        strange = [node for node in (*call.nodes, *step.about) if node not in ground.nodes]
         if strange:
             return f"its {where} names {', '.join(strange)}, outside the cloud: add it to pillar upgrader:nodes, or plan anew"
     return ""
@@ -103,7 +103,7 @@ def _references(step: Step, ground: Ground, steps: Mapping[str, Step]) -> str:
     for where, call in _calls(step):
         for name in _referred(call):
             if name.startswith("$"):
-                return f"its {where} holds the reference {name}, which is unknown: known are $run, $reply and $least"
+                return f"its {where} holds the reference {name}, which is unknown: known are $run, $reply, $hosts and $least"
             if name not in steps:
                 return f"its {where} refers to {name}, which no step is called: correct the reference"
             if name not in before:
@@ -150,6 +150,8 @@ def _references_in(value: Any) -> Iterator[str]:
         dollars = [str(key) for key in value if str(key).startswith("$")]
         if dollars == ["$reply"] and "key" in value:
             yield value["$reply"]
+        elif dollars == ["$hosts"] and "of" in value:
+            yield value["$hosts"]
         elif dollars and value != RUN_ID:
             yield dollars[0]
         for item in value.values():

@@ -1,11 +1,12 @@
 """Arguments that are only known during a run, written into the plan as references so that the plan stays the same for every run.
 
-``{"$run": "id"}`` is the run's id; ``{"$reply": "step-id", "node": 0, "key": "counts"}`` is what an earlier step's node answered.
+``{"$run": "id"}`` is the run's id; ``{"$reply": "step-id", "node": 0, "key": "counts"}`` is what an earlier step's node answered;
+``{"$hosts": "step-id", "of": {node: host}}`` are the hosts of those nodes that have done well in that step by now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,10 +26,25 @@ def least_of(step: str, key: str) -> dict[str, str]:
     return {"$least": step, "key": key}
 
 
-def bind(call: Call, run_id: str, answers: Mapping[str, Mapping[str, Any]]) -> Call:
-    """The call with every reference replaced. ``answers`` maps a finished step's id to its answers, node by node."""
-    values = {step: next(iter(given.values()), None) for step, given in answers.items()}
-    args = {name: _bound(value, run_id, values) for name, value in call.args.items()}
+def hosts_of(step: str, of: Mapping[str, str]) -> dict[str, Any]:
+    """A reference to the hosts (``of`` maps nodes to them) of the nodes that did well in ``step``: one that failed is left out."""
+    return {"$hosts": step, "of": dict(of)}
+
+
+def _nobody(step: str) -> Collection[str]:
+    raise InDoubt(
+        f"a call refers to the nodes that did well in step {step}, and nobody says which: this is a fault of upgrader"
+    )
+
+
+def bind(
+    call: Call, run_id: str, answers: Mapping[str, Mapping[str, Any]], well: Callable[[str], Collection[str]] = _nobody
+) -> Call:
+    """The call with every reference replaced. ``answers`` maps a finished step's id to its answers, node by node.
+
+    ``well`` gives the nodes that did their part of a step so far, whether it is finished or not.
+    """
+    args = {name: _bound(value, run_id, answers, well) for name, value in call.args.items()}
     nodes = (_least(call, answers),) if call.only else call.nodes
     return replace(call, args=args, nodes=nodes, only=None)
 
@@ -51,20 +67,25 @@ def _least(call: Call, answers: Mapping[str, Mapping[str, Any]]) -> str:
     return min(reversed(fitting), key=lambda node: given[node][key])
 
 
-def _bound(value: Any, run_id: str, values: Mapping[str, Any]) -> Any:
+def _bound(
+    value: Any, run_id: str, answers: Mapping[str, Mapping[str, Any]], well: Callable[[str], Collection[str]]
+) -> Any:
     if isinstance(value, Mapping):
         if "$run" in value:
             return run_id
         if "$reply" in value:
-            return _earlier(value["$reply"], value["key"], values)
-        return {key: _bound(item, run_id, values) for key, item in value.items()}
+            return _earlier(value["$reply"], value["key"], answers)
+        if "$hosts" in value:
+            did = set(well(value["$hosts"]))
+            return [host for node, host in value["of"].items() if node in did]
+        return {key: _bound(item, run_id, answers, well) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_bound(item, run_id, values) for item in value]
+        return [_bound(item, run_id, answers, well) for item in value]
     return value
 
 
-def _earlier(step: str, key: str, values: Mapping[str, Any]) -> Any:
-    answer = values.get(step)
+def _earlier(step: str, key: str, answers: Mapping[str, Mapping[str, Any]]) -> Any:
+    answer = next(iter(answers.get(step, {}).values()), None)
     if not isinstance(answer, Mapping) or key not in answer:
         raise InDoubt(
             f"step {step} is recorded as done but its answer has no {key!r} (stamped by hand?); "

@@ -8,24 +8,28 @@ from difflib import get_close_matches
 
 from upgrader.cloud.cloud import Cloud
 from upgrader.errors import UsageError
+from upgrader.plan import data_plane
+from upgrader.plan.amounts import count_of
 from upgrader.plan.backup_create import create, prove
 from upgrader.plan.backup_member import back, hold, rejoin
 from upgrader.plan.backup_prune import prune
 from upgrader.plan.backup_restore import place, restore
 from upgrader.plan.finish import finish
+from upgrader.plan.options import Rollout
 from upgrader.plan.real_upgrade import real_upgrade
 from upgrader.plan.rehearsal import rehearsal
 from upgrader.plan.rollback import rollback
 from upgrader.plan.step import Facts, Options, Plan, Stage, Step
 from upgrader.plan.ways_back import GIVES_UP
 
-CONTROL_PLANE, BACKUP = "control-plane", "backup"
+CONTROL_PLANE, DATA_PLANE, BACKUP = "control-plane", "data-plane", "backup"
 Builder = Callable[[Cloud, Facts, Options], tuple[Step, ...]]
 
 
 @dataclass(frozen=True)
 class StageRow:
-    """One stage: its part, name and title (``{receipt}`` is the backup that it was given, ``{kept}`` the run), and who makes its steps.
+    """One stage: its part, name and title (``{receipt}`` is the backup that it was given; ``{kept}``, ``{built}`` and
+    ``{rollout}`` are the run that it is about), and who makes its steps.
 
     ``requires`` are stages of the same part that must have passed on this cloud before. One that ``changes_world`` changes
     databases or services that an unfinished run relies on: such stages wait for each other, the others run beside them.
@@ -64,6 +68,22 @@ STAGES = (
     StageRow(
         CONTROL_PLANE, "finish", "close run {built}: its way back is given up", finish,
         requires=("real-upgrade",), asks=1,
+    ),
+    StageRow(
+        DATA_PLANE, "test", "show what an upgrade would change on computes and gateways", data_plane.asked,
+        changes_world=False,
+    ),
+    StageRow(
+        DATA_PLANE, "sample", "upgrade a few nodes, to be looked at", data_plane.upgraded,
+        asks=1, expires=7200,
+    ),
+    StageRow(
+        DATA_PLANE, "all", "upgrade all other nodes, batch after batch", data_plane.upgraded,
+        requires=("sample",), asks=1, expires=7200,
+    ),
+    StageRow(
+        DATA_PLANE, "rollback", "put the nodes of run {rollout} back to the release of before", data_plane.rollback,
+        asks=1, expires=7200, gives_up=GIVES_UP[DATA_PLANE, "rollback"],
     ),
     StageRow(
         BACKUP, "create", "back the databases up and prove that the backup can be restored", create,
@@ -130,6 +150,12 @@ def make_plan(cloud: Cloud, part: str, stage: str, facts: Facts, options: Option
     row, wanted = stage_row(part, stage), options or Options()
     steps = row.build(cloud, facts, wanted)
     kept, built = wanted.kept.run if wanted.kept else "", wanted.built.run if wanted.built else ""
-    title = row.title.format(receipt=wanted.receipt, kept=kept, built=built)
-    made = Stage(row.name, title, steps, row.requires)
+    taken_back = wanted.rollout.run if wanted.rollout else ""
+    title = row.title.format(receipt=wanted.receipt, kept=kept, built=built, rollout=taken_back)
+    made = Stage(row.name, title, steps, row.requires, *_over_nodes(wanted.rollout))
     return Plan(cloud.name, cloud.path.source, cloud.path.target, part, (made,), facts)
+
+
+def _over_nodes(rollout: Rollout | None) -> tuple[tuple[str, ...], int]:
+    """The nodes that the operator named, and how many of the stage's own may fail."""
+    return (rollout.target, count_of(rollout.max_failures, len(rollout.nodes))) if rollout else ((), 0)

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from upgrader.errors import UsageError
+from upgrader.plan.options import Built as Built
+from upgrader.plan.options import Kept as Kept
+from upgrader.plan.options import Options as Options
+from upgrader.plan.options import Rollout as Rollout
 
 PLAN_SCHEMA = 2
 READABLE = (1, 2)
@@ -70,6 +74,11 @@ class Step:
     runs on. ``anew``: that machine too, and what was seen there stays seen, so that only a new run can pass. ``backups``: that
     machine too, and where it cannot be mended a proven backup is the way. Where nothing is said, a gate asks the live cloud
     and everything else runs on a node. ``no_undo`` says why there is no ``undo``, or why none is needed.
+
+    Steps of one ``batch`` (1, 2, ...; 0: of none) are gone through by nodes of which each stands for itself: one that did not
+    do well in a step that this one needs is left out, and the others go on. ``always`` steps of a batch are asked of all its
+    nodes as soon as what they need was begun, and again when that was done again. ``about`` are the nodes that a call to
+    another node, such as a controller, is about.
     """
 
     id: str
@@ -88,69 +97,12 @@ class Step:
     no_undo: str = ""
     spread: Spread | None = None
     mends: str = ""
+    batch: int = 0
+    about: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.mends:
             object.__setattr__(self, "mends", LIVE if self.phase == GATE else NODE)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A member of the database cluster that run ``run`` keeps: its node, and the position (uuid, seqno) that its files hold.
-
-    ``members`` are the database nodes of that moment.
-    """
-
-    run: str
-    node: str
-    galera: Mapping[str, Any]
-    members: tuple[str, ...]
-
-    @property
-    def receipt(self) -> dict[str, Any]:
-        """What calls are given of it; the node holds the whole receipt."""
-        return {"id": self.run, "node": self.node, "galera": dict(self.galera)}
-
-
-@dataclass(frozen=True)
-class Built:
-    """How far a real upgrade came, as its journal says: what the way back and the last word work on.
-
-    ``kept`` is the database member that it keeps, ``placed`` whether a backup of its last moment stands beside every data
-    directory; neither where it did not come so far. ``receipts`` are those of the machines' disks, by minion; ``keys`` says
-    whether the master may know new keys.
-    """
-
-    run: str
-    kept: Kept | None = None
-    placed: bool = False
-    receipts: Mapping[str, Any] = field(default_factory=dict)
-    keys: bool = False
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the operator asks for beyond the stage itself. Each one changes the plan's steps, and so its digest.
-
-    ``receipt`` is the id of the backup that a stage works on; ``another_cluster`` accepts one of another Galera cluster.
-    ``keep`` is how many backups a pruning leaves (None: what pillar says), ``protected`` are those that it must leave.
-    ``member`` is the database node to keep (empty: the last one), ``kept`` the one that an earlier run keeps, ``without``
-    are database nodes that are dead and that the way back leaves out. ``hard_stop`` allows to pull the plug of a machine that
-    does not go off by itself. ``smoke`` names image, flavor and network of the server that is made to see that one can be.
-    ``built`` is the real upgrade that is taken back or closed.
-    """
-
-    repair_server_groups: bool = False
-    receipt: str = ""
-    another_cluster: bool = False
-    keep: int | None = None
-    protected: tuple[str, ...] = ()
-    member: str = ""
-    kept: Kept | None = None
-    without: tuple[str, ...] = ()
-    hard_stop: bool = False
-    smoke: Mapping[str, str] = field(default_factory=dict)
-    built: Built | None = None
 
 
 @dataclass(frozen=True)
@@ -171,12 +123,18 @@ class Facts:
 
 @dataclass(frozen=True)
 class Stage:
-    """A named run of steps between two human decisions."""
+    """A named run of steps between two human decisions.
+
+    ``target`` are the nodes that the operator's words named when the plan was made, where it goes over nodes in batches;
+    no batch begins when more than ``max_failures`` of them have failed in those before it.
+    """
 
     name: str
     title: str
     steps: tuple[Step, ...]
     requires: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    max_failures: int = 0
 
 
 @dataclass(frozen=True)
@@ -210,10 +168,21 @@ class Plan:
         """Every node the plan expects an answer from."""
         return tuple(sorted({node for step in self.steps() for node in step.call.nodes}))
 
+    def in_batches(self) -> tuple[str, ...]:
+        """The nodes that go through the plan batch after batch, in that order."""
+        return tuple(
+            dict.fromkeys(node for step in self.steps() if step.batch for node in step.about or step.call.nodes)
+        )
+
 
 def _fields(part: Any) -> dict[str, Any]:
     """One part of a plan by its fields, not copied. Raises TypeError for what is no part of a plan."""
-    return {one.name: getattr(part, one.name) for one in fields(part)}
+    held = {one.name: getattr(part, one.name) for one in fields(part)}
+    return {name: value for name, value in held.items() if value or name not in OF_BATCHES.get(type(part), ())}
+
+
+OF_BATCHES: Mapping[type, tuple[str, ...]] = {Step: ("batch", "about"), Stage: ("target", "max_failures")}
+"""Fields that stand in a plan's JSON only where they say something: most plans go over no nodes in batches."""
 
 
 def _call(raw: Mapping[str, Any] | None) -> Call | None:
@@ -231,14 +200,15 @@ def _step(raw: Mapping[str, Any]) -> Step:
             **raw,
             "call": call,
             **{name: _call(raw.get(name)) for name in ("check", "unless", "undo", "progress")},
-            "needs": tuple(raw["needs"]),
+            **{name: tuple(raw.get(name, ())) for name in ("needs", "about")},
             "spread": Spread(**raw["spread"]) if raw.get("spread") else None,
         }
     )
 
 
 def _stage(raw: Mapping[str, Any]) -> Stage:
-    return Stage(**{**raw, "steps": tuple(_step(s) for s in raw["steps"]), "requires": tuple(raw["requires"])})
+    nodes = {name: tuple(raw.get(name, ())) for name in ("requires", "target")}
+    return Stage(**{**raw, "steps": tuple(_step(s) for s in raw["steps"]), **nodes})
 
 
 def plan_from_json(text: str) -> Plan:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-GIVES_UP: Mapping[tuple[str, str], tuple[str, ...]] = {("control-plane", "rollback"): ("real-upgrade",)}
+GIVES_UP: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("control-plane", "rollback"): ("real-upgrade",),
+    ("data-plane", "rollback"): ("sample", "all"),
+}
 """Part and stage to the stages whose unfinished runs are left behind when it begins: it is their way back."""
 
 OPENS: Mapping[tuple[str, str], str] = {("control-plane", "real-upgrade"): "apis-stop"}

@@ -11,7 +11,7 @@ from tabulate import tabulate
 from upgrader.plan.step import Plan
 from upgrader.report.findings import findings_text
 from upgrader.report.text import plan_text
-from upgrader.report.wording import short
+from upgrader.report.wording import short, size
 
 Receipt = Mapping[str, Any]
 
@@ -85,12 +85,3 @@ def prune_document(
         "kept": list(found["kept"]),
         "protected": list(protected),
     }
-
-
-def size(number: int) -> str:
-    """``512 kB``, ``1.3 MB``, ``474 MB``, ``2.1 GB``: decimal, as disks are sold."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
-        if number >= factor:
-            amount = number / factor
-            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
-    return f"{number} B"

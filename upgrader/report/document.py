@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from upgrader.errors import UsageError
 from upgrader.journal.progress import RunProgress
 from upgrader.journal.way import failing
 from upgrader.plan.step import Plan, Step, plan_from_json
+from upgrader.report.nodes import standings
 from upgrader.report.outcome import unreached
 
 
@@ -83,6 +85,7 @@ def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> 
         "not_reached": [{"step": step, "because": list(causes)} for step, causes in unreached(run).items()],
         "journal": journal,
         "in_progress": locked,
+        "nodes": [asdict(one) for one in standings(run)],
         "steps": _steps(run),
     }
 

@@ -12,6 +12,8 @@ from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, Options, Step
 from upgrader.plan.ways_back import way_back
 
 RESUME = "upgrader resume"
+MOST_TOLD = 5
+"""So many steps that stopped are told in one sentence; a run over many batches may have more."""
 FALLBACK = (
     f"mend it there, then '{RESUME}'; a dead node that is not the kept member can be left out ('upgrader backup back RUN --without "
     f"NODE --restart'); if the kept member is lost, a proven backup is the way back: 'upgrader backup restore ID --restart' "
@@ -21,7 +23,10 @@ FALLBACK = (
 
 def told(run: RunProgress) -> str:
     """``at step A, which failed: ...; at step B, which is in doubt: ...; 12 steps were not reached``."""
-    sentences = [_told(run, step) for step in failing(run)]
+    stopped = failing(run)
+    sentences = [_told(run, step) for step in stopped[:MOST_TOLD]]
+    if len(stopped) > MOST_TOLD:
+        sentences.append(f"and at {len(stopped) - MOST_TOLD} more steps")
     number = len(unreached(run))
     if number:
         sentences.append("1 step was not reached" if number == 1 else f"{number} steps were not reached")

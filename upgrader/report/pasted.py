@@ -105,6 +105,8 @@ def _pieces(value: Any, top: bool = False) -> Pieces:
     elif isinstance(value, Mapping) and "$reply" in value:
         step, key = str(value["$reply"]), str(value["key"])
         yield Hole(_name(step, key), step, key)
+    elif isinstance(value, Mapping) and "$hosts" in value:
+        yield from _pieces(list(value["of"].values()))
     elif isinstance(value, Mapping):
         yield from _between("{", "}", [[f"{_json(key)}: ", *_pieces(item)] for key, item in value.items()])
     elif isinstance(value, (list, tuple)):

@@ -11,6 +11,7 @@ from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, SETTLED
 from upgrader.journal.way import failing
 from upgrader.plan.step import Plan
+from upgrader.report import nodes
 from upgrader.report.outcome import remedy, told, unreached, unreached_lines
 from upgrader.report.wording import duration, node_list
 
@@ -56,21 +57,13 @@ def now_sentence(run: RunProgress) -> str:
 
 def run_text(run: RunProgress, journal: Path, locked: bool) -> str:
     """A run's steps and where it stands."""
-    rows = [
-        (
-            number,
-            step.id,
-            run.steps[step.id].state,
-            "" if (s := run.steps[step.id].seconds) is None else duration(s),
-            run.steps[step.id].attempts or "",
-        )
-        for number, step in enumerate(run.plan.steps(), start=1)
-    ]
+    rows = list(nodes.batch_rows(run))
     now = "a process is working on it now" if locked else "no process is working on it"
     table = tabulate(rows, ["#", "step", "state", "time", "tries"], tablefmt="simple")
     left = unreached_lines(unreached(run))
     lines = [run_sentence(run), f"{now}; started {run.started_at} by {run.operator}; journal {journal}", "", table]
-    return "\n".join([*lines, *(["", *left] if left else [])])
+    failed = nodes.failed_text(run)
+    return "\n".join([*lines, *(["", *failed] if failed else []), *(["", *left] if left else [])])
 
 
 def history_text(runs: Sequence[RunProgress]) -> str:
@@ -79,7 +72,7 @@ def history_text(runs: Sequence[RunProgress]) -> str:
         (
             run.run_id,
             run.plan.cloud,
-            run.stage,
+            f"{run.plan.part} {run.stage}",
             run.state,
             run.first_unsettled() or "",
             run.started_at,

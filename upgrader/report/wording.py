@@ -35,3 +35,12 @@ def progress_text(progress: Progress) -> str:
     of = "" if progress.total is None else f" of {progress.total:,}"
     left = "" if progress.seconds_left is None else f", about {duration(progress.seconds_left)} left"
     return f"{progress.done:,}{of} {progress.what}{left}"
+
+
+def size(number: int) -> str:
+    """``512 kB``, ``1.3 MB``, ``474 MB``, ``2.1 GB``: decimal, as disks are sold."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if number >= factor:
+            amount = number / factor
+            return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:.0f} {unit}"
+    return f"{number} B"

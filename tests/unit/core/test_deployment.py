@@ -86,6 +86,19 @@ def test_an_unknown_deployment_is_refused_with_key_and_the_known_ones() -> None:
         cloud("ansible")
 
 
+def test_nodes_with_workloads_have_rows_before_and_behind_their_packages() -> None:
+    ours, site = deployment("builtin"), deployment("mcp")
+    behind = [[name for row in rows for name in row.of(("nova", "neutron"))] for rows in (ours.compute, ours.gateway)]
+    assert behind == [["upgrader.compute.configured"], ["upgrader.gateway.configured"]]
+    assert [row.of(()) for row in (*ours.repositories, *site.repositories)] == [
+        ("upgrader.package.sources",), ("linux.system.repo",),
+    ]  # fmt: skip
+
+
+def test_a_compute_of_contrail_gets_no_state_of_the_networks_agents() -> None:
+    assert [name for row in deployment("mcp").compute for name in row.of(("nova",))] == ["nova.compute"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -12,10 +12,11 @@ import pytest
 
 from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.engine.events import BatchFinished
-from upgrader.engine.spreading import batches, count_of
+from upgrader.engine.spreading import batches
 from upgrader.errors import Interrupted
 from upgrader.journal.journal import read_journal
 from upgrader.journal.step_fold import StepFold
+from upgrader.plan.amounts import count_of
 from upgrader.plan.step import Call, Plan, Spread, Stage, Step, plan_from_json
 
 NODES = tuple(f"cmp{number:02}" for number in range(1, 11))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.clouds import FACTS, real_pillar
+from tests.support.data_plane import rollout
 from upgrader.cloud.cloud import DATABASE, Cloud, cloud_from_pillar
+from upgrader.cloud.roles import COMPUTE
 from upgrader.content import FORMULAS
 from upgrader.errors import UsageError
 from upgrader.plan.backup_member import LEAST
@@ -39,7 +41,9 @@ def given(cloud: Cloud, **more: Any) -> Options:
     receipts = {one.node: {"node": one.provider, "domain": one.node} for one in cloud.production.machines}
     few = len(members) < LEAST
     built = Built("run-1", None if few else kept, few, receipts, keys=True)
-    return replace(GIVEN, kept=kept, built=built, **more)
+    return replace(
+        GIVEN, kept=kept, built=built, rollout=rollout(cloud.role(COMPUTE), run="run-1", closes=True), **more
+    )
 
 
 def refused(*steps: Step) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from upgrader_node.errors import StepError
-from upgrader_node.host import lock, pipeline, records
-from upgrader_node.prober import control, program, record, summary, targets
+from upgrader_node.host import pipeline, records
+from upgrader_node.prober import control, detached, program, record, summary, targets
 from upgrader_node.prober.record import Moment
 
 NOVA = targets.Target("nova", "http", "vip01", 8774, "/")
@@ -316,7 +316,7 @@ def test_a_prober_starts_once_sees_what_happens_and_ends_with_a_summary(service:
     wanted = {"up": service + "/", "broken": service + "/500"}
     assert control.start("r1", wanted, 0.1, 1, folder)["changed"] is True
     try:
-        alive = lock.owner(program.alone("r1"), folder)
+        alive = program.PROBER.alive("r1", folder)
         assert alive and os.getsid(alive.pid) != os.getsid(0)
         again = control.start("r1", wanted, 0.1, 1, folder)
         assert again["changed"] is False and f"runs already: process {alive.pid}" in again["comment"]
@@ -353,10 +353,10 @@ def test_one_that_was_killed_is_told_and_started_anew(service: str, tmp_path: Pa
     folder = str(tmp_path)
     control.start("r1", {"up": service}, 0.1, 1, folder)
     try:
-        alive = lock.owner(program.alone("r1"), folder)
+        alive = program.PROBER.alive("r1", folder)
         assert alive
         os.kill(alive.pid, signal.SIGKILL)
-        awaited(lambda: lock.owner(program.alone("r1"), folder) is None)
+        awaited(lambda: program.PROBER.alive("r1", folder) is None)
         assert control.seen("r1", folder)["not_watched"] != []
         assert control.start("r1", {"up": service}, 0.1, 1, folder)["changed"] is True
     finally:
@@ -369,7 +369,7 @@ def test_a_stop_that_came_before_the_program_began_ends_it(service: str, tmp_pat
     order = {"run": "r1", "targets": {"up": service}, "interval": 0.1, "hours": 1.0}
     records.write(paths.order, order)
     Path(paths.stop).touch()
-    command = control.foreign.argv(sys.executable, program.__name__)
+    command = detached.foreign.argv(sys.executable, program.PROBER.module)
     assert subprocess.run([*command, paths.order], timeout=30, check=False).returncode == 0
     assert record.read(paths.seen)[-1]["why"] == record.STOPPED
 
@@ -390,18 +390,20 @@ def test_under_systemd_it_is_a_unit_of_its_own(monkeypatch: pytest.MonkeyPatch, 
         told.extend(commands)
         return [pipeline.Ended(commands[0][0], 0, "")]
 
-    monkeypatch.setattr(control.service_control, "on_systemd", lambda: True)
-    monkeypatch.setattr(control.shutil, "which", lambda name: "/usr/bin/" + name)
-    monkeypatch.setattr(control.pipeline, "run", run)
-    control._launch("r1", record.files_of("r1", str(tmp_path)))
+    monkeypatch.setattr(detached.service_control, "on_systemd", lambda: True)
+    monkeypatch.setattr(detached.shutil, "which", lambda name: "/usr/bin/" + name)
+    monkeypatch.setattr(detached.pipeline, "run", run)
+    detached.launch(program.PROBER, "r1", record.files_of("r1", str(tmp_path)))
     assert told[0] == ["systemctl", "reset-failed", "upgrader-prober-r1.service"]
     assert told[1][:2] == ["systemd-run", "--unit=upgrader-prober-r1"] and sys.executable in told[1]
-    assert told[1][-2:] == [program.__name__, str(tmp_path / "r1.order.json")]
+    assert told[1][-2:] == [program.PROBER.module, str(tmp_path / "r1.order.json")]
 
 
 def test_one_that_does_not_come_up_is_a_failure_with_its_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(control, "_launch", lambda run, paths: pipeline.Ended("systemd-run", 1, "Failed to start"))
-    monkeypatch.setattr(control, "FAILED_SECONDS", 0.0)
+    monkeypatch.setattr(
+        detached, "launch", lambda program, run, paths: pipeline.Ended("systemd-run", 1, "Failed to start")
+    )
+    monkeypatch.setattr(detached, "FAILED_SECONDS", 0.0)
     with pytest.raises(
         StepError, match="prober of run r1 does not run: systemd-run ended with exit code 1: Failed to start"
     ):
@@ -411,12 +413,12 @@ def test_one_that_does_not_come_up_is_a_failure_with_its_words(monkeypatch: pyte
 def test_one_that_does_not_hear_is_killed(monkeypatch: pytest.MonkeyPatch, service: str, tmp_path: Path) -> None:
     folder = str(tmp_path)
     control.start("r1", {"up": service}, 0.1, 1, folder)
-    alive = lock.owner(program.alone("r1"), folder)
+    alive = program.PROBER.alive("r1", folder)
     assert alive
     os.kill(alive.pid, signal.SIGSTOP)
-    monkeypatch.setattr(control, "STOP_SECONDS", 0.0)
+    monkeypatch.setattr(detached, "STOP_SECONDS", 0.0)
     control.stop("r1", folder)
-    awaited(lambda: lock.owner(program.alone("r1"), folder) is None)
+    awaited(lambda: program.PROBER.alive("r1", folder) is None)
 
 
 @pytest.mark.parametrize(

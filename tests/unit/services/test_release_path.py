@@ -101,7 +101,7 @@ def at(raw: Any, key: str) -> tuple[Any, Any]:
         ("source", None, "FILE: source is missing"),
         ("services", {}, "FILE: services names no service"),
         ("services", [1], "FILE: services is [1], and should be a mapping"),
-        ("hop", 1, "FILE: hop is not known; known: services, source, target, through"),
+        ("hop", 1, "FILE: hop is not known; known: nodes, services, source, target, through"),
         ("through", "newton", "FILE: through is 'newton', and should be a list"),
         ("through", [1], "FILE: through is [1], and should be a list of names"),
         ("services:heat", None, "FILE: services:heat is no mapping"),

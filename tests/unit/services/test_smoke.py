@@ -385,7 +385,7 @@ def test_services_that_a_cloud_does_not_have_are_not_asked_and_mitakas_cinder_by
     ],
 )
 def test_a_host_is_the_same_with_and_without_its_domain(host: str, named: str, same: bool) -> None:
-    assert services._is(host, named) is same
+    assert services.same(host, named) is same
 
 
 ASKED = ask.Asked("", "", True, 30.0, 60.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 
 from tests.support.command import Command, command_in
 from tests.support.long_run import RUN, LongRun
+from tests.support.sources import ROOT
 from upgrader.cli.completion import SHELLS
 from upgrader.cli.lazy import DOORS
 from upgrader.cli.main import cli, entry
@@ -180,3 +182,19 @@ def test_completion_offers_nothing_and_says_nothing_where_no_journal_can_be_read
     assert completed(tmp_path, "stamp", "nova") == []
     assert completed(tmp_path / "none", "stamp", "nova") == []
     assert completed(tmp_path / "none", "resume", "2") == []
+
+
+def test_commands_of_the_pipeline_are_ones_that_this_version_has() -> None:
+    pipeline = (ROOT / "packaging" / "Jenkinsfile").read_text()
+    given = [shlex.split(re.split(r" [|>]", line)[0])[1:] for line in re.findall(r"'(upgrader [^']+)'", pipeline)]
+    assert len(given) >= 10
+    for one in given:
+        understood([word.replace("$PLAN", "1a2b3c4d5e6f") for word in one])
+
+
+def test_unit_for_runs_without_a_terminal_starts_a_command_that_this_version_has() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "packaging" / "upgrader@.service")
+    understood(shlex.split(unit["Service"]["ExecStart"].replace("%i", "1a2b3c4d5e6f"))[1:])
+    assert unit["Service"]["Restart"] == "no" and unit["Service"]["KillSignal"] == "SIGINT"

@@ -11,6 +11,7 @@ from upgrader.lab.contents.node_file import MINION, NAMES, RESOLVER, WANTS, Node
 from upgrader.lab.contents.passwords import Passwords
 from upgrader.lab.contents.salt_keys import KeyPair
 from upgrader.lab.control import files as control
+from upgrader.lab.dataplane.files import dataplane_files
 from upgrader.lab.topology import PREFIX, UPGRADE_ADDRESS, NodePlan, Topology
 
 FORMULAS = "/srv/salt/formulas"
@@ -85,6 +86,8 @@ def _control_files(plan: NodePlan, passwords: Passwords) -> dict[str, NodeFile]:
     """What only a topology with virtual machines has."""
     if plan.on:
         return control.machine_files(plan, passwords)
+    if plan.wired or plan.runs("lab-packages"):
+        return dataplane_files(plan, passwords)
     if plan.runs("nova-compute"):
         return control.compute_files(plan, passwords)
     return control.queue_files(plan, passwords) if plan.runs("rabbitmq-server") else {}

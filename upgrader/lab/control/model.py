@@ -32,7 +32,7 @@ ACCOUNTS = ("glance", "nova", "cinder", "neutron", "heat")
 
 def folders(topology: Topology) -> list[Path]:
     """Where the lab's model lies; of a file that two have, the last one's is taken."""
-    return [MODELS, *([MODELS / topology.model] if topology.model else [])]
+    return [MODELS, *(MODELS / name for name in topology.models)]
 
 
 def files(topology: Topology, base: BaseImage | None) -> dict[str, NodeFile]:
@@ -91,11 +91,12 @@ def _texts(plan: NodePlan, topology: Topology) -> dict[str, str]:
 
 
 def _roles(topology: Topology) -> Mapping[str, list[str]]:
-    named = {"kvm": "kvm", "message_queue": "msg", "compute": "cmp"}
+    named = {"kvm": "kvm", "message_queue": "msg", "compute": "cmp", "gateway": "gtw"}
     held = {
         role: [plan.minion_id for plan in topology.minions if plan.name.startswith(name)]
         for role, name in named.items()
     }
+    held = {role: ids for role, ids in held.items() if ids}
     return {**held, "control": [plan.minion_id for plan in topology.machines]}
 
 

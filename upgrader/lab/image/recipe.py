@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from upgrader.lab.dataplane.packages import suites
 from upgrader.lab.site.packages import package_list
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -112,6 +113,18 @@ def _kvm_recipe() -> Recipe:
     return replace(_recipe("kvm", "libvirt, qemu and two small guests", 250), on="salt")
 
 
+def _dataplane_recipes() -> tuple[Recipe, ...]:
+    """They stand on `services`, whose Ocata the agents are; a compute and a gateway beside each other."""
+    ground = _recipe(
+        "dataplane", "Open vSwitch, and packages of two releases", 80, "build_packages.py", "build_suites.py"
+    )
+    return (
+        replace(ground, inputs={**ground.inputs, "suites.json": suites()}, on="services"),
+        replace(_recipe("compute", "a compute at Mitaka", 10), on="dataplane"),
+        replace(_recipe("gateway", "a network node at Mitaka", 10), on="dataplane"),
+    )
+
+
 def lab_recipes() -> tuple[Recipe, ...]:
     """The lab's own recipes; the megabytes are what a layer takes on disk, measured, rounded up."""
     return (
@@ -132,4 +145,5 @@ def lab_recipes() -> tuple[Recipe, ...]:
         _recipe("sysvinit", "an init as before systemd, for the functional tests", 20),
         _site_recipe(),
         _kvm_recipe(),
+        *_dataplane_recipes(),
     )

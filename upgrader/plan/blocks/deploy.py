@@ -121,12 +121,13 @@ def _chain(
     """One step for each row, each after the one before it. The site's own rows are applied by ``function``."""
     place, steps = at or At(cloud.role(UPGRADE)[:1], COPY_IS_MADE_ANEW), list[Step]()
     for row in _rows(cloud, rows):
-        call = _call(cloud, row, function, place.nodes)
+        call = row_call(cloud, row, function, place.nodes)
         steps.append(work(row.id, row.title, call, place.no_undo, (steps[-1].id,) if steps else needs))
     return tuple(steps)
 
 
-def _call(cloud: Cloud, row: Row, function: str, nodes: tuple[str, ...]) -> Call:
+def row_call(cloud: Cloud, row: Row, function: str, nodes: tuple[str, ...]) -> Call:
+    """A row's states on these nodes: our own, or the site's by ``function``."""
     names = row.of(_names(cloud))
     if not cloud.deployment.through_site:
         return apply(",".join(names), nodes)

@@ -11,6 +11,7 @@ from upgrader.journal.progress import RUNNING, RunProgress, read_progress
 from upgrader.journal.step_fold import SETTLED
 from upgrader.plan.step import Step
 from upgrader.report.account.found import PARTS
+from upgrader.report.account.node_parts import NODE_PARTS
 from upgrader.report.account.times import Attempt, Span, Tries, seconds_between, times, working_seconds
 from upgrader.report.outcome import unreached
 from upgrader.report.said import result_line
@@ -39,7 +40,7 @@ def report_document(rows: Sequence[Record], journal: str, in_progress: bool) -> 
         "stamps": [
             {key: str(row.get(key, "")) for key in ("step", "operator", "at", "reason")} for row in _stamps(rows)
         ],
-        **{key: part(run) for key, part in PARTS.items()},
+        **{key: part(run) for key, part in {**PARTS, **NODE_PARTS}.items()},
     }
 
 

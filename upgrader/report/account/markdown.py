@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from upgrader.report.account.tables import Table, head, tables
+from upgrader.report.account.table import Table
+from upgrader.report.account.tables import head, tables
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 

@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from upgrader.report.account.chart import downtime, timeline
-from upgrader.report.account.tables import DOWNTIME, Table, head, tables
+from upgrader.report.account.table import Table
+from upgrader.report.account.tables import DOWNTIME, head, tables
 
 GOOD, BAD = ("finished", "done", "stamped"), ("failed", "blocker", "in doubt", "refused", "cut off", "still running")
 LABELS = {

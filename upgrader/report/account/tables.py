@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from upgrader.report.backups import size
-from upgrader.report.wording import duration, node_list, short
+from upgrader.report.account.node_tables import NODE_TABLES
+from upgrader.report.account.table import MOST, Document, Table
+from upgrader.report.wording import duration, node_list, short, size
 
-Document = Mapping[str, Any]
-Row = tuple[str, ...]
 DOWNTIME = "Downtime"
-MOST = 200
-"""Rows of one table; the JSON document has all."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One section: what it is called, one sentence about it, and its rows.
-
-    ``states`` marks rows that did not go well; what is ``first`` stands before the timeline.
-    """
-
-    title: str
-    said: str
-    headers: Row
-    rows: Sequence[Row]
-    states: Sequence[str] = ()
-    first: bool = False
 
 
 def tables(document: Document) -> list[Table]:
@@ -244,5 +225,5 @@ def _stamps(document: Document) -> Table:
 
 
 MADE: Sequence[Callable[[Document], Table]] = (
-    _not_reached, findings, _outages, _verifications, _rows, _receipts, _attempts, _stamps, _steps,
+    _not_reached, *NODE_TABLES, findings, _outages, _verifications, _rows, _receipts, _attempts, _stamps, _steps,
 )  # fmt: skip

@@ -16,8 +16,12 @@ KEYS      the Salt master's node      ``upgrader_key.replace``, ``.restore``
 WINDOW    each controller             ``upgrader_window.stop``, ``.start``
 vm-NAME   each foundation node        ``upgrader_vm.stop``, ``.start``, ``.define``, ``.remove``, ``upgrader_disk.keep``, ``.hash``,
                                       ``.verify``, ``.restore``, ``.discard``, ``.prepare``, ``.place``
-SERVICES  computes and gateways       ``upgrader_compute.reconnect``
+SERVICES  computes and gateways       ``upgrader_compute.reconnect``, ``.restart``
+PACKAGES  computes and gateways       ``upgrader_package.record``, ``.difference``, ``.upgrade``, ``.restore``
+ROUTES    computes and gateways       ``upgrader_route.record``, ``upgrader_route.judge``
+AGENTS    the controller that is asked ``upgrader_agents.record``, ``.proven``, ``.move``, ``.back``, ``.evacuate``, ``.closed``
 prober    each node that watches      ``upgrader_prober.start``; in the prober's own folder, with ``prober-RUN`` of the prober itself
+path      computes and gateways       ``upgrader_path.start``; in its own folder, with ``path-RUN`` of the program itself
 ========= =========================== =================================================================================
 """
 
@@ -46,6 +50,8 @@ STORE = Lock("store", "the backup store")
 CLONES = Lock("clones", "the work on the clones")
 KEYS = Lock("keys", "the keys of the Salt master's minions")
 WINDOW = Lock("window", "the services of this node")
+AGENTS = Lock("agents", "what this controller is asked of computes and gateways")
+PACKAGES = Lock("packages", "the packages of this node")
 
 
 class Owner(typing.NamedTuple):

@@ -4,16 +4,12 @@
 over, or by SIGTERM; each of these leaves a line that says so. What kills it leaves none, and the gap tells.
 """
 
-import json
 import os
-import signal
-import sys
 import threading
 import time
 import typing
 
-from upgrader_node.host import lock
-from upgrader_node.prober import record, targets
+from upgrader_node.prober import detached, record, targets
 
 TICK = 0.2
 PAUSE = 0.05
@@ -21,6 +17,12 @@ GRACE = 0.5
 ASLEEP = 1.0
 # Connecting and answering have a timeout each. A question that took longer than both: the node itself stood still meanwhile.
 LONGEST = 2 * targets.SECONDS + 1.0
+PROBER = detached.Program(
+    "prober",
+    "upgrader_node.prober.program",
+    "What users notice during run {} of upgrader",
+    "upgrader_prober.start",
+)
 HOURS_OVER, SIGNAL = "its hours are over", "the node, or somebody on it, ended it by a signal"
 
 
@@ -98,30 +100,5 @@ def _asked(watched: typing.Iterable[Watched]) -> typing.Dict[str, int]:
     return {one.target.name: one.asked for one in watched}
 
 
-def alone(run: str) -> lock.Lock:
-    """The lock, in the prober's own folder, that a run's prober holds as long as it lives."""
-    return lock.Lock("prober-" + run, "the prober of run {}".format(run))
-
-
-def main() -> None:
-    """Read the order, leave the caller where that was asked, and watch."""
-    path, detach = sys.argv[1], sys.argv[2:] == ["detach"]
-    with open(path, encoding="utf-8") as opened:
-        order = json.load(opened)
-    if detach:
-        _leave()
-    over, folder = threading.Event(), os.path.dirname(path)
-    signal.signal(signal.SIGTERM, lambda number, frame: over.set())
-    with lock.exclusively(alone(order["run"]), "upgrader_prober.start", order["run"], folder):
-        watch(order, record.files_of(order["run"], folder), over)
-
-
-def _leave() -> None:
-    """A session of its own, and nobody's child."""
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-
-
 if __name__ == "__main__":
-    main()
+    detached.main(PROBER, watch)

@@ -111,6 +111,14 @@ class ServicePath(typing.NamedTuple):
         return tuple(each for each in self.phases[: self.phases.index(phase)] if not each.option)
 
 
+class NodePackages(typing.NamedTuple):
+    """Debian packages of nodes that carry workloads, as patterns: those that are upgraded with what they depend on, and groups that
+    are left alone unless an operator includes them."""
+
+    ours: typing.Tuple[str, ...] = ()
+    apart: typing.Mapping[str, typing.Tuple[str, ...]] = {}
+
+
 class ReleasePath(typing.NamedTuple):
     """From one release to another, through the releases whose schemas are passed on the way; services in their order."""
 
@@ -118,6 +126,7 @@ class ReleasePath(typing.NamedTuple):
     target: str
     through: typing.Tuple[str, ...]
     services: typing.Mapping[str, ServicePath]
+    nodes: NodePackages = NodePackages()
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ file and the key, before anything is planned or run."""
 import typing
 
 from upgrader_node.errors import StepError
-from upgrader_node.release.path import UNIT_KINDS, Database, Phase, ReleasePath, Rule, ServicePath, Units
+from upgrader_node.release.path import UNIT_KINDS, Database, NodePackages, Phase, ReleasePath, Rule, ServicePath, Units
 from upgrader_node.service.roles import ROLE_OF
 
 
@@ -65,12 +65,22 @@ _KINDS = {str: "a text", int: "a number", bool: "true or false", list: "a list",
 def read(raw: typing.Any, file: str) -> ReleasePath:
     """The path in the YAML file's content. Raises NotAPath with ``file`` and the key for whatever it cannot be."""
     top = _Part(raw, file, "")
-    top.only("source", "target", "through", "services")
+    top.only("source", "target", "through", "services", "nodes")
     source, target = top.take("source", str), top.take("target", str)
     services = {each: _service(each, part, source, target) for each, part in top.parts("services").items()}
     if not services:
         raise top.wrong("services", "names no service")
-    return ReleasePath(source, target, top.names("through"), services)
+    return ReleasePath(source, target, top.names("through"), services, _node_packages(top))
+
+
+def _node_packages(top: _Part) -> NodePackages:
+    """What it says of computes and gateways; a path without it upgrades none of their packages."""
+    held = _Part(top.take("nodes", dict, {}), top.file, "nodes")
+    held.only("packages")
+    packages = _Part(held.take("packages", dict, {}), top.file, "nodes:packages")
+    packages.only("ours", "apart")
+    groups = _Part(packages.take("apart", dict, {}), top.file, "nodes:packages:apart")
+    return NodePackages(packages.names("ours"), {str(each): groups.names(each) for each in groups.raw})
 
 
 def _service(service: str, part: _Part, source: str, target: str) -> ServicePath:

@@ -49,7 +49,9 @@ def _look(
         return [str(error)], []
     except (KeyError, TypeError) as error:
         return ["an answer without {}".format(error)], []
-    return [one for host in hosts for one in _wrong(host, [agent for agent in agents if _is(agent.host, host)])], agents
+    return [
+        one for host in hosts for one in _wrong(host, [agent for agent in agents if same(agent.host, host)])
+    ], agents
 
 
 def _agents(cloud: Client, without: typing.Container[str]) -> typing.List[Agent]:
@@ -80,7 +82,7 @@ def _agent(item: Answer) -> Agent:
     return Agent(item["binary"], item["host"], bool(item["alive"]), bool(item["admin_state_up"]))
 
 
-def _is(host: str, named: str) -> bool:
+def same(host: str, named: str) -> bool:
     """The same host, whether one of the two names has a domain or not."""
     return host == named or (("." in host) != ("." in named) and host.split(".")[0] == named.split(".")[0])
 
@@ -97,7 +99,7 @@ def _answer(agents: typing.Sequence[Agent], hosts: typing.Sequence[str], seconds
     by_host = {}  # type: Seen
     for one in sorted(agents, key=lambda agent: not agent.up):  # of two with one name, the one that is down is told
         by_host.setdefault(one.host, {})[one.binary] = one.state
-    asked = {host for host in by_host if any(_is(host, named) for named in hosts)}
+    asked = {host for host in by_host if any(same(host, named) for named in hosts)}
     others = sorted({str(one) for one in agents if one.host not in asked and one.meant and not one.up})
     return {
         "hosts": {host: by_host[host] for host in sorted(asked)},

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+import time
 import typing
 
 from upgrader_node.errors import StepError
@@ -9,6 +10,9 @@ from upgrader_node.vm import commands
 from upgrader_node.vm.hypervisor import Hypervisor, Job, LibvirtFailed, Standing
 
 SECONDS = 60
+# A libvirtd that was started a moment ago has not heard of its running containers' first processes yet (libvirt's lxc_driver.c).
+NOT_YET = "Init pid is not yet available"
+PATIENCE, PAUSE = 15.0, 0.2
 NOT_OF_THIS_DRIVER = "not supported by the connection driver"
 
 
@@ -26,7 +30,7 @@ class ByVirsh(Hypervisor):
         return self._of(name, "dumpxml", *more)
 
     def standing(self, name: str) -> Standing:
-        pairs = (line.partition(":") for line in self._of(name, "dominfo").splitlines())
+        pairs = (line.partition(":") for line in self._soon(name, "dominfo").splitlines())
         facts = {key.strip(): value.strip() for key, _, value in pairs}
         return Standing(
             facts.get("State", "no state"),
@@ -87,6 +91,17 @@ class ByVirsh(Hypervisor):
 
     def pivot(self, name: str, target: str) -> None:
         self._of(name, "blockjob", target, "--pivot")
+
+    def _soon(self, name: str, verb: str) -> str:
+        """A question to which libvirtd may not know the answer yet; nothing is changed by asking again."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._of(name, verb)
+            except LibvirtFailed as error:
+                if NOT_YET not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE)
 
     def _of(self, name: str, verb: str, *words: str) -> str:
         """``--domain`` keeps a name that looks like an option, or like a domain's number, a name."""

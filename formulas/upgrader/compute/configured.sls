@@ -1,0 +1,3 @@
+compute_configured:
+  upgrader_config.configured:
+    - name: compute

@@ -1,0 +1,3 @@
+gateway_configured:
+  upgrader_config.configured:
+    - name: gateway

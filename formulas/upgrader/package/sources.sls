@@ -1,0 +1,2 @@
+node_sources:
+  upgrader_package.sources: []

@@ -1,0 +1,45 @@
+"""Whether what was approved is what would happen: the nodes of a plan are asked once more before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from upgrader.cli.questions import asked, question
+from upgrader.errors import Waiting
+from upgrader.journal.rollouts import approved
+from upgrader.plan.blocks.batch import AT_ONCE
+from upgrader.plan.step import Plan
+from upgrader.report.wording import short
+from upgrader.transport.base import Transport
+
+NAMED = 5
+
+
+def require_same(transport: Transport, plan: Plan) -> None:
+    """Raises Waiting when the package difference of a node is no longer the one that the plan holds.
+
+    A node that does not answer is not judged here: in its batch it fails, and counts.
+    """
+    planned = approved(plan.steps())
+    changed = [node for node, digest in _now(transport, planned) if digest != planned[node][0]]
+    if changed:
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise Waiting(
+            f"what would change on {', '.join(map(short, changed[:NAMED]))}{more} is not what was shown any more, so nothing was "
+            f"done: 'upgrader data-plane --stage test' shows what it is now, then approve that"
+        )
+
+
+def _now(transport: Transport, planned: Mapping[str, tuple[str, tuple[str, ...]]]) -> Iterator[tuple[str, str]]:
+    """Each node that answers, with the digest of its difference of this moment; so many at once as stage test asks."""
+    by_include: dict[tuple[str, ...], list[str]] = {}
+    for node, (_, include) in planned.items():
+        by_include.setdefault(include, []).append(node)
+    for include, nodes in by_include.items():
+        for start in range(0, len(nodes), AT_ONCE):
+            part = nodes[start : start + AT_ONCE]
+            title = "whether what was shown is still what would change"
+            step = question("difference", title, "upgrader_package.difference", part, 600, include=list(include))
+            for node, reply in asked(transport, (step,)).items():
+                if isinstance(reply.value, Mapping) and reply.value.get("digest"):
+                    yield node, str(reply.value["digest"])

@@ -1,0 +1,1 @@
+"""Computes and gateways of topology `computes`: real agents of Ocata, packages of two releases, instances as network namespaces."""
