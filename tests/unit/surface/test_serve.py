@@ -76,6 +76,15 @@ def test_run_says_where_it_stands(viewer: Viewer, tmp_path: Path, stop: str, sta
     assert said in page.text
 
 
+def test_box_goes_with_the_newest_run(viewer: Viewer, tmp_path: Path, lines: list[bytes]) -> None:
+    stops = [at for at, line in enumerate(lines, 1) if b'"event":"run-' in line and b"started" not in line]
+    states = []
+    for at in stops:
+        write(tmp_path, lines[:at])
+        states.append(dict(boxes(viewer.get("/").text))["test-upgrade"])
+    assert states[0] == "failed" and states[-1] == "finished" and "interrupted" in states
+
+
 def test_run_at_work_says_what_is_done_where_since_when_and_what_is_next(
     viewer: Viewer, tmp_path: Path, lines: list[bytes]
 ) -> None:
@@ -139,7 +148,8 @@ def test_viewers_see_what_comes_as_it_comes_and_one_that_goes_disturbs_nobody(
         with viewer.follow(PAGE) as other:
             assert one.next() == other.next()
             path.write_bytes(b"".join(lines[: at + 2]))
-            assert "steps" in one.next() and "steps" in other.next()
+            for told in (one.next(), other.next()):
+                assert "steps" in told and "findings" not in told
         path.write_bytes(b"".join(lines))
         while "finished, all" not in (told := one.next()).get("now", "finished, all"):
             assert told
