@@ -34,6 +34,11 @@ class Look:
     waiting: StepWaiting | None = None
     since: str = ""
 
+    @property
+    def version(self) -> tuple[str, str, bool]:
+        """The same for two looks between which nothing happened: the last line's hash covers all before it."""
+        return str(self.path), self.rows[-1]["hash"], self.at_work
+
 
 @dataclass(frozen=True)
 class Summary:

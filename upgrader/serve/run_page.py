@@ -24,29 +24,23 @@ from upgrader.serve.state import State
 
 HEADERS = ("#", "step", "state", "nodes", "time", "result")
 NARROW = frozenset({"#", "time"})
+ORDER = ("stages", "now", "plans", "steps", "findings")
 SHOWN = 12
 """Failed steps that are named above the others."""
 
 
-def title(state: State, run: str, now: str) -> str:
-    """Which run of what."""
-    look = state.journals.look(run, now)
-    return f"{look.run.plan.part} {look.run.stage} of cloud {look.run.plan.cloud}"
-
-
 def parts(state: State, run: str, now: str) -> dict[str, str]:
-    """The parts of the page; each is sent again when it is another one."""
+    """The parts of the page, in the order of ``ORDER``; each is sent again when it is another one."""
     look = state.journals.look(run, now)
     runs, unreadable = state.journals.of(look.run.plan.cloud)
     plans, unread = state.plans(look.run.plan.cloud, runs, now)
     waiting = [one for one in plans if one.state(now) == WAITING]
-    return {
+    made = {
         "stages": trouble([*unreadable, *unread]) + pipeline(runs, waiting, look.run.run_id),
-        "now": _now(look),
         "plans": waiting_list(plans, now),
-        "steps": _steps(look),
-        "findings": _findings(look.run),
+        **state.once(look.version, lambda: {"now": _now(look), "steps": _steps(look), "findings": _findings(look.run)}),
     }
+    return {name: made[name] for name in ORDER}
 
 
 def trouble(sentences: Iterable[str]) -> str:

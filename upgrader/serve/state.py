@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from upgrader.journal.approvals import APPROVED, WAITING, Approval, Approvals
 from upgrader.journal.archive import Archive
 from upgrader.journal.plans import Shelf
 from upgrader.serve.journals import Journals, Summary
+
+KEPT = 32
+"""Parts of pages that are kept."""
 
 
 @dataclass
@@ -24,7 +28,16 @@ class State:
 
     def __post_init__(self) -> None:
         self.journals = Journals(Archive(self.root))
+        self._made: OrderedDict[Hashable, Mapping[str, str]] = OrderedDict()
         self.approvals, self.shelf = Approvals(self.root), Shelf(self.root)
+
+    def once(self, version: Hashable, make: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+        """What was made of this version before, else made now: of a thousand nodes it takes its time, and mostly nothing is new."""
+        made = self._made.pop(version, None) or make()
+        self._made[version] = made
+        while len(self._made) > KEPT:
+            self._made.popitem(last=False)
+        return made
 
     def clouds(self) -> list[str]:
         """Clouds with a journal or a plan that was asked about."""

@@ -28,13 +28,15 @@ def title(run: str, step: str) -> str:
     return f"step {step} of run {run}"
 
 
-def parts(state: State, run: str, step: str, page: int, now: str) -> dict[str, str]:
+def parts(state: State, run: str, step: str, page: int, now: str) -> Mapping[str, str]:
     """The parts of the page. Raises UsageError for a step that the run does not have."""
     look = state.journals.look(run, now)
     found = next((one for one in look.run.plan.steps() if one.id == step), None)
     if found is None:
         raise UsageError(f"run {look.run.run_id} has no step {step}; its page lists them")
-    return {"step": _head(look, found), "nodes": _nodes(look, found, page)}
+    return state.once(
+        (look.version, step, page), lambda: {"step": _head(look, found), "nodes": _nodes(look, found, page)}
+    )
 
 
 def _head(look: Look, step: Step) -> str:
@@ -71,7 +73,8 @@ def _nodes(look: Look, step: Step, page: int) -> str:
 
 def _seconds(look: Look, step: Step) -> dict[str, str]:
     """How long each node took, the last time; known of a step that goes node by node."""
-    of_step = times(look.rows, look.at_work)[1].get(step.id, Tries())
+    rows = [row for row in look.rows if row.get("step", step.id) == step.id]
+    of_step = times(rows, look.at_work)[1].get(step.id, Tries())
     return {node: duration(span.seconds) for node, span in of_step.nodes}
 
 

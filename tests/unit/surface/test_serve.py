@@ -15,6 +15,7 @@ from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.journal.archive import Archive
 from upgrader.plan.stages import BACKUP, STAGES
 from upgrader.plan.step import Spread
+from upgrader.serve import stream
 
 PAGE = f"/runs/{RUN}"
 
@@ -73,6 +74,15 @@ def test_run_says_where_it_stands(viewer: Viewer, tmp_path: Path, stop: str, sta
     assert page.status == 200
     assert dict(boxes(page.text))["test-upgrade"] == state
     assert said in page.text
+
+
+def test_box_goes_with_the_newest_run(viewer: Viewer, tmp_path: Path, lines: list[bytes]) -> None:
+    stops = [at for at, line in enumerate(lines, 1) if b'"event":"run-' in line and b"started" not in line]
+    states = []
+    for at in stops:
+        write(tmp_path, lines[:at])
+        states.append(dict(boxes(viewer.get("/").text))["test-upgrade"])
+    assert states[0] == "failed" and states[-1] == "finished" and "interrupted" in states
 
 
 def test_run_at_work_says_what_is_done_where_since_when_and_what_is_next(
@@ -138,7 +148,8 @@ def test_viewers_see_what_comes_as_it_comes_and_one_that_goes_disturbs_nobody(
         with viewer.follow(PAGE) as other:
             assert one.next() == other.next()
             path.write_bytes(b"".join(lines[: at + 2]))
-            assert "steps" in one.next() and "steps" in other.next()
+            for told in (one.next(), other.next()):
+                assert "steps" in told and "findings" not in told
         path.write_bytes(b"".join(lines))
         while "finished, all" not in (told := one.next()).get("now", "finished, all"):
             assert told
@@ -218,6 +229,19 @@ def test_run_of_a_thousand_nodes_stays_small(viewer: Viewer, tmp_path: Path) -> 
     with viewer.follow("/runs/r/steps/computes?page=10") as events:
         sent = events.next()
     assert nodes[999] in sent["nodes"] and nodes[0] not in sent["nodes"]
+
+
+def test_more_viewers_than_it_can_have_are_told_so(
+    tmp_path: Path, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, lines)
+    monkeypatch.setattr(stream, "MOST", 1)
+    with served(tmp_path) as one:
+        viewer = one.opened()
+        with viewer.follow(PAGE) as events:
+            assert events.next()
+            assert viewer.get(f"/events{PAGE}").status == 503
+            assert viewer.get(PAGE).status == 200
 
 
 def test_server_that_ends_closes_streams_at_once(tmp_path: Path, lines: list[bytes]) -> None:

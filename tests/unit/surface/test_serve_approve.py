@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.long_run import MARKUP, plan
-from tests.support.page import NOW, Viewer, served
+from tests.support.long_run import MARKUP, RUN, plan
+from tests.support.page import NOW, TOKEN, Viewer, served
 from upgrader.errors import Refused, Waiting
 from upgrader.journal.approvals import APPROVED, REJECTED, WAITING, Approval, Approvals
+from upgrader.journal.journal import Journal
 from upgrader.journal.plans import Shelf
 from upgrader.plan.step import Plan
 from upgrader.report.document import plan_document, render
+from upgrader.serve.keys import Keys
 
 ASKED = "2017-08-01T18:30:00.000+00:00"
 LATER = "2017-08-01T20:30:00.001+00:00"
@@ -149,22 +151,28 @@ def test_page_that_only_shows_names_the_commands_and_decides_nothing(waiting: Pl
         viewer = one.opened()
         page = viewer.get(f"/plans/{waiting.digest}").text
         assert "<form" not in page and f"upgrader approve {waiting.digest[:12]}" in page
-        assert viewer.post(f"/plans/{waiting.digest}", {"decision": APPROVED, "name": "Bob"}).status == 403
+        sent = {"csrf": Keys(TOKEN).csrf, "decision": APPROVED, "name": "Bob"}
+        assert viewer.post(f"/plans/{waiting.digest}", sent).status == 403
     assert decided(tmp_path, waiting).state(NOW) == WAITING
+
+
+def another(text: str) -> str:
+    """A whole plan, but of another digest."""
+    return render(plan_document(plan()))
 
 
 def edited(text: str) -> str:
     return text.replace("gate", "work", 1)
 
 
-@pytest.mark.parametrize("damage", [edited, lambda text: text[:100], lambda text: ""])
+@pytest.mark.parametrize("damage", [edited, another, lambda text: text[:100], lambda text: ""])
 def test_plan_that_was_changed_is_not_shown_as_what_would_run(
     viewer: Viewer, waiting: Plan, tmp_path: Path, damage: Callable[[str], str]
 ) -> None:
     path = tmp_path / "lab" / "plans" / f"{waiting.digest}.json"
     path.write_text(damage(path.read_text()))
     page = viewer.get(f"/plans/{waiting.digest}").text
-    assert "What would run cannot be shown" in page
+    assert "What would run cannot be shown" in page or "is another one: ask again" in page
     assert "<h2>What runs</h2>" not in page
 
 
@@ -175,6 +183,16 @@ def test_approval_that_cannot_be_read_is_said_and_the_others_are_shown(
     page = viewer.get("/").text
     assert "cannot be read" in page
     assert f"/plans/{waiting.digest}" in page
+
+
+def test_plan_that_was_run_since_is_no_longer_listed(viewer: Viewer, waiting: Plan, tmp_path: Path) -> None:
+    assert send(viewer, waiting, decision=APPROVED, name="Bob")[0] == 303
+    assert "/plans/" in viewer.get("/").text
+    begin = ("run-started", "2017-08-01T18:45:00.000+00:00")
+    journal = Journal.create(tmp_path / "lab" / "runs" / f"{RUN}.jsonl")
+    journal.append(*begin, run=RUN, plan=waiting.to_json(), digest=waiting.digest, operator="alice@cfg01")
+    page = viewer.get("/").text
+    assert RUN in page and "/plans/" not in page
 
 
 def test_every_viewer_sees_the_decision(viewer: Viewer, waiting: Plan) -> None:

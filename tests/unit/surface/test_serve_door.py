@@ -16,6 +16,7 @@ from tests.support.long_run import RUN, LongRun
 from tests.support.page import TOKEN, Viewer, served
 from upgrader.serve.guard import host_of, names_of
 from upgrader.serve.keys import Keys, keys_in
+from upgrader.serve.server import PageServer
 
 PATHS = (
     "/",
@@ -31,6 +32,8 @@ PATHS = (
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """A page that is served after all ends at once."""
+    monkeypatch.setattr(PageServer, "run", lambda server, listener: None)
     return command_in(tmp_path, monkeypatch, capsys)
 
 
