@@ -35,6 +35,16 @@ OUTSIDE, SWITCHES = "world-outside", "world-switches"
 ALL = (FIP, ROUTER, SNAT, LEGACY, QDHCP, WITH_FLOATING, WITHOUT, BEHIND_LEGACY, OUTSIDE, SWITCHES)
 
 
+TRANSLATIONS = {
+    ROUTER: (
+        f"PREROUTING -d {FLOATING}/32 -i {RFP} -j DNAT --to-destination {FIXED}",
+        f"float-snat -s {FIXED}/32 -j SNAT --to-source {FLOATING}",
+    ),
+    SNAT: (f"snat -s 10.0.0.0/24 -o {SNAT_QG} -j SNAT --to-source 203.0.113.20",),
+    LEGACY: (f"snat -o {LEGACY_QG} -j SNAT --to-source 203.0.113.30",),
+}
+
+
 def run(*words: str) -> str:
     """A program's words. Raises when it fails."""
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
@@ -155,17 +165,17 @@ class World:
         within(SWITCHES, "ip", "link", "set", self.ports[(namespace, device)], way)
 
     def _translations(self) -> None:
-        self.nat(ROUTER, "PREROUTING", "-d", f"{FLOATING}/32", "-i", RFP, "-j", "DNAT", "--to-destination", FIXED)
-        self.nat(ROUTER, "float-snat", "-s", f"{FIXED}/32", "-j", "SNAT", "--to-source", FLOATING)
-        self.nat(SNAT, "snat", "-s", "10.0.0.0/24", "-o", SNAT_QG, "-j", "SNAT", "--to-source", "203.0.113.20")
-        self.nat(LEGACY, "snat", "-o", LEGACY_QG, "-j", "SNAT", "--to-source", "203.0.113.30")
-
-    def nat(self, namespace: str, chain: str, *words: str) -> None:
-        """A rule in a chain of the l3 agent's, which its own of the kernel leads to."""
-        ours, hook = f"neutron-l3-agent-{chain}", "PREROUTING" if chain == "PREROUTING" else "POSTROUTING"
-        within(namespace, "iptables", "-t", "nat", "-N", ours)
-        within(namespace, "iptables", "-t", "nat", "-A", hook, "-j", ours)
-        within(namespace, "iptables", "-t", "nat", "-A", ours, *words)
+        """The rules of the l3 agent's, in chains of its own that the kernel's lead to."""
+        for namespace, rules in TRANSLATIONS.items():
+            chains = sorted({rule.split()[0] for rule in rules})
+            lines = ["*nat", *(f":neutron-l3-agent-{chain} - [0:0]" for chain in chains)]
+            lines += [
+                f"-A {'PREROUTING' if chain == 'PREROUTING' else 'POSTROUTING'} -j neutron-l3-agent-{chain}"
+                for chain in chains
+            ]
+            lines += [*(f"-A neutron-l3-agent-{rule}" for rule in rules), "COMMIT"]
+            command = ["ip", "netns", "exec", namespace, "iptables-restore"]
+            subprocess.run(command, input="\n".join(lines) + "\n", text=True, timeout=120, check=True)
 
     def write(self, name: str, text: str) -> None:
         path = self.state / name
