@@ -12,7 +12,7 @@ from typing import Any
 from upgrader.errors import LabError
 from upgrader.lab.mitaka import identity
 
-TIMEOUT = 60
+TIMEOUT = 300
 PORTS = {"compute": "8774/v2.1", "network": "9696/v2.0", "image": "9292/v2"}
 Body = Mapping[str, Any]
 

@@ -13,7 +13,8 @@ from typing import Any
 from upgrader.lab.dataplane.api import Cloud, wait_for
 from upgrader.lab.dataplane.paths import Workload, paths
 
-OUTSIDE, FLAVOR = "public", "m1.tiny"
+# The smallest flavor that the image fits into.
+OUTSIDE, FLAVOR, IMAGE = "public", "m1.small", "ubuntu-16.04"
 # Name -> (range, router); the routers with whether they are distributed.
 NETWORKS = {
     "lab-one": ("192.168.1.0/24", "lab-dvr"),
@@ -130,7 +131,7 @@ def _server(cloud: Cloud, wanted: Wanted, network: str, outside: str) -> Workloa
 
 def _boot(cloud: Cloud, wanted: Wanted, network: str) -> str:
     flavor = next(one["id"] for one in cloud.get("compute", "flavors")["flavors"] if one["name"] == FLAVOR)
-    image = next(one["id"] for one in cloud.get("image", "images?sort=name:asc")["images"] if one["status"] == "active")
+    image = next(one["id"] for one in cloud.get("image", "images")["images"] if one["name"] == IMAGE)
     asked = {
         "name": wanted.name, "flavorRef": flavor, "imageRef": image, "networks": [{"uuid": network}],
         "availability_zone": f"nova:{wanted.host}",
