@@ -80,7 +80,7 @@ def differences(run: RunProgress) -> list[Difference]:
             if isinstance(value, Mapping) and value.get("digest"):
                 rows = [one for one in value.get("packages") or () if isinstance(one, Mapping)]
                 found.setdefault(str(value["digest"]), ([], rows))[0].append(node)
-    made = [Difference(tuple(nodes), digest, tuple(rows)) for digest, (nodes, rows) in found.items()]
+    made = [Difference(tuple(sorted(nodes)), digest, tuple(rows)) for digest, (nodes, rows) in found.items()]
     return sorted(made, key=lambda one: -len(one.nodes))
 
 
