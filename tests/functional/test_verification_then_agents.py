@@ -1,6 +1,7 @@
 """Agents of computes by the real nova-api, placement and neutron-server of a whole controller on an upgraded copy.
 
-No compute runs here: that one is up, and at which version, is written into the tables as it would write it itself.
+No compute runs here: that one is up, and at which version, is written into the tables as it would write it itself. Behind the
+tests of verification, which make that controller: what other files do to the server ends it. In the soak, because it takes minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from salt.exceptions import CommandExecutionError
 
 from tests.functional.controller import Controller, database, systemctl
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.soak]
 NOVA, NEUTRON = database("nova"), database("neutron")
 API = NOVA + "_api"
 UP = "last_seen_up = UTC_TIMESTAMP(), updated_at = UTC_TIMESTAMP()"
