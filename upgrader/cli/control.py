@@ -12,8 +12,7 @@ from upgrader.cli import plans, questions, runs
 from upgrader.cli.confirm import confirm
 from upgrader.cli.members import kept_by
 from upgrader.cli.plans import Now
-from upgrader.cli.settings import Settings, modules_digest, utc_now
-from upgrader.cli.surface import hooks
+from upgrader.cli.settings import Settings, modules_digest
 from upgrader.errors import Refused, UpgradeError, UsageError
 from upgrader.journal.archive import Archive
 from upgrader.journal.progress import FINISHED, RunProgress
@@ -85,9 +84,7 @@ def start(settings: Settings, words: Asked) -> None:
         for sentence in _told(settings.archive, transport, plan, options):
             click.echo(sentence, err=True)
     if words.wait:
-        plans.keep(settings, plan)
-        hooks.ask(settings, plan, stage_row(CONTROL_PLANE, words.stage).expires or EXPIRES)
-        settings.approvals.require(plan, utc_now())
+        plans.wait_for_approval(settings, plan, stage_row(CONTROL_PLANE, words.stage).expires or EXPIRES)
     confirm(plan, words.yes)
     runs.execute(settings, transport, plan, words.restart, words.output)
 

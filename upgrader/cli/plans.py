@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from upgrader.cli.settings import Settings, facts_now, read_pillars
+from upgrader.cli.settings import Settings, facts_now, read_pillars, utc_now
+from upgrader.cli.surface import hooks
 from upgrader.cli.writing import write
 from upgrader.cloud.cloud import Cloud, cloud_from_pillar
 from upgrader.content import FORMULAS
@@ -75,6 +76,13 @@ def keep(settings: Settings, plan: Plan) -> str:
     written = document.render(document.plan_document(plan))
     settings.shelf.keep(plan.cloud, plan.digest, written)
     return written
+
+
+def wait_for_approval(settings: Settings, plan: Plan, seconds: int) -> None:
+    """Keep the plan and ask for its approval; who decides may be elsewhere. Raises Waiting, which says how to answer."""
+    keep(settings, plan)
+    hooks.ask(settings, plan, seconds)
+    settings.approvals.require(plan, utc_now())
 
 
 def named(settings: Settings, name: str) -> Plan:

@@ -5,9 +5,14 @@ It is asked for, decided once, and holds for a time. That nothing changed since 
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from upgrader_node.host import files
@@ -61,13 +66,14 @@ class Approvals:
 
     def decide(self, name: str, decision: str, who: str, now: str, reason: str = "") -> Approval:
         """Say yes or no, once. Raises UsageError for a digest that nobody asked about, Refused for one that is decided or over."""
-        asked = self.find(name)
-        state = asked.state(now)
-        if state == EXPIRED:
-            raise Refused(f"plan {asked.short} could be approved until {asked.expires_at}: ask again with --wait")
-        if state != WAITING:
-            raise Refused(f"plan {asked.short} was {state} by {asked.by} at {asked.at}: ask again with --wait")
-        return self._write(replace(asked, decision=decision, by=who, at=now, reason=reason))
+        with _alone(self.root / self.find(name).cloud / "approvals" / "lock"):
+            asked = self.find(name)
+            state = asked.state(now)
+            if state == EXPIRED:
+                raise Refused(f"plan {asked.short} could be approved until {asked.expires_at}: ask again with --wait")
+            if state != WAITING:
+                raise Refused(f"plan {asked.short} was {state} by {asked.by} at {asked.at}: ask again with --wait")
+            return self._write(replace(asked, decision=decision, by=who, at=now, reason=reason))
 
     def require(self, plan: Plan, now: str) -> Approval | None:
         """The approval that a plan may run by; None where nobody asked for one. Raises Waiting or Refused where it may not."""
@@ -124,6 +130,14 @@ class Approvals:
                 f"approval {path} cannot be written: {error.strerror}; run as the user who owns {self.root}"
             ) from error
         return approval
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One who decides at a time: of two that answer at the same moment the second one hears of the first."""
+    with open(path, "a", opener=partial(os.open, mode=0o600)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _read(path: Path) -> Approval:

@@ -34,9 +34,9 @@ def test_what_lies_there_is_what_is_shipped_and_a_second_call_changes_nothing(tm
     to = tmp_path / "srv" / "upgrader"
     assert served.install(to, "1") is True
     assert content(to) == content(FORMULAS)
-    before = (to / "upgrader" / "nova" / "init.sls").stat().st_ino if (to / "upgrader/nova/init.sls").exists() else 0
+    before = to.stat().st_ino
     assert served.install(to, "1") is False
-    assert before in (0, (to / "upgrader" / "nova" / "init.sls").stat().st_ino)
+    assert to.stat().st_ino == before
     assert [path.name for path in to.parent.iterdir()] == ["upgrader"]
 
 
@@ -56,7 +56,6 @@ def test_older_version_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.Mon
 def test_call_that_was_cut_off_is_ended_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str) -> None:
     to = tmp_path / "to"
     served.install(to, "1")
-    (to / "upgrader" / "top_secret.sls").unlink(missing_ok=True)
     victim = next(path for path in (to / "upgrader").rglob("*.sls"))
     victim.unlink()
 
@@ -65,10 +64,8 @@ def test_call_that_was_cut_off_is_ended_by_the_next(tmp_path: Path, monkeypatch:
 
     with monkeypatch.context() as then:
         then.setattr(os if cut == "rename" else served.shutil, cut, dies)
-        try:
+        with pytest.raises(UpgradeError, match="No space left on device"):
             served.install(to, "1")
-        except UpgradeError as error:
-            assert "No space left on device" in str(error)
     served.install(to, "1")
     assert content(to) == content(FORMULAS)
     assert [path.name for path in tmp_path.iterdir()] == ["to"]

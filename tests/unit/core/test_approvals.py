@@ -6,14 +6,22 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.salt_in_memory import SaltInMemory
 from tests.unit.core.test_cli import Command, command, salt  # noqa: F401
 from tests.unit.core.test_control_command import cloud, rehearsed, stage  # noqa: F401
-from upgrader.cli import carrying_out, control, runs
+from upgrader.cli import carrying_out, plans, runs
+from upgrader.cli.settings import utc_now
+from upgrader.cli.surface import hooks
+from upgrader.config import files
+from upgrader.errors import Refused
+from upgrader.journal.approvals import APPROVED, REJECTED, Approval, Approvals
 
 REAL = ("control-plane", "--stage", "real-upgrade", "--wait")
 
@@ -31,7 +39,7 @@ def digest(rehearsed: None, command: Command, salt: SaltInMemory) -> str:
 
 
 def at(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
-    for module in (runs, control, carrying_out):
+    for module in (runs, plans, hooks, carrying_out):
         monkeypatch.setattr(module, "utc_now", lambda: time)
 
 
@@ -101,3 +109,46 @@ def test_digest_that_nobody_asked_about_is_usage(digest: str, command: Command) 
     ran = command("approve", "0123456789ab")
     assert ran.code == 2
     assert f"asked for: {digest}" in ran.err
+
+
+def test_of_two_who_decide_at_the_same_moment_one_hears_of_the_other(
+    digest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have read that nobody has decided before either writes, were they not kept apart."""
+    write = Approvals._write
+
+    def slowly(of: Approvals, approval: Approval) -> Approval:
+        time.sleep(0.2)
+        return write(of, approval)
+
+    monkeypatch.setattr(Approvals, "_write", slowly)
+
+    def decides(decision: str) -> str:
+        try:
+            return Approvals(tmp_path).decide(digest, decision, f"who {decision}", utc_now()).decision
+        except Refused as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(decides, (APPROVED, REJECTED)), key=len)
+    assert said[0] in (APPROVED, REJECTED)
+    assert f"was {said[0]} by who {said[0]}" in said[1]
+
+
+def test_files_of_configuration_that_break_meanwhile_change_nothing_of_what_was_done(
+    digest: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("approve", digest)
+    broken = tmp_path / "upgrader.yaml"
+    monkeypatch.setattr(files, "places", lambda: (broken,))
+    carried_out = runs.execute
+
+    def breaks(*words: Any, **more: Any) -> None:
+        broken.write_text("hocks: []\n")
+        carried_out(*words, **more)
+
+    monkeypatch.setattr(runs, "execute", breaks)
+    done = command("apply", digest)
+    assert done.code == 0, done.err
+    assert f"no hook is told of this: {broken} has key 'hocks'" in done.err
+    assert "finished, all" in done.out

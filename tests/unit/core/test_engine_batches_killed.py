@@ -11,9 +11,8 @@ import pytest
 
 from tests.conftest import SOAK
 from tests.support.data_plane import COMPUTES, GATEWAY, data_plane_plan, rollout
+from tests.support.mortal import Mortal
 from tests.support.runs import BAD, GOOD, Run
-from upgrader.engine.results import Outcome
-from upgrader.journal.journal import Journal, read_journal
 from upgrader.plan.step import Call
 
 ONE, TWO, _, _ = COMPUTES
@@ -22,42 +21,18 @@ EVERY = 1 if SOAK else 11
 """Every so manyth moment is tried each day; all of them in a soak."""
 
 
-class Killed(BaseException):
-    """Nobody catches it: the process is gone."""
-
-
-class Cloud:
-    """Nodes and a controller that do what they are told, and a command that dies at a given moment: before or after a line, or a call.
+class Cloud(Mortal):
+    """Nodes and a controller that do what they are told, by a command that dies at a given moment.
 
     ``out`` are the hosts that are out of service, by the run's own orders; ``done`` counts what was done to packages.
     """
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.run = Run(folder)
+        super().__init__(Run(folder), patch)
         self.run.plan = data_plane_plan("all", rollout(NODES, batch=2, max_failures=1))
-        self.out, self.done, self.broken, self.left = set[str](), Counter[str](), set[str](), -1
+        self.out, self.done, self.broken = set[str](), Counter[str](), set[str]()
         self.upgraded_in_service: list[str] = []
         self.run.salt.answer = self.answer
-        append, submit = Journal.append_all, self.run.salt.submit
-
-        def mortal_append(journal: Journal, bodies: Any) -> Any:
-            self.moment()
-            records = append(journal, bodies)
-            self.moment()
-            return records
-
-        def mortal_submit(call: Call, jid: str) -> None:
-            self.moment()
-            submit(call, jid)
-            self.moment()
-
-        patch.setattr(Journal, "append_all", mortal_append)
-        self.run.salt.submit = mortal_submit  # type: ignore[method-assign]
-
-    def moment(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
 
     def answer(self, call: Call, node: str) -> Mapping[str, Any]:
         if call.function == "upgrader_agents.disable":
@@ -71,24 +46,12 @@ class Cloud:
                 return BAD
         return {"return": {"a": {"result": True}}, "retcode": 0} if call.kind == "state" else dict(GOOD)
 
-    def until_killed(self, moment: int) -> Outcome | None:
-        """What the run came to; None when it was killed at that moment."""
-        self.left = moment
-        try:
-            if self.run.path.exists() and read_journal(self.run.path):
-                return self.run.resume()
-            self.run.path.unlink(missing_ok=True)
-            return self.run.start()
-        except Killed:
-            return None
-
 
 def moments(folder: Path, broken: set[str]) -> int:
     with pytest.MonkeyPatch.context() as patch:
         whole = Cloud(folder, patch)
         whole.broken = broken
-        whole.until_killed(10**6)
-        return 10**6 - whole.left
+        return whole.moments()
 
 
 @pytest.mark.parametrize("broken", [set(), {ONE}], ids=["all well", "one fails"])

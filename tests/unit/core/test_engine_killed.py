@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.mortal import Worked, moments
 from tests.support.runs import GOOD, Run, step
-from upgrader.engine.results import Outcome
-from upgrader.journal.journal import Journal, read_journal
 from upgrader.plan.references import least_of
 from upgrader.plan.step import GATE, Call, Spread
 
@@ -25,62 +23,8 @@ STEPS = (
 )  # fmt: skip
 
 
-class Killed(BaseException):
-    """Nobody catches it: the process is gone."""
-
-
-class Mortal:
-    """A run that is killed at the n-th of the moments before and after each line and each publication, and resumed as often."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, retry_safe: bool = True) -> None:
-        self.run = Run(folder, tuple(replace(one, retry_safe=retry_safe) for one in STEPS))
-        self.run.salt.answer = self._done
-        self.effects: Counter[tuple[str, str]] = Counter()
-        self.left = -1
-        append, submit = Journal.append_all, self.run.salt.submit
-
-        def mortal_append(journal: Journal, bodies: Any) -> Any:
-            self.moment()
-            records = append(journal, bodies)
-            self.moment()
-            return records
-
-        def mortal_submit(call: Call, jid: str) -> None:
-            self.moment()
-            submit(call, jid)
-            self.moment()
-
-        monkeypatch.setattr(Journal, "append_all", mortal_append)
-        self.run.salt.submit = mortal_submit  # type: ignore[method-assign]
-
-    def _done(self, call: Call, node: str) -> Mapping[str, Any]:
-        self.effects[call.function, node] += 1
-        return {"return": {"load": {"n1": 2.0, "n2": 1.0}.get(node, 0)}, "retcode": 0}
-
-    def moment(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-    def until_killed(self, moment: int) -> Outcome | None:
-        """What the run came to; None when it was killed at that moment."""
-        self.left = moment
-        try:
-            if self.run.path.exists() and read_journal(self.run.path):
-                return self.run.resume()
-            self.run.path.unlink(missing_ok=True)
-            return self.run.start()
-        except Killed:
-            return None
-
-
-def moments(folder: Path) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        whole = Mortal(folder, patch)
-        outcome = whole.until_killed(10**6)
-        assert outcome is not None
-        assert outcome.ok
-        return 10**6 - whole.left
+def worked(folder: Path, patch: pytest.MonkeyPatch, retry_safe: bool = True) -> Worked:
+    return Worked(folder, patch, tuple(replace(one, retry_safe=retry_safe) for one in STEPS))
 
 
 WHOLE = Counter(
@@ -88,19 +32,19 @@ WHOLE = Counter(
 ) + Counter({("do.many", node): 1 for node in "abcde"})
 
 
-def work(mortal: Mortal) -> Counter[tuple[str, str]]:
+def work(mortal: Worked) -> Counter[tuple[str, str]]:
     return Counter({effect: count for effect, count in mortal.effects.items() if effect[0] != "do.look"})
 
 
 def test_run_that_is_killed_at_any_moment_does_everything_and_nothing_twice(tmp_path: Path) -> None:
     """Each job was either never published, or is known to the job cache: so nothing has to be done a second time."""
-    number = moments(tmp_path)
+    number = moments(tmp_path, STEPS)
     assert number > 50
     for moment in range(1, number + 1):
         folder = tmp_path / str(moment)
         folder.mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            mortal = Mortal(folder, patch)
+            mortal = worked(folder, patch)
             assert mortal.until_killed(moment) is None
             outcome = mortal.until_killed(-1)
         assert outcome is not None, moment
@@ -110,7 +54,7 @@ def test_run_that_is_killed_at_any_moment_does_everything_and_nothing_twice(tmp_
 
 def test_run_that_is_killed_in_every_attempt_comes_to_its_end_all_the_same(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        mortal, outcome, attempts = Mortal(tmp_path, patch), None, 0
+        mortal, outcome, attempts = worked(tmp_path, patch), None, 0
         while outcome is None:
             attempts += 1
             outcome = mortal.until_killed(17)
@@ -121,11 +65,11 @@ def test_run_that_is_killed_in_every_attempt_comes_to_its_end_all_the_same(tmp_p
 
 
 def test_step_that_may_not_be_run_again_is_never_run_twice_wherever_the_run_is_killed(tmp_path: Path) -> None:
-    for moment in range(1, moments(tmp_path) + 1):
+    for moment in range(1, moments(tmp_path, STEPS) + 1):
         folder = tmp_path / str(moment)
         folder.mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            mortal = Mortal(folder, patch, retry_safe=False)
+            mortal = worked(folder, patch, retry_safe=False)
             assert mortal.until_killed(moment) is None
             mortal.run.salt.jobs.clear()
             mortal.until_killed(-1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import SOAK
 from tests.support.clouds import DATABASES, FACTS, lab_pillar
 from tests.support.member_world import UUID
-from tests.unit.core import test_engine_killed as killed
+from tests.support.mortal import Worked, moments
 from upgrader.cloud.cloud import cloud_from_pillar
 from upgrader.errors import Refused, UsageError
 from upgrader.plan.stages import make_plan
@@ -104,21 +103,18 @@ def test_every_step_may_be_run_again(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", ["hold", "back", "rejoin"])
-def test_run_that_is_killed_at_any_moment_does_everything_once(
-    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_that_is_killed_at_any_moment_does_everything_once(stage: str, tmp_path: Path) -> None:
     """Before and after each line of the journal and each publication; every day at one of seven, as the engine's own steps have all."""
     steps = tuple(plan_of(stage).steps())
-    monkeypatch.setattr(killed, "STEPS", steps)
     wanted = {(one.call.function, node): 0 for one in steps if one.phase != GATE for node in one.call.nodes}
     for one in steps:
         for node in one.call.nodes if one.phase != GATE else ():
             wanted[one.call.function, node] += 1
-    for moment in range(1, killed.moments(tmp_path) + 1, 1 if SOAK else 7):
+    for moment in range(1, moments(tmp_path, steps) + 1, 1 if SOAK else 7):
         folder = tmp_path / str(moment)
         folder.mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            mortal: Any = killed.Mortal(folder, patch)
+            mortal = Worked(folder, patch, steps)
             assert mortal.until_killed(moment) is None
             outcome = mortal.until_killed(-1)
         assert outcome is not None, moment

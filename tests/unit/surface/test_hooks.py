@@ -57,9 +57,12 @@ def test_command_is_given_the_document_and_its_words_as_they_are(tmp_path: Path)
 
 
 def test_other_events_are_not_told(tmp_path: Path) -> None:
-    assert tell([script(tmp_path, f"touch {tmp_path}/told")], {**DOCUMENT, "event": "done"}, tmp_path) == []
-    time.sleep(0.5)
-    assert not (tmp_path / "told").exists() and log(tmp_path) == ""
+    hook = script(tmp_path, f"echo told >> {tmp_path}/told")
+    for event in ("done", "waiting", "failed", "expiring"):
+        assert tell([hook], {**DOCUMENT, "event": event}, tmp_path) == []
+    soon(lambda: "exit code 0" in log(tmp_path))
+    assert (tmp_path / "told").read_text() == "told\n"
+    assert [line.split()[1] for line in log(tmp_path).splitlines()] == ["failed"]
 
 
 def test_hook_that_hangs_is_not_waited_for_and_ended_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

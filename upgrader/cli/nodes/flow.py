@@ -15,8 +15,7 @@ from upgrader.cli.nodes.choice import Chosen, chosen, known
 from upgrader.cli.nodes.difference import require_same
 from upgrader.cli.nodes.words import Words
 from upgrader.cli.plans import Now
-from upgrader.cli.settings import Settings, utc_now
-from upgrader.cli.surface import hooks
+from upgrader.cli.settings import Settings
 from upgrader.cloud.cloud import lookup
 from upgrader.cloud.roles import COMPUTE, GATEWAY
 from upgrader.cloud.target import resolved
@@ -86,9 +85,7 @@ def _run(settings: Settings, transport: Transport, plan: Plan, stage: Chosen, wo
     for sentence in (*stage.told, *_felt(words), *_pinned(transport, plan)):
         click.echo(sentence, err=True)
     if words.wait and stage_row(PART, stage.stage).asks:
-        plans.keep(settings, plan)
-        hooks.ask(settings, plan, words.approve_within)
-        settings.approvals.require(plan, utc_now())
+        plans.wait_for_approval(settings, plan, words.approve_within)
     with _within(words.approve_within, plan):
         confirm(plan, words.yes)
     require_same(transport, plan)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from upgrader.cli.settings import Settings, operator, utc_now
+from upgrader.errors import UpgradeError
 from upgrader.hooks import document
 from upgrader.hooks.tell import tell
 from upgrader.journal.progress import RunProgress
@@ -36,5 +37,10 @@ def ask(settings: Settings, plan: Plan, seconds: int) -> None:
 
 
 def _tell(settings: Settings, told: Mapping[str, Any], **when: str) -> None:
-    for sentence in tell(settings.config.hooks, told, settings.state_dir, **when):
+    """Files of configuration are read anew: one that was broken meanwhile is said, and changes nothing of what the run came to."""
+    try:
+        sentences = tell(settings.config.hooks, told, settings.state_dir, **when)
+    except UpgradeError as error:
+        sentences = [f"no hook is told of this: {error}"]
+    for sentence in sentences:
         click.echo(f"upgrader: {sentence}", err=True)

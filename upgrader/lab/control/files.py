@@ -17,6 +17,14 @@ from upgrader.lab.topology import DOMAIN, PREFIX, NodePlan, Topology
 QUEUE = f"msg01.{DOMAIN}"
 PROXY = f"vip01.{DOMAIN}"
 UNITS = "etc/systemd/system"
+# How a service of a compute logs in, behind its own username.
+ACCOUNT = f"""auth_type = password
+auth_url = http://{PROXY}:35357/v3
+project_name = service
+user_domain_id = default
+project_domain_id = default
+password = {identity.PASSWORD}
+"""
 ADDRESS = "etc/lab-address"
 # Of Mitaka's APIs, and those that are new in Ocata or that nobody stands in for: all of them lead to the controllers.
 API_PORTS = (5000, 35357, 9292, 9191, 8774, 8778, 8776, 9696, 8004, 8000)
@@ -161,16 +169,29 @@ def compute_files(plan: NodePlan, passwords: Passwords) -> dict[str, NodeFile]:
     }
 
 
-def _nova_configuration(plan: NodePlan, passwords: Passwords) -> str:
-    account = f"""auth_type = password
-auth_url = http://{PROXY}:35357/v3
-project_name = service
-user_domain_id = default
-project_domain_id = default
-password = {identity.PASSWORD}
+def queue_url(passwords: Passwords) -> str:
+    """Where every service of topology `control` finds the cloud's queue."""
+    return f"rabbit://openstack:{quote(passwords.openstack, safe='')}@{QUEUE}:5672/{quote('/openstack', safe='')}"
+
+
+def others_of_a_compute() -> str:
+    """What nova-compute is told of the other services, and of the controllers' release, in either topology with computes."""
+    return f"""[glance]
+api_servers = http://{PROXY}:9292
+[neutron]
+url = http://{PROXY}:9696
+region_name = {identity.REGION}
+username = neutron
+{ACCOUNT}[upgrade_levels]
+compute = mitaka
+[oslo_concurrency]
+lock_path = /var/lib/nova/tmp
 """
+
+
+def _nova_configuration(plan: NodePlan, passwords: Passwords) -> str:
     return f"""[DEFAULT]
-transport_url = rabbit://openstack:{quote(passwords.openstack, safe="")}@{QUEUE}:5672/{quote("/openstack", safe="")}
+transport_url = {queue_url(passwords)}
 host = {plan.name}
 my_ip = {plan.address}
 use_stderr = true
@@ -187,17 +208,7 @@ rpc_response_timeout = 20
 [placement]
 os_region_name = {identity.REGION}
 username = nova
-{account}[glance]
-api_servers = http://{PROXY}:9292
-[neutron]
-url = http://{PROXY}:9696
-region_name = {identity.REGION}
-username = neutron
-{account}[upgrade_levels]
-compute = mitaka
-[oslo_concurrency]
-lock_path = /var/lib/nova/tmp
-"""
+{ACCOUNT}{others_of_a_compute()}"""
 
 
 def proxied(plan: NodePlan, topology: Topology) -> str:

@@ -3,12 +3,9 @@ a site has it at Mitaka. Text only, no effects."""
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from upgrader.lab.contents.node_file import NodeFile
 from upgrader.lab.contents.passwords import Passwords
-from upgrader.lab.control.files import PROXY, QUEUE, UNITS
-from upgrader.lab.mitaka import identity
+from upgrader.lab.control.files import PROXY, UNITS, others_of_a_compute, queue_url
 from upgrader.lab.topology import PACKAGES, NodePlan
 
 REPOSITORY = f"http://{PACKAGES.minion_id}/ubuntu"
@@ -86,15 +83,10 @@ def tunnel_address(plan: NodePlan) -> str:
     return f"10.31.0.{number}" if plan.name.startswith("cmp") else f"10.31.1.{number}"
 
 
-def _queue(passwords: Passwords) -> str:
-    account = f"openstack:{quote(passwords.openstack, safe='')}"
-    return f"rabbit://{account}@{QUEUE}:5672/{quote('/openstack', safe='')}"
-
-
 def _neutron(plan: NodePlan, passwords: Passwords) -> str:
     return f"""# As the site wrote it for Mitaka.
 [DEFAULT]
-transport_url = {_queue(passwords)}
+transport_url = {queue_url(passwords)}
 host = {plan.name}
 core_plugin = ml2
 state_path = /var/lib/neutron
@@ -151,16 +143,9 @@ metadata_workers = 1
 
 
 def _nova(plan: NodePlan, passwords: Passwords) -> str:
-    account = f"""auth_type = password
-auth_url = http://{PROXY}:35357/v3
-project_name = service
-user_domain_id = default
-project_domain_id = default
-password = {identity.PASSWORD}
-"""
     return f"""# As the site wrote it for Mitaka: placement is not there yet.
 [DEFAULT]
-transport_url = {_queue(passwords)}
+transport_url = {queue_url(passwords)}
 host = {plan.name}
 my_ip = {plan.address}
 state_path = /var/lib/nova
@@ -169,14 +154,4 @@ use_neutron = true
 firewall_driver = nova.virt.firewall.NoopFirewallDriver
 vif_plugging_timeout = 60
 report_interval = 10
-[glance]
-api_servers = http://{PROXY}:9292
-[neutron]
-url = http://{PROXY}:9696
-region_name = {identity.REGION}
-username = neutron
-{account}[upgrade_levels]
-compute = mitaka
-[oslo_concurrency]
-lock_path = /var/lib/nova/tmp
-"""
+{others_of_a_compute()}"""

@@ -106,9 +106,7 @@ def proven(door: Door, run: str, hosts: typing.Sequence[str], version: int, vers
     while True:
         now = door.session("look", hosts=list(hosts))["hosts"]
         judged = judging.judge(receipt["hosts"], now, versions(), version, door.asked.without, moved)
-        if not judged.wrong:
-            break
-        if time.monotonic() >= deadline:
+        if not judged.wrong or time.monotonic() >= deadline:
             break
         time.sleep(POLL)
     wrong = _wrong(judged.wrong, door.asked.patience)

@@ -19,7 +19,7 @@ SHOWN = 5
 
 def of(lines: typing.Sequence[record.Line], alive: bool) -> Answer:
     """Each path and each class: echoes, lost, longest gap. Raises StepError when nothing has begun."""
-    lives = _lives(lines)
+    lives = record.lives(lines)
     if not lives:
         raise StepError("the program has written nothing yet: ask again in a second")
     order = lives[-1][0]
@@ -38,16 +38,6 @@ def of(lines: typing.Sequence[record.Line], alive: bool) -> Answer:
         "classes": classes,
         "paths": paths,
     }
-
-
-def _lives(lines: typing.Iterable[record.Line]) -> typing.List[Life]:
-    lives = []  # type: typing.List[Life]
-    for line in lines:
-        if line["kind"] == record.BEGUN:
-            lives.append([])
-        if lives:
-            lives[-1].append(line)
-    return lives
 
 
 def _path(row: typing.Mapping[str, str], lives: typing.Sequence[Life]) -> Answer:

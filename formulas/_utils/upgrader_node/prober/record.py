@@ -56,6 +56,17 @@ def read(path: str) -> typing.List[Line]:
     return [line for line in lines if line]
 
 
+def lives(lines: typing.Iterable[Line]) -> typing.List[typing.List[Line]]:
+    """The lines by the life of the program that wrote them: each begins with one that says so."""
+    found = []  # type: typing.List[typing.List[Line]]
+    for line in lines:
+        if line["kind"] == BEGUN:
+            found.append([])
+        if found:
+            found[-1].append(line)
+    return found
+
+
 def _line(text: bytes) -> Line:
     try:
         line = json.loads(text.decode("utf-8"))

@@ -32,7 +32,7 @@ class Watch(typing.NamedTuple):
 
 def of(lines: typing.Sequence[Line], now: Moment, alive: bool) -> Answer:
     """The summary. ``alive``: whether the prober that wrote last still lives. Raises StepError when none has begun."""
-    lives = _lives(lines)
+    lives = record.lives(lines)
     if not lives:
         raise StepError("the prober has written nothing yet: ask again in a second")
     watches = [_watch(life, now if alive and life is lives[-1] else None) for life in lives]
@@ -57,16 +57,6 @@ def iso(wall: float) -> str:
     """A date in UTC, to the tenth of a second."""
     tenths = round(wall * 10)
     return "{}.{}Z".format(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(tenths // 10)), tenths % 10)
-
-
-def _lives(lines: typing.Iterable[Line]) -> typing.List[typing.List[Line]]:
-    lives = []  # type: typing.List[typing.List[Line]]
-    for line in lines:
-        if line["kind"] == record.BEGUN:
-            lives.append([])
-        if lives:
-            lives[-1].append(line)
-    return lives
 
 
 def _watch(life: typing.Sequence[Line], now: typing.Optional[Moment]) -> Watch:
