@@ -17,7 +17,7 @@ arch=$(dpkg --print-architecture)
 # The sources are copied: building leaves its folders in them.
 mkdir -p "$work/source" "$lib" "$root/usr/bin" "$root/usr/lib/systemd/system" "$root/usr/share/man/man1" "$root/DEBIAN"
 git ls-files -z -- upgrader formulas reclass_classes pyproject.toml README.md | xargs -0 cp --parents -t "$work/source"
-"$python" -m pip install --quiet --disable-pip-version-check --no-compile --target "$lib" "$work/source"
+"$python" -m pip install --quiet --disable-pip-version-check --no-compile --target "$lib" "$work/source[serve]"
 rm -rf "$lib/upgrader/lab" "$lib/bin"
 
 cat >"$root/usr/bin/upgrader" <<END

@@ -15,7 +15,7 @@ import pytest
 from tests.lab.conftest import NAME
 from tests.lab.test_real_upgrade import INSTANCES, REAL, Upgrade
 from upgrader.lab import Lab
-from upgrader.lab.dataplane.provision import provision
+from upgrader.lab.dataplane.provision import agents_anew, provision
 from upgrader.lab.machine.node import Node
 from upgrader.lab.narrator import Narrator
 
@@ -61,7 +61,9 @@ def plane() -> Iterator[DataPlane]:
     try:
         control = Upgrade(lab)
         control.document("control-plane", "--stage", "test-upgrade")
-        control.document(*REAL)
+        # The agents have waited for a server since they began: they would come back by themselves within ten minutes.
+        with control.when("computes-reconnect", "step-started", lambda: agents_anew(lab)):
+            control.document(*REAL)
         yield DataPlane(lab, control, provision(lab, lab.narrator))
     finally:
         lab.down()

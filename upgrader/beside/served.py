@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from upgrader_node.host import files, sources
+from upgrader_node.host.findings import some
 
 from upgrader.content import FORMULAS
 from upgrader.errors import Refused, UpgradeError
@@ -70,9 +71,8 @@ def _require_ours(to: Path) -> None:
         ) from None
     edited = sorted(name for name, own in held(to).items() if made.get(name) != own)
     if edited:
-        more = f" and {len(edited) - 3} more" if len(edited) > 3 else ""
         raise Refused(
-            f"in {to} somebody edited or added {', '.join(edited[:3])}{more}: keep it elsewhere and take it away, then again"
+            f"in {to} somebody edited or added {some(edited, 3)}: keep it elsewhere and take it away, then again"
         )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from upgrader_node.host.findings import some
+
 from upgrader.cloud.cloud import Cloud
 from upgrader.cloud.roles import COMPUTE, GATEWAY
 from upgrader.errors import Refused, UsageError
@@ -33,7 +35,7 @@ def resolved(words: str, cloud: Cloud, pillar: Pillar) -> tuple[str, ...]:
     others = [said for said in others if said.split(" ", 1)[0] not in carriers]
     if others:
         raise Refused(
-            f"--target {words!r} names {_some(others)}: the data plane is computes and gateways; narrow the target"
+            f"--target {words!r} names {some(others)}: the data plane is computes and gateways; narrow the target"
             f" (or name them under upgrader:nodes:compute or :gateway)"
         )
     return tuple(dict.fromkeys(node for node in carriers if node in found))
@@ -44,16 +46,11 @@ def named(words: str, nodes: Sequence[str], option: str) -> tuple[str, ...]:
     return tuple(node for node in nodes if _listed(words, nodes, option)(node))
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
-
-
 def _listed(words: str, nodes: Sequence[str], option: str) -> Matches:
     patterns = [one for one in words.split(",") if one]
     for one in patterns:
         if not any(_fits(node, one) for node in nodes):
-            raise UsageError(f"{option}: {one} is none of {_some(list(nodes)) or 'the nodes'}")
+            raise UsageError(f"{option}: {one} is none of {some(list(nodes)) or 'the nodes'}")
     return lambda node: any(_fits(node, one) for one in patterns)
 
 

@@ -134,6 +134,53 @@ def test_an_api_before_newton_is_asked_without_networks(nova: Nova) -> None:
     assert "networks" not in nova.bodies[0] and nova.headers == [{}]
 
 
+def network(identity: str, **more: Any) -> dict[str, Any]:
+    base = {"id": identity, "name": "of " + identity, "subnets": ["s"], "admin_state_up": True, "shared": False}
+    return {**base, "router:external": False, **more}
+
+
+def several(call: str, body: Any) -> CallFailed | None:
+    """As nova-api answers while a compute of Mitaka is left and the project has more than one network."""
+    ambiguous = call == "POST /servers" and not isinstance(body["server"].get("networks"), list)
+    return CallFailed("HTTP 409 of POST /servers: Multiple possible networks found", 409) if ambiguous else None
+
+
+def test_where_nova_wants_a_network_named_a_shared_one_inside_the_cloud_is_taken_and_told(nova: Nova) -> None:
+    nova.networks = [
+        network("n-1", **{"router:external": True, "shared": True}),
+        network("n-2", subnets=[], shared=True),
+        network("n-3", admin_state_up=False, shared=True),
+        network("n-4"),
+        network("n-5", shared=True),
+    ]
+    nova.refused = several
+    answer = lived(nova)
+    (body,) = nova.bodies
+    assert body["networks"] == [{"uuid": "n-5"}]
+    assert answer["network"] == "of n-5"
+
+
+def test_a_network_that_was_named_and_is_refused_is_no_other(nova: Nova) -> None:
+    nova.networks = [network("n-4"), network("n-5", shared=True)]
+    nova.refused = lambda call, body: CallFailed("HTTP 409", 409) if call == "POST /servers" else None
+    with pytest.raises(CallFailed, match="HTTP 409"):
+        lived(nova, network="n-4")
+    assert [call for call in nova.asked if call == ("POST", "/servers")] == [("POST", "/servers")]
+
+
+def test_where_none_can_be_taken_that_is_said(nova: Nova) -> None:
+    nova.networks, nova.refused = [network("n-1", **{"router:external": True})], several
+    with pytest.raises(CallFailed, match="there is no network inside the cloud with a subnet: name one"):
+        lived(nova)
+
+
+def test_port_that_no_agent_binds_names_the_agent(nova: Nova) -> None:
+    fault = {"message": "Exceeded maximum number of retries. Last exception: Binding failed for port p-1"}
+    nova.course = [{"status": "ERROR", "fault": fault}]
+    with pytest.raises(CallFailed, match="the network agent of that host has not reported to neutron yet"):
+        lived(nova)
+
+
 def test_what_is_named_is_taken_by_id_or_by_its_only_name(nova: Nova) -> None:
     lived(nova, image="i-big", flavor="m1", network="net", host="cmp001")
     (body,) = nova.bodies

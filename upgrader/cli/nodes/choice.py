@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from upgrader_node.host.findings import some
+
 from upgrader.cli.nodes.words import Words
 from upgrader.cloud.cloud import Cloud
 from upgrader.cloud.roles import COMPUTE
@@ -16,8 +18,6 @@ from upgrader.journal.rollouts import ALL, ROLLBACK, SAMPLE, TEST, Rollouts, beg
 from upgrader.plan.data_plane import in_order
 from upgrader.plan.options import Rollout
 from upgrader.report.wording import node_list, short
-
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -227,5 +227,4 @@ def _done(of: Known) -> Iterator[str]:
 
 
 def _names(nodes: Sequence[str]) -> str:
-    more = f" and {len(nodes) - SHOWN} more" if len(nodes) > SHOWN else ""
-    return ", ".join(map(short, nodes[:SHOWN])) + more
+    return some([short(node) for node in nodes])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from upgrader_node.host.findings import some
+
 from upgrader.cli.questions import asked, question
 from upgrader.errors import Waiting
 from upgrader.journal.rollouts import approved
@@ -11,8 +13,6 @@ from upgrader.plan.blocks.batch import AT_ONCE
 from upgrader.plan.step import Plan
 from upgrader.report.wording import short
 from upgrader.transport.base import Transport
-
-NAMED = 5
 
 
 def require_same(transport: Transport, plan: Plan) -> None:
@@ -23,9 +23,8 @@ def require_same(transport: Transport, plan: Plan) -> None:
     planned = approved(plan.steps())
     changed = [node for node, digest in _now(transport, planned) if digest != planned[node][0]]
     if changed:
-        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
         raise Waiting(
-            f"what would change on {', '.join(map(short, changed[:NAMED]))}{more} is not what was shown any more, so nothing was "
+            f"what would change on {some([short(node) for node in changed])} is not what was shown any more, so nothing was "
             f"done: 'upgrader data-plane --stage test' shows what it is now, then approve that"
         )
 

@@ -67,6 +67,16 @@ def _network(cloud: Client, named: str) -> typing.Optional[Answer]:
     return _one(cloud.pages(_BY_NAME["networks"]), named, "network") if named else None
 
 
+def any_network(cloud: Client) -> Answer:
+    """One that a server may be on where nova wants one named: inside the cloud, with a subnet, shared rather than a project's own."""
+    fit = [
+        one
+        for one in cloud.pages(_BY_NAME["networks"])
+        if one["subnets"] and one["admin_state_up"] and not one["router:external"]
+    ]
+    return _smallest(fit, lambda one: (not one["shared"], one["id"]), "network inside the cloud with a subnet")
+
+
 def _zone(cloud: Client, host: str) -> str:
     """``zone:host``, by which an administrator's server goes to one host."""
     if not host:

@@ -3,13 +3,13 @@
 import time
 import typing
 
-from upgrader_node.smoke.choice import NO_NETWORK, SECONDS, Wanted
+from upgrader_node.smoke.choice import NO_NETWORK, SECONDS, Wanted, any_network
 from upgrader_node.verify.client import POLL, Answer, CallFailed, Client
 
 NAME = "upgrader-smoke-{}"
 # The first of nova's versions that takes "networks: none" (Newton). Before it a server without the key gets its project's network.
 WITHOUT_NETWORK = {"X-OpenStack-Nova-API-Version": "2.37"}
-NOT_FOUND, NOT_ACCEPTABLE, SERVER_ERROR = 404, 406, 500
+NOT_FOUND, NOT_ACCEPTABLE, CONFLICT, SERVER_ERROR = 404, 406, 409, 500
 APPEARS_SECONDS = 30.0
 ROWS = (
     "rows of Mitaka's nova-osapi_compute, which its lists hide, are left in nova's table services (they keep the lowest version "
@@ -18,6 +18,11 @@ ROWS = (
 UNREAD = "nova-api made server {} and does not find it: " + ROWS
 # Seen with nova 15.1.5: without a valid host the server is in cell0, and while those rows are there only the list looks into it.
 LISTED = "nova lists server {} and does not find it by its id, so it stays until a call of this run finds it: " + ROWS
+UNBOUND = "Binding failed"
+AGENTS = (
+    "; the network agent of that host has not reported to neutron yet: agents wait longer and longer while nobody answers, see "
+    "'openstack network agent list'"
+)
 BROKEN = (CallFailed, KeyError, TypeError)
 
 
@@ -37,14 +42,16 @@ class Life(typing.NamedTuple):
 
 def lived(cloud: Client, wanted: Wanted, name: str, patience: float) -> Answer:
     """The whole life of a server. Raises CallFailed with nova's own words, and with what became of the server."""
-    life = _made(cloud, wanted, name)
+    began = time.monotonic()
+    wanted, answer = _asked_for(cloud, wanted, name)
+    life = Life(str(answer["server"]["id"]), name, began, [])
     try:
         _read_at_once(cloud, life)
         host = _active(cloud, life, patience)
     except BROKEN as error:
         raise CallFailed("{}; {}".format(_words(error), _taken_away(cloud, life, patience))) from None
     _deleted(cloud, life, patience)
-    return {"server": life.identity, "name": name, "host": host, "states": life.states}
+    return dict(wanted.told(), server=life.identity, name=name, host=host, states=life.states)
 
 
 def swept(cloud: Client, name: str, patience: float) -> typing.List[str]:
@@ -61,16 +68,28 @@ def _listed(cloud: Client, name: str) -> typing.List[str]:
     return [str(one["id"]) for one in listed if one["name"] == name]
 
 
-def _made(cloud: Client, wanted: Wanted, name: str) -> Life:
+def _asked_for(cloud: Client, wanted: Wanted, name: str) -> typing.Tuple[Wanted, Answer]:
+    """What it is made from, and nova's answer.
+
+    While a compute of Mitaka is left, Ocata's nova-api takes "no network" for "nothing said" (``_validate_auto_or_none_network_request``):
+    the server gets the only network of its project, and where there are several nova wants one named (409).
+    """
+    try:
+        return wanted, _made(cloud, wanted, name)
+    except CallFailed as error:
+        if wanted.network or error.status != CONFLICT:
+            raise
+    wanted = wanted._replace(network=any_network(cloud))
+    return wanted, _made(cloud, wanted, name)
+
+
+def _made(cloud: Client, wanted: Wanted, name: str) -> Answer:
     body = {"name": name, "imageRef": wanted.image["id"], "flavorRef": wanted.flavor["id"]}
     if wanted.zone:
         body["availability_zone"] = wanted.zone
-    began = time.monotonic()
     if wanted.network:
-        answer = _post(cloud, dict(body, networks=[{"uuid": wanted.network["id"]}]), {})
-    else:
-        answer = _without_network(cloud, body)
-    return Life(str(answer["server"]["id"]), name, began, [])
+        return _post(cloud, dict(body, networks=[{"uuid": wanted.network["id"]}]), {})
+    return _without_network(cloud, body)
 
 
 def _without_network(cloud: Client, body: Answer) -> Answer:
@@ -133,7 +152,8 @@ def _state(server: Answer) -> str:
 
 def _fault(server: Answer) -> str:
     fault = server.get("fault") or {}
-    return " ".join(str(fault.get("message") or "nova says no reason").split())[:300]
+    words = " ".join(str(fault.get("message") or "nova says no reason").split())[:300]
+    return words + AGENTS if UNBOUND in words else words
 
 
 def _taken_away(cloud: Client, life: Life, patience: float) -> str:

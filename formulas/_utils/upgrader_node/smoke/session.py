@@ -14,7 +14,7 @@ def smoke(order: Answer) -> Answer:
     try:
         left = server.swept(cloud, name, order["patience"])
         wanted = choice.of(cloud, order)
-        answer = dict(server.lived(cloud, wanted, name, order["patience"]), swept=left, **wanted.told())
+        answer = dict(server.lived(cloud, wanted, name, order["patience"]), swept=left)
     except (KeyError, TypeError) as error:
         raise CallFailed("an answer without {}".format(error)) from None
     return dict(answer, seconds=round(time.monotonic() - began, 2))
