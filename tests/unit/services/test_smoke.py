@@ -174,11 +174,23 @@ def test_where_none_can_be_taken_that_is_said(nova: Nova) -> None:
         lived(nova)
 
 
-def test_port_that_no_agent_binds_names_the_agent(nova: Nova) -> None:
-    fault = {"message": "Exceeded maximum number of retries. Last exception: Binding failed for port p-1"}
-    nova.course = [{"status": "ERROR", "fault": fault}]
-    with pytest.raises(CallFailed, match="the network agent of that host has not reported to neutron yet"):
+UNBOUND = {"status": "ERROR", "fault": {"message": "Exceeded retries. Last exception: Binding failed for port p-1"}}
+
+
+def test_server_whose_port_no_agent_binds_yet_is_deleted_and_made_again(nova: Nova) -> None:
+    nova.course, nova.ends = ["BUILD", UNBOUND, "BUILD", UNBOUND, "BUILD", "ACTIVE"], [404]
+    answer = lived(nova)
+    assert len(nova.bodies) == 3 and nova.servers == {}
+    assert [one["state"] for one in answer["states"]] == ["BUILD (spawning)", "ACTIVE", "gone"]
+
+
+def test_agents_that_do_not_come_back_are_told_in_time(nova: Nova, clock: list[float]) -> None:
+    nova.course, nova.ends = [UNBOUND], [404]
+    with pytest.raises(
+        CallFailed, match=r"Binding failed for port p-1; it was deleted again; no network agent there has reported"
+    ):
         lived(nova)
+    assert 300 <= clock[0] < 330 and nova.servers == {}
 
 
 def test_what_is_named_is_taken_by_id_or_by_its_only_name(nova: Nova) -> None:

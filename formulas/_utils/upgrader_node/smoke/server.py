@@ -18,11 +18,10 @@ ROWS = (
 UNREAD = "nova-api made server {} and does not find it: " + ROWS
 # Seen with nova 15.1.5: without a valid host the server is in cell0, and while those rows are there only the list looks into it.
 LISTED = "nova lists server {} and does not find it by its id, so it stays until a call of this run finds it: " + ROWS
-UNBOUND = "Binding failed"
-AGENTS = (
-    "; the network agent of that host has not reported to neutron yet: agents wait longer and longer while nobody answers, see "
-    "'openstack network agent list'"
-)
+# Neutron refuses to bind a port to an agent that it takes for dead. Agents double what they wait each time that nobody answers, so
+# behind a window of some minutes they come back late (seen in the lab: up to two minutes after the controllers).
+UNBOUND, BINDS_SECONDS, AGAIN_SECONDS = "Binding failed", 300.0, 10.0
+AGENTS = "; no network agent there has reported to neutron for {:.0f} s: see 'openstack network agent list', and the agents' logs on the computes"
 BROKEN = (CallFailed, KeyError, TypeError)
 
 
@@ -41,7 +40,23 @@ class Life(typing.NamedTuple):
 
 
 def lived(cloud: Client, wanted: Wanted, name: str, patience: float) -> Answer:
-    """The whole life of a server. Raises CallFailed with nova's own words, and with what became of the server."""
+    """The whole life of a server. Raises CallFailed with nova's own words, and with what became of the server.
+
+    One whose port no agent binds yet is deleted and made again, for as long as agents may take to come back.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return _lived(cloud, wanted, name, patience)
+        except CallFailed as error:
+            if UNBOUND not in str(error):
+                raise
+            if time.monotonic() - began >= BINDS_SECONDS:
+                raise CallFailed(str(error) + AGENTS.format(time.monotonic() - began)) from None
+        time.sleep(AGAIN_SECONDS)
+
+
+def _lived(cloud: Client, wanted: Wanted, name: str, patience: float) -> Answer:
     began = time.monotonic()
     wanted, answer = _asked_for(cloud, wanted, name)
     life = Life(str(answer["server"]["id"]), name, began, [])
@@ -152,8 +167,7 @@ def _state(server: Answer) -> str:
 
 def _fault(server: Answer) -> str:
     fault = server.get("fault") or {}
-    words = " ".join(str(fault.get("message") or "nova says no reason").split())[:300]
-    return words + AGENTS if UNBOUND in words else words
+    return " ".join(str(fault.get("message") or "nova says no reason").split())[:300]
 
 
 def _taken_away(cloud: Client, life: Life, patience: float) -> str:
