@@ -121,9 +121,7 @@ def unpinned():
     level = host_pillar.value(__pillar__, "nova:controller:upgrade_levels:compute")
     if level and level != "auto":
         raise CommandExecutionError(
-            "pillar key nova:controller:upgrade_levels:compute of {} is {!r}, which keeps nova on calls of that release: take class "
-            "nova.control.upgrade_levels out of its model, then 'upgrader resume --accept-pillar'".format(
-                __opts__["id"], level
-            )
+            "pillar key nova:controller:upgrade_levels:compute of {} is {!r}, which keeps nova on calls of that release: set that key "
+            "to auto in its model, then 'upgrader resume --accept-pillar'".format(__opts__["id"], level)
         )
     return {"comment": "nova is pinned to no older release"}

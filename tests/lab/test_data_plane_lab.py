@@ -1,6 +1,7 @@
-"""The lab's own data plane: Mitaka's computes under Ocata's control plane, agents that are alive, and every class of path.
+"""The data plane for real: Mitaka's computes under Ocata's control plane, one of them upgraded and taken back, then all of them.
 
-It is what tests of the stage `data-plane` begin with, in a lab of its own whose control plane went through rehearsal and real upgrade.
+In a lab of its own whose control plane went through rehearsal and real upgrade. Real agents on Open vSwitch, real apt; instances are
+network namespaces, and Mitaka's packages a stand-in (docs/lab.md). What is asserted is read from servers, dpkg and by pings.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -25,6 +27,13 @@ VERSIONS = (
     "SELECT CONCAT(host, ' ', version) FROM nova.services WHERE deleted = 0 AND `binary` = 'nova-compute' ORDER BY host"
 )
 PROVIDERS = "SELECT name FROM nova_api.resource_providers ORDER BY name"
+BEYOND = "198.51.100.1"
+MODEL = "/srv/salt/reclass/classes/cluster/lab/controller.yml"
+DISABLED = "SELECT host FROM nova.services WHERE deleted = 0 AND disabled = 1 AND `binary` = 'nova-compute'"
+ALLOCATED = (
+    "SELECT COUNT(*) FROM nova.instances i LEFT JOIN nova_api.allocations a ON a.consumer_id = i.uuid "
+    "WHERE i.deleted = 0 AND i.vm_state != 'error' AND i.host IN ('cmp001', 'cmp002', 'cmp003', 'cmp004') AND a.id IS NULL"
+)
 SOURCES = "/etc/apt/sources.list.d/openstack.list"
 
 
@@ -38,6 +47,16 @@ class DataPlane:
 
     def node(self, name: str) -> Node:
         return self.lab.node(name)
+
+    def stage(self, *words: str) -> CompletedProcess[str]:
+        """The command of the data plane; what each path lost is printed."""
+        ran = self.control.run("data-plane", *words, timeout=2700)
+        print("\n".join(line for line in ran.stderr.splitlines() if "lost: " in line))
+        return ran
+
+    def nova(self, name: str) -> str:
+        """The version of nova-compute by dpkg."""
+        return self.node(name).run(["dpkg-query", "-W", "-f", "${Version}", "nova-compute"]).stdout
 
     def simulated(self, name: str, suite: str) -> set[str]:
         """Which packages apt would bring from a suite; the node's own source is put back."""
@@ -117,4 +136,39 @@ def test_instances_outlive_nova_compute_and_what_made_them_is_made_once(plane: D
     plane.node("cmp001").run(["systemctl", "restart", "nova-compute"])
     again = provision(plane.lab, plane.lab.narrator)
     assert again == plane.made
+    assert silent(plane) == []
+
+
+def test_sample_goes_to_ocata_and_back_and_every_path_answers_behind_each(plane: DataPlane) -> None:
+    shown = plane.stage("--target", "cmp*", "--stage", "test")
+    assert shown.returncode == 0, shown.stderr[-2000:]
+    assert "cmp001, cmp002, cmp003, cmp004: 13 packages" in shown.stdout
+    sample = plane.stage("--target", "cmp*", "--stage", "sample", "--sample", "cmp001", "--beyond", BEYOND, "--yes")
+    assert sample.returncode == 0, sample.stderr[-2000:]
+    assert plane.control.column(VERSIONS) == ["cmp001 16", "cmp002 9", "cmp003 9", "cmp004 9"]
+    assert plane.nova("cmp001").startswith("2:15") and plane.nova("cmp002").startswith("2:13")
+    assert len(plane.control.column(PROVIDERS)) == 1 and plane.control.column(DISABLED) == []
+    assert silent(plane) == []
+    back = plane.stage("--stage", "rollback", "--beyond", BEYOND, "--yes")
+    assert back.returncode == 0, back.stderr[-2000:]
+    assert plane.control.column(VERSIONS) == [f"{name} 9" for name in COMPUTES]
+    assert plane.nova("cmp001").startswith("2:13") and plane.control.column(DISABLED) == []
+    assert silent(plane) == []
+
+
+def test_all_computes_and_the_gateway_go_to_ocata_and_placement_is_asked(plane: DataPlane) -> None:
+    everywhere = ("--target", "cmp*,gtw*", "--beyond", BEYOND, "--yes")
+    ran = plane.stage(*everywhere, "--sample", "cmp002", "--batch", "2")
+    assert ran.returncode == 1 and "nova:controller:upgrade_levels:compute of ctl01.lab.local is 'mitaka'" in ran.stderr
+    assert "behind the last one nothing leads back" in ran.stderr
+    assert plane.control.column(VERSIONS) == [f"{name} 16" for name in COMPUTES]
+    pinned = plane.control.cfg.run(["cat", MODEL]).stdout
+    head = "  nova:\n    controller:\n"
+    assert pinned.count(head) == 1
+    free = pinned.replace(head, f"{head}      upgrade_levels:\n        compute: auto\n")
+    plane.control.cfg.run(["tee", MODEL], input=free)
+    plane.control.document("resume", "--accept-pillar")
+    assert len(plane.control.column(PROVIDERS)) == len(COMPUTES)
+    assert plane.control.scalar(ALLOCATED) == 0
+    assert plane.nova("cmp004").startswith("2:15") and plane.control.column(DISABLED) == []
     assert silent(plane) == []

@@ -137,8 +137,9 @@ def require_success(run: RunProgress, outcome: Outcome) -> None:
 def _make_way(archive: Archive, transport: Transport, plan: Plan, restart: bool, who: str) -> None:
     """What has to be over before a stage begins.
 
-    A stage that changes the world waits for every other one of its kind. A backup, its proof and its place do not: they
-    only leave an unfinished attempt at the same thing behind, which nobody will resume.
+    A stage that changes the world waits for every other one of its kind, but for one that a gate refused: that changed
+    nothing. A backup, its proof and its place do not: they only leave an unfinished attempt at the same thing behind, which
+    nobody will resume.
     """
     stage = plan.stages[0].name
     if not changes_world(plan.part, stage):
@@ -148,8 +149,11 @@ def _make_way(archive: Archive, transport: Transport, plan: Plan, restart: bool,
         return
     last = archive.last_change(plan.cloud, changes_world)
     gives_up = last is not None and last.stage in stage_row(plan.part, stage).gives_up
-    if last is not None and (restart or gives_up):
-        reason = f"{stage} takes it back" if gives_up else "left behind with --restart"
+    nothing = last is not None and not last.changed()
+    if last is not None and (restart or gives_up or nothing):
+        reason = (
+            f"{stage} takes it back" if gives_up else "left behind with --restart" if restart else "it changed nothing"
+        )
         _leave_behind(archive, transport, last, who, reason)
     else:
         refuse_unfinished(last)

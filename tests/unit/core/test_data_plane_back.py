@@ -136,3 +136,23 @@ def test_older_run_is_not_taken_back_while_a_newer_one_stands_half_way(nodes: No
     ran = nodes("--stage", "rollback", "--run", sampled, "--yes")
     assert ran.code == 3
     assert "stands half way" in ran.err
+
+
+def test_run_that_a_gate_refused_keeps_nobody_out(nodes: Nodes, world: World, command: Command) -> None:
+    """It changed nothing, so nothing has to be known about it."""
+    nodes("--target", ONE, "--stage", "test")
+    nodes("--target", ONE, "--stage", "sample", "--yes")
+    gate = ("upgrader_agents.may_go_back", "ctl01.lab.local")
+    world.bad[gate] = FAILED
+    refused = nodes("--stage", "rollback", "--yes")
+    assert refused.code == 3 and "nothing was changed" in refused.err
+    del world.bad[gate]
+    again = nodes("--stage", "rollback", "--yes")
+    assert again.code == 0, again.err
+    assert "left behind" in command("history").out or "abandoned" in command("history").out
+
+
+def test_last_compute_is_said_to_be_the_last_before_it_begins(nodes: Nodes, world: World) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    assert "nothing leads back" not in nodes("--target", "cmp*", "--stage", "sample", "--yes").err
+    assert "behind the last one nothing leads back" in nodes("--target", "cmp*", "--stage", "all", "--yes").err

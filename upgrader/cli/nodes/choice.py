@@ -135,7 +135,7 @@ def _rollback(of: Known) -> Chosen:
 def _refuse_half_way(of: Known, run: RunProgress) -> None:
     """A run that another one would leave behind keeps hosts out of service: it has to be the one that is taken back."""
     last = next((one for one in of.archive.newest_first(of.cloud.name) if (one.plan.part, one.stage) in UNDONE), None)
-    if last is not None and last.state in UNSETTLED and last.run_id != run.run_id:
+    if last is not None and last.state in UNSETTLED and last.changed() and last.run_id != run.run_id:
         raise Refused(
             f"run {last.run_id} ({last.stage}) stands half way: 'upgrader resume {last.run_id}', or take that back first"
         )

@@ -82,7 +82,7 @@ def _show(stage: Chosen, plan: Plan) -> None:
 
 
 def _run(settings: Settings, transport: Transport, plan: Plan, stage: Chosen, words: Words) -> None:
-    for sentence in (*stage.told, *_felt(words), *_pinned(transport, plan)):
+    for sentence in (*stage.told, *_felt(words), *_last(stage), *_pinned(transport, plan)):
         click.echo(sentence, err=True)
     if words.wait and stage_row(PART, stage.stage).asks:
         plans.wait_for_approval(settings, plan, words.approve_within)
@@ -114,6 +114,15 @@ def _pinned(transport: Transport, plan: Plan) -> Iterator[str]:
         yield (
             f"The model of {', '.join(held)} pins nova to the release of before ({PIN}). When the last compute is done this stage "
             f"stops and says so: take it out then, and 'upgrader resume --accept-pillar'"
+        )
+
+
+def _last(stage: Chosen) -> Iterator[str]:
+    """What is over with the last compute, said before it."""
+    if stage.rollout.closes and stage.rollout.nodes:
+        yield (
+            "With these nodes no compute is left at the release of before, and behind the last one nothing leads back: nova starts no "
+            "compute that is older than all others (ServiceTooOld), and the control plane does not go back beneath newer computes"
         )
 
 

@@ -13,7 +13,7 @@ TOO_OLD = (
     "no other compute is below service version {} any more, and nova lets none start that is older than all the others "
     "(ServiceTooOld): {} would be without nova-compute after its packages went back"
 )
-REMEDY = "take the control plane back first, or leave these computes at the new release and mend them there"
+REMEDY = "leave these computes at the new release and mend them there: behind the last compute nothing leads back"
 STATEMENT = "SELECT host, version FROM {}.services WHERE deleted = 0 AND `binary` = 'nova-compute'"
 ROLE = "nova:controller"
 Versions = typing.Callable[[], typing.Dict[str, int]]
