@@ -57,6 +57,13 @@ def test_ocata_wants_a_table_for_each_router_and_mitaka_its_main_one() -> None:
     assert needs("mitaka", fip(OF_MAIN)) == [("floating", "main", "203.0.113.1")]
 
 
+def test_what_an_agent_of_ocata_left_carries_mitakas_packets_as_long_as_it_is_whole() -> None:
+    """Behind a way back: the rules and tables of each router stand on in the namespace."""
+    assert needs("mitaka", fip(OF_TABLE)) == []
+    for broken in (fip(rules=True), fip(OF_TABLE, rules=False)):
+        assert needs("mitaka", broken, before=(fip(OF_MAIN),)) == [("floating", "main", "203.0.113.1")]
+
+
 def test_the_gateway_is_known_by_what_was_or_by_any_table_or_by_neutron() -> None:
     assert needs("ocata", fip(OF_MAIN)) == needs("ocata", fip(), before=(fip(OF_MAIN),)) == [("floating", TABLE, "203.0.113.1")]  # fmt: skip
     assert needs("ocata", fip(), gateways=["192.0.2.1", "203.0.113.254"]) == [("floating", TABLE, "203.0.113.254")]

@@ -86,7 +86,7 @@ def router_of(device: str, spaces: Spaces) -> str:
 
 
 def _of_floating(space: Space, release: str, known: Known, spaces: Spaces) -> typing.Iterator[Need]:
-    """One route in main at Mitaka; at Ocata one for each router that is attached."""
+    """One route in main at Mitaka, unless an agent of Ocata has left each router its own; at Ocata one for each router that is attached."""
     pairs, outside = addresses(space, "fpr-"), addresses(space, "fg-")
     if not pairs or not outside:
         return
@@ -95,12 +95,20 @@ def _of_floating(space: Space, release: str, known: Known, spaces: Spaces) -> ty
     if via is None:
         return
     if release == MITAKA:
-        yield Need(FLOATING, space.name, MAIN, device, via)
+        if not all(_own_way(space, pair, address, device) for pair, address in pairs):
+            yield Need(FLOATING, space.name, MAIN, device, via)
         return
     for pair, address in pairs:
         table, rule = number(address), ("iif", pair)
         asked = ("from", _other_end(address), "iif", pair)
         yield Need(FLOATING, space.name, str(table), device, via, rule, table, asked, router_of(pair, spaces))
+
+
+def _own_way(space: Space, pair: str, address: str, device: str) -> bool:
+    """Whether packets of this router find a table of its own with a default route in it."""
+    table = str(number(address))
+    ruled = any((rule.iif, rule.table) == (pair, table) for rule in space.rules)
+    return ruled and space.default(table, device) is not None
 
 
 def _external(space: Space, known: Known) -> typing.Iterator[Need]:
