@@ -13,7 +13,7 @@ from typing import Any
 
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
-from upgrader.transport.echoes import Echoes, told
+from upgrader.transport.echoes import Echoes, heard_once
 from upgrader.transport.reply import Reply, judge
 
 DEFAULT_CONFIG = Path("/etc/salt/master")
@@ -117,15 +117,7 @@ class MasterTransport:
         """Replies in the job cache, which is where the master puts them before anybody is told."""
         held = self._client.returners[f"{self._cache}.get_jid"](jid)
         replies = {node: judge(call, node, answer) for node, answer in held.items() if isinstance(answer, dict)}
-        return self._heard_once(jid, replies) if jid in self._echoes else replies
-
-    def _heard_once(self, jid: str, replies: dict[str, Reply]) -> dict[str, Reply]:
-        """Replies when no second one is to come any more, those of doubled ids as failures; none before."""
-        echoes = self._echoes[jid]
-        if not echoes.settled():
-            return {}
-        doubled = {node: Reply(node, False, error=told(node)) for node in echoes.doubled() if node in replies}
-        return {**replies, **doubled}
+        return heard_once(self._echoes[jid], replies) if jid in self._echoes else replies
 
     def _bus(self) -> Any:
         import salt.utils.event
