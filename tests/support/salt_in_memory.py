@@ -7,6 +7,7 @@ from typing import Any
 
 from upgrader.errors import SaltUnreachable
 from upgrader.plan.step import Call
+from upgrader.transport.minions import Minions
 from upgrader.transport.reply import Reply, judge
 
 Answer = Callable[[Call, str], Mapping[str, Any] | None]
@@ -18,14 +19,12 @@ def named(call: Call) -> str:
     return " ".join((call.function, *phase))
 
 
-class SaltInMemory:
+class SaltInMemory(Minions):
     """``answer(call, node)`` gives what a node returns, or None for a node that says nothing.
 
     ``die_after`` names a function; submitting it raises KeyboardInterrupt *after* it was published, like a killed command.
     ``running`` holds (node, job id) pairs of what still runs, and (node, "dead") for a node that does not say.
     """
-
-    kinds = ("module", "state")
 
     def __init__(self, answer: Answer | None = None, pillar: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.answer: Answer = answer or (

@@ -14,16 +14,16 @@ from typing import Any
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
 from upgrader.transport.echoes import Echoes, heard_once
+from upgrader.transport.minions import Minions
+from upgrader.transport.pillar import compiled
 from upgrader.transport.reply import Reply, judge
 
 DEFAULT_CONFIG = Path("/etc/salt/master")
 PROBE_SECONDS = 4.0
 
 
-class MasterTransport:
+class MasterTransport(Minions):
     """See ``Transport``. Needs read access to the master's configuration and sockets, i.e. root or the master's user."""
-
-    kinds: tuple[str, ...] = ("module", "state")
 
     def __init__(self, config: Path = DEFAULT_CONFIG, publish_timeout: int = 15) -> None:
         if not config.is_file():
@@ -55,25 +55,7 @@ class MasterTransport:
 
     def pillars(self, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Pillar as the master compiles it; the nodes themselves are not asked, so dead ones are described too."""
-        return {node: self._pillar(node) for node in nodes}
-
-    def _pillar(self, node: str) -> dict[str, Any]:
-        import salt.exceptions
-        import salt.pillar
-        import salt.utils.minions
-
-        try:
-            _, grains, _ = salt.utils.minions.get_minion_data(node, self._opts)
-            compiled: dict[str, Any] = salt.pillar.Pillar(
-                self._opts, grains or {"id": node}, node, "base"
-            ).compile_pillar()
-        except (salt.exceptions.SaltException, OSError) as error:
-            raise Refused(f"pillar of {node} cannot be compiled: {error}; see the Salt master's log") from error
-        if compiled.get("_errors"):
-            raise Refused(
-                f"pillar of {node} cannot be compiled: {'; '.join(map(str, compiled['_errors']))}; mend the model in reclass"
-            )
-        return compiled
+        return {node: compiled(self._opts, node) for node in nodes}
 
     def new_job_id(self) -> str:
         """A job id in Salt's own form (the time, in microseconds)."""

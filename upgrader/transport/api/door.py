@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
 from upgrader.transport.api.stream import EventStream
 from upgrader.transport.echoes import Echoes, heard_once
+from upgrader.transport.jobs import JobIds
+from upgrader.transport.minions import Minions
 from upgrader.transport.reply import Reply, judge
 
 PROBE_SECONDS = 8.0
@@ -33,16 +34,14 @@ class Talk(Protocol):
         """The event bus."""
 
 
-class ApiTransport:
+class ApiTransport(Minions):
     """See ``Transport``. Calls are published by ``local_async`` under the job id that was journalled; answers are read from the
     master's job cache by runner ``jobs.list_job``, as the transport of the master reads them there.
     """
 
-    kinds: tuple[str, ...] = ("module", "state")
-
     def __init__(self, session: Talk, master: str = "") -> None:
         self._session, self._master = session, master
-        self._last = 0
+        self._ids = JobIds()
         self._echoes: dict[str, Echoes] = {}
 
     def master_id(self) -> str:
@@ -71,10 +70,8 @@ class ApiTransport:
         return said
 
     def new_job_id(self) -> str:
-        """A job id in Salt's own form: the time, in microseconds (UTC), never the same twice."""
-        now = int(datetime.now(timezone.utc).strftime("%Y%m%d%H%M%S%f"))
-        self._last = max(now, self._last + 1)
-        return str(self._last)
+        """A job id in Salt's own form."""
+        return self._ids.new()
 
     def submit(self, call: Call, jid: str) -> None:
         """Publish to the exact list of nodes; salt-api answers whom the master published to."""
