@@ -84,5 +84,5 @@ def test_ports_by_name_and_the_words_of_newer_switches_are_read() -> None:
 
 
 def test_switch_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StepError, match="'false list-br': false ended with exit code 1.*whether Open vSwitch runs"):
+    with pytest.raises(StepError, match=r"'false list-br': false ended with exit code 1.*whether Open vSwitch runs"):
         dvr._ovs("false", "list-br")
