@@ -104,10 +104,21 @@ def test_broken_source_is_named_and_the_run_goes_on_without_it(faults: Faults) -
 
 
 def test_difference_that_changed_since_it_was_shown_ends_the_command_before_anything(faults: Faults) -> None:
-    with faults.broken("cmp001", "apt-mark hold python-nova", "apt-mark unhold python-nova"):
+    with faults.broken("cmp001", "apt-mark hold python-oslo.messaging", "apt-mark unhold python-oslo.messaging"):
         said = faults.sample(6, "cmp001")
     assert "what would change on cmp001 is not what was shown any more, so nothing was done" in said
     assert faults.control.column(DISABLED) == [] and faults.nova("cmp001").startswith("2:13")
+
+
+def test_difference_that_cannot_be_told_any_more_ends_the_command_before_anything(faults: Faults) -> None:
+    """One package held of which another one's new version needs the new version."""
+    with faults.broken("cmp001", "apt-mark hold python-nova", "apt-mark unhold python-nova"):
+        said = faults.sample(6, "cmp001")
+    assert (
+        f"nothing was done, as nobody can tell whether what was shown is still what would change: cmp001.{ID}: apt cannot do that"
+        in said
+    )
+    assert faults.control.column(DISABLED) == []
 
 
 def test_approval_that_expired_does_nothing(faults: Faults) -> None:
