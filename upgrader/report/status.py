@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
 from upgrader.journal.step_fold import DONE, DOUBTFUL, PENDING, SETTLED
-from upgrader.journal.way import failing
+from upgrader.journal.way import failing, not_reached
 from upgrader.plan.step import Step
 from upgrader.report import nodes
 from upgrader.report.outcome import unreached, unreached_lines
@@ -47,7 +47,7 @@ def _where(run: RunProgress, working: bool, now: datetime) -> Iterator[tuple[str
         state = run.steps[step.id]
         missing = [node for node in state.nodes or step.call.nodes if node not in state.done_nodes()]
         yield "now:", f"{step.id} on {node_list(missing)}{_since(state.begun_at, now)}"
-    following = _next(run)
+    following = _next(run, {step.id for step in at[-1:]})
     if following:
         yield "next:", f"{following.title} ({following.id})"
     yield "type:", f"upgrader watch {run.run_id}"
@@ -62,8 +62,11 @@ def _since(begun: str, now: datetime) -> str:
     return f", since {moment:%H:%M:%S} UTC ({duration(max(0.0, (now - moment).total_seconds()))})"
 
 
-def _next(run: RunProgress) -> Step | None:
-    return next((step for step in run.plan.steps() if run.steps[step.id].state == PENDING), None)
+def _next(run: RunProgress, at: set[str]) -> Step | None:
+    """The first step that waits for nothing but what is done now: one behind a step that failed is not reached."""
+    causes = not_reached(run)
+    waiting = [step for step in run.plan.steps() if run.steps[step.id].state == PENDING]
+    return next((step for step in waiting if at.issuperset(causes.get(step.id, ()))), None)
 
 
 def _at_work(row: Row) -> Row:

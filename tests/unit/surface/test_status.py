@@ -47,6 +47,17 @@ def test_screen_says_where_since_when_what_is_next_and_what_to_type(cut: Run) ->
     assert any(line == f"type: upgrader watch {cut.progress().run_id}" for line in lines)
 
 
+def test_what_is_next_is_not_a_step_behind_one_that_failed(tmp_path: Path) -> None:
+    run = Run(
+        tmp_path, (step("bad"), step("behind", needs=("bad",)), step("now", needs=()), step("then", needs=("now",)))
+    )
+    run.salt.answer = lambda call, node: dict(BAD if call.function == "do.bad" else GOOD)
+    run.salt.die_after = "do.now"
+    with pytest.raises(Interrupted):
+        run.start()
+    assert [line for line in shown(run, locked=True).splitlines() if line.startswith("next: ")][0].endswith("(then)")
+
+
 def test_nobody_works_on_it_and_the_step_is_in_doubt(cut: Run) -> None:
     said = shown(cut, locked=False)
     assert "at step s20, which is in doubt" in said and "no process is working on it" in said
