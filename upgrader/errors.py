@@ -7,8 +7,8 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Text that any terminal takes. A file's name may hold bytes that are no UTF-8; Python keeps them as lone surrogates."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """Text that any terminal takes. A file's name may hold bytes that are no UTF-8; Python keeps them as surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 class UpgradeError(Exception):
