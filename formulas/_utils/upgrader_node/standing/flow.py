@@ -21,8 +21,10 @@ Answer = typing.Dict[str, typing.Any]
 
 def counts(connection: typing.Any) -> Counts:
     """The counters now; none for a server that stands alone."""
+    if not galera.enabled(connection):
+        return {}
     said = galera.counters(connection, "wsrep_%")
-    return {name: int(float(said[name])) for name in NAMES if name in said} if galera.enabled(connection) else {}
+    return {name: int(float(said[name])) for name in NAMES if name in said}
 
 
 def state(

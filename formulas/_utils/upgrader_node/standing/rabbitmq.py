@@ -83,10 +83,10 @@ def of_terms(status: str, own: str) -> Members:
     """As Erlang terms. ``own`` is what ``status`` says of this node alone: before 3.6 the alarms stand only there."""
     nodes = _inside(status, "nodes")
     known = [word for word in _words(nodes) if word not in ("disc", "ram", "disk")]
-    alarms = _words(_inside(own, "alarms")) or [word for word in _words(_inside(status, "alarms")) if "@" not in word]
+    alarms = _words(_inside(own, "alarms")) + _words(_inside(status, "alarms"))
     return Members(
         tuple(sorted(known)), tuple(sorted(_words(_inside(status, "running_nodes")))),
-        tuple(sorted(_words(_inside(status, "partitions")))), tuple(sorted(set(alarms) - {"resource_limit"})),
+        tuple(sorted(_words(_inside(status, "partitions")))), tuple(sorted({word for word in alarms if "@" not in word} - {"resource_limit"})),
     )  # fmt: skip
 
 
