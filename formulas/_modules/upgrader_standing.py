@@ -52,8 +52,8 @@ def mirrors_reached():
         return mirrors.state(__opts__["id"])
 
 
-def proxied():
-    """Every proxy of this node's haproxy that has servers down, by its stats socket.
+def proxied(conf=haproxy.CONF):
+    """Every proxy of this node's haproxy that has servers down, by the stats socket that its configuration names.
 
     CLI Example:
 
@@ -62,7 +62,7 @@ def proxied():
         salt 'prx*' upgrader_standing.proxied
     """
     with told_as(CommandExecutionError):
-        return haproxy.state(__opts__["id"])
+        return haproxy.state(__opts__["id"], conf)
 
 
 def queue(seconds=rabbitmq.SECONDS):

@@ -33,8 +33,6 @@ from upgrader.transport.reply import Reply
 
 STAGE = "test-upgrade"
 """The stage whose gates are asked where none is named."""
-UNSOUND = ("render", "value", "danger")
-"""Findings of the model that stop a stage whose plan could be made; the others are told."""
 LISTED = 10_000
 """How many rows of each finding the document and the file hold."""
 Found = list[Mapping[str, Any]]
@@ -94,13 +92,8 @@ def _model(settings: Settings, stage: str) -> Iterator[Mapping[str, Any]]:
     except UpgradeError as error:
         yield {"id": "model", "severity": "info", "subject": "model", "what": f"not checked: {error}", "remedy": ""}
         return
-    for one in found:
-        if one.kind == "release" and stage != STAGE:
-            continue  # production's model says the new release by then
-        severity = "blocker" if one.kind in UNSOUND else "warning"
-        file = f" ({one.file})" if one.file else ""
-        what = f"{', '.join(one.nodes) or 'the whole model'}: {one.what}{file}"
-        yield {"id": f"model-{one.kind}", "severity": severity, "subject": "model", "what": what, "remedy": one.remedy}
+    # Production's model says the new release by the time of the real upgrade.
+    yield from judging.model([one for one in found if one.kind != "release" or stage == STAGE])
 
 
 def _nodes(transport: Transport, now: Now, plan: Plan) -> Heard:

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from upgrader_node.host.findings import BLOCKER, INFO, WARNING, finding, of_node
+from upgrader_node.host.findings import BLOCKER, INFO, WARNING, finding, of_node, some
 
 from upgrader.preflight.asking import Answered
 from upgrader.preflight.questions import DATABASES, Question
 from upgrader.transport.reply import Reply
 
 Finding = Mapping[str, Any]
+
+
+class ModelFinding(Protocol):
+    """What is read of a finding of the model (``upgrader.reclass.finding``)."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def nodes(self) -> tuple[str, ...]: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+
+
 SKEW, DEAD = 5.0, 60.0
 """Seconds: a clock that is off by more is told; by more than the second, nova takes the node's services for dead (service_down_time)."""
 ROOM, LITTLE, NONE = 0.05, 2**30, 2**28
 """Of a file system that should be free: this share or these bytes; with less than the last nothing can be written soon."""
+UNSOUND = ("render", "value", "danger")
+"""Kinds of findings of a model that stop a stage although its plan could be made."""
 DAY = 86400.0
 OLD = DAY
 """Seconds after which a proven backup is told to be old."""
@@ -109,6 +128,27 @@ def _versions(facts: Mapping[str, Mapping[str, Any]], master: str) -> Iterator[F
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("+")[0].split(".") if part.isdigit())
+
+
+def model(found: Sequence[ModelFinding]) -> Iterator[Finding]:
+    """What the model lacks: each thing that stops by itself, the others together by their kind, for 'model check' lists them."""
+    for one in found:
+        if one.kind in UNSOUND:
+            file = f" ({one.file})" if one.file else ""
+            what = f"{node_names(one.nodes)}: {one.what}{file}"
+            yield finding("model", what, one.remedy, BLOCKER, id=f"model-{one.kind}")
+    for kind in dict.fromkeys(one.kind for one in found if one.kind not in UNSOUND):
+        rows = [
+            f"{node_names(one.nodes)}: {one.remedy}, in {one.file or 'the model'}" for one in found if one.kind == kind
+        ]
+        what = f"the model lacks {len(rows)} thing{'' if len(rows) == 1 else 's'} of kind {kind}"
+        remedy = "'upgrader model check' shows each with its file and its reason"
+        yield finding("model", what, remedy, WARNING, id=f"model-{kind}", rows=rows, count=len(rows))
+
+
+def node_names(nodes: Sequence[str]) -> str:
+    """The first of them, without their domain."""
+    return some([node.split(".", 1)[0] for node in nodes], 3) or "the whole model"
 
 
 def backups(answered: Answered, cloud: str, now: float) -> Iterator[Finding]:

@@ -26,7 +26,8 @@ LVM = "volume_driver = cinder.volume.drivers.lvm.LVMVolumeDriver\n"
     ("text", "expected"),
     [
         (f"[DEFAULT]\nenabled_backends = lvm,ceph\n[lvm]\n{LVM}[ceph]\nvolume_driver = cinder.volume.drivers.rbd.RBDDriver\n", []),
-        (f"[DEFAULT]\n{LVM}", [("blocker", "no enabled_backends, and cinder-volume 10.0.8 does not start so")]),
+        (f"[DEFAULT]\n{LVM}", []),
+        ("[DEFAULT]\nvolume_driver = cinder.volume.drivers.gone.Driver\n", [("blocker", "Driver [DEFAULT] of cinder's")]),
         ("[DEFAULT]\n", []),
         (f"[DEFAULT]\nenabled_backends = a\n[a]\n{LVM}[b]\nvolume_driver = nobody.asks.Driver\n", []),
         ("[DEFAULT]\nenabled_backends=e\n[e]\nvolume_driver=cinder.volume.drivers.glusterfs.GlusterfsDriver\n",

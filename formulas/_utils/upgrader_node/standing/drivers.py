@@ -1,7 +1,7 @@
 """The drivers that a node's configuration names, against those that the new release's own code has.
 
-What it has is derived from that code (tools/derive_drivers.py, files/drivers.json). cinder: without ``enabled_backends`` Ocata's
-cinder-volume ends at once (cinder 10.0.8 cmd/volume.py). neutron-lbaas: version 1 was removed in Newton (neutron-lbaas 9.0.0).
+What it has is derived from that code (tools/derive_drivers.py, files/drivers.json). neutron-lbaas: version 1 was removed in Newton
+(neutron-lbaas 9.0.0). That backends have to be named in ``enabled_backends`` says the config report (``options.notes``).
 Names of drivers are no secret, and the only values that are told.
 """
 
@@ -71,10 +71,6 @@ def _cinder(node: str, files: Files, known: typing.Mapping[str, typing.Any]) -> 
     default = own.get("DEFAULT", {})
     backends = _listed(default.get("enabled_backends", ""))
     found = []  # type: Findings
-    if not backends and default.get("volume_driver"):
-        what = "has its volume driver in [DEFAULT] of cinder's configuration and no enabled_backends, and cinder-volume {} does not start so"
-        remedy = "move it to a section of its own and name that in enabled_backends; volumes keep the host name of before with backend_host"
-        found.append(of_node(node, what.format(known["version"]), remedy, BLOCKER, id="matrix-cinder-backends"))
     named = [(name, own.get(name, {}).get("volume_driver", "")) for name in backends]
     named = named or [("DEFAULT", default.get("volume_driver", ""))]
     for section, driver in named:

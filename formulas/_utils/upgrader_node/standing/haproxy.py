@@ -6,7 +6,6 @@ a server are UP, DOWN, MAINT, DRAIN, NOLB and ``no check``, with what they are o
 
 import csv
 import io
-import os
 import re
 import socket
 import typing
@@ -113,8 +112,3 @@ def _comment(rows: typing.Sequence[Row], found: Findings) -> str:
     names = sorted({row["pxname"] for row in rows})
     wrong = " and {} to look at".format(len(found)) if found else ""
     return "{} proxies ({}){}".format(len(names), some(names, TOLD), wrong)
-
-
-def exists(conf: str = CONF) -> bool:
-    """Whether this node has a haproxy at all."""
-    return os.path.exists(conf)
