@@ -6,6 +6,7 @@ import contextlib
 import functools
 import http.server
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -25,21 +26,22 @@ defaults
   timeout client 5s
   timeout server 5s
 listen whole
-  bind 127.0.0.1:0
+  bind {folder}/whole.sock
   server there 127.0.0.1:{port} check inter 200 fall 1
 listen half
-  bind 127.0.0.1:0
+  bind {folder}/half.sock
   server there 127.0.0.1:{port} check inter 200 fall 1
   server gone 127.0.0.1:1 check inter 200 fall 1
 listen none
-  bind 127.0.0.1:0
+  bind {folder}/none.sock
   server gone 127.0.0.1:1 check inter 200 fall 1
 """
 PUBLISH = (
-    "import kombu, sys\n"
+    "import kombu, sys, time\n"
     "with kombu.Connection('amqp://guest:guest@127.0.0.1//') as held:\n"
     "    queue = held.SimpleQueue('growing')\n"
-    "    for number in range(int(sys.argv[1])): queue.put('x')\n"
+    "    for number in range(int(sys.argv[1])):\n"
+    "        queue.put('x'); time.sleep(float(sys.argv[2]))\n"
 )
 
 
@@ -91,20 +93,20 @@ def rabbit() -> Iterator[None]:
         subprocess.run(["systemctl", "stop", "rabbitmq-server"], check=True, timeout=120)
 
 
-def publish(number: int) -> None:
-    subprocess.run(["/opt/ocata/bin/python", "-c", PUBLISH, str(number)], check=True, timeout=60)
+def publish(number: int, pause: float = 0.0) -> None:
+    subprocess.run(["/opt/ocata/bin/python", "-c", PUBLISH, str(number), str(pause)], check=True, timeout=60)
 
 
 def test_queue_that_grows_and_an_alarm_are_told(bench: Bench, rabbit: None) -> None:
     with contextlib.closing(Reader()) as reader:
         publish(150)
-        growing = threading.Timer(1.0, publish, (50,))
+        growing = threading.Thread(target=publish, args=(400, 0.05))
         growing.start()
-        answer = bench.call("upgrader_standing.queue", seconds=6)
+        answer = bench.call("upgrader_standing.queue", seconds=5)
         growing.join()
         assert reader.alive()
     assert [(one["id"], one["severity"]) for one in answer["findings"]] == [("queue-grows", "warning")], answer
-    assert "growing: 200 ready, 50 more in 6 s" in answer["findings"][0]["rows"][0]
+    assert re.fullmatch(r"/ growing: \d+ ready, \d+ more in 5 s", answer["findings"][0]["rows"][0])
     subprocess.run(
         ["rabbitmqctl", "set_vm_memory_high_watermark", "absolute", "1024"], check=True, stdout=subprocess.DEVNULL
     )
