@@ -16,6 +16,13 @@ from upgrader.plan.step import Options
 
 
 @click.command("preflight")
+@click.option(
+    "--stage",
+    type=click.Choice(["test-upgrade", "real-upgrade"]),
+    default="test-upgrade",
+    show_default=True,
+    help="The stage whose own gates are asked as well.",
+)
 @repair_option()
 @click.option(
     "--deep",
@@ -24,18 +31,22 @@ from upgrader.plan.step import Options
 )
 @OUTPUT
 @click.pass_obj
-def preflight_command(settings: Settings, repair_server_groups: bool, deep: bool, output: str) -> None:
-    """Ask the live databases all questions that the upgrade will ask, before anything moves.
+def preflight_command(settings: Settings, stage: str, repair_server_groups: bool, deep: bool, output: str) -> None:
+    """Ask every node what would stop the upgrade, all at once, before anything moves.
 
-    Changes nothing in the databases: the session that asks refuses every write. Names every blocker at once, with the
-    rows, what would fail and the remedy. Exit code 3 when there is one, and when --deep finds no code that could judge.
+    The databases' rows, the cluster, queue, load balancer, hypervisors, clocks, room, package sources, drivers, options, the
+    model and the backups. Changes nothing but Salt's modules on a node that has those of another version: the session that
+    asks a database refuses every write. Names every blocker with the rows, what would fail and the remedy; rows that are many
+    are in a file that is named. A node that is silent is a finding. Exit code 3 when there is a blocker, and when --deep finds
+    no code that could judge.
 
     \b
     Example:
       upgrader preflight
+      upgrader preflight --stage real-upgrade
       upgrader preflight --deep -o json > preflight.json
     """
-    preflight.ask(settings, output, Options(repair_server_groups), deep)
+    preflight.ask(settings, output, stage, Options(repair_server_groups), deep)
 
 
 @click.group()
