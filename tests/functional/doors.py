@@ -7,19 +7,23 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tests.functional.salt_site import NODES, USER
-from upgrader.config.access import SaltApi
+from tests.functional.salt_site import MASTER, NODES, USER
+from upgrader.config.access import SaltApi, SaltSsh
 from upgrader.engine.run import Engine
 from upgrader.journal.journal import Journal
 from upgrader.plan.step import Call, Plan, Stage, Step
 from upgrader.transport.base import Patience, Transport
 from upgrader.transport.doors import DOORS, Access
+from upgrader.transport.ssh import bundle
 
 QUICK = Patience(tick=0.1, probe_every=1.0, silence=5.0, grace=2.0)
 
 
 def access_of(folder: Path) -> Access:
-    """What opens the doors of the site in a folder."""
+    """What opens the doors of the site in a folder: one with a master, or one that is reached by ssh alone."""
+    if (folder / "roster").exists():
+        ssh = SaltSsh(folder / "roster", folder / "known_hosts", MASTER, str(folder / "spool"))
+        return Access(folder / "etc" / "master", salt_ssh=ssh)
     config = folder / "master" / "master"
     port = json.loads(config.read_text())["rest_cherrypy"]["port"]
     api = SaltApi(
@@ -30,6 +34,8 @@ def access_of(folder: Path) -> Access:
 
 def opened(door: str, folder: Path) -> Transport:
     """A transport as a new command makes it."""
+    if door == "ssh":
+        bundle.FORMULAS = folder / "roots"  # with the module that the list of behaviours asks for
     return DOORS[door](access_of(folder))
 
 

@@ -38,6 +38,9 @@ def breaks():
 def many(count):
     return "x" * count
 
+def secret():
+    return __pillar__["secret"]
+
 def counted(path, seconds=0):
     """One line a call, so that a call that ran twice is seen."""
     with open(path, "a") as file:
@@ -45,9 +48,23 @@ def counted(path, seconds=0):
     time.sleep(seconds)
     return "counted"
 
+def umask():
+    found = os.umask(0)
+    os.umask(found)
+    return found
+
 def dies():
     os.kill(os.getpid(), 9)
 '''
+PILLAR = "name: {{ grains['id'] }}\nword: 'Größe ☃'\nsecret: s3cret\n"
+
+
+def write_roots(roots: Path) -> None:
+    """The module and the states that the list of behaviours asks for."""
+    (roots / "_modules" / "contract.py").write_text(MODULE)
+    (roots / "contract" / "good.sls").write_text("good:\n  test.succeed_without_changes\n")
+    (roots / "contract" / "bad.sls").write_text("bad:\n  test.fail_without_changes\n")
+    (roots / "contract" / "broken.sls").write_text("{% if %}\n")
 
 
 def until(seen: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> None:
@@ -132,6 +149,27 @@ class SaltSite:
         argv = [str(Path(sys.executable).with_name(program)), "-c", str(self.config.parent), "--out=json", *words]
         return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False).stdout
 
+    @contextlib.contextmanager
+    def silenced(self, node: str) -> Iterator[None]:
+        """A node that hears nothing and says nothing."""
+        with self.minions[node].frozen():
+            yield
+        until(lambda: self.answers(node), "the node again")
+
+    def break_the_way(self) -> None:
+        """Whoever carries calls and answers dies and is started anew; the nodes work on."""
+        self.restart_master()
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Nobody carries calls."""
+        self.master.stop()
+        try:
+            yield
+        finally:
+            self.restart_master()
+            until(lambda: all(self.answers(node) for node in NODES), "the nodes again")
+
     def stop(self) -> None:
         for daemon in (self.api, *self.minions.values(), self.master):
             daemon.stop()
@@ -187,15 +225,12 @@ class SaltSite:
     def _write(self) -> None:
         for name in ("master", "tls", "roots/_modules", "roots/contract", "pillar", MASTER, *NODES):
             (self.folder / name).mkdir(parents=True)
-        (self.folder / "roots" / "_modules" / "contract.py").write_text(MODULE)
-        (self.folder / "roots" / "contract" / "good.sls").write_text("good:\n  test.succeed_without_changes\n")
-        (self.folder / "roots" / "contract" / "bad.sls").write_text("bad:\n  test.fail_without_changes\n")
-        (self.folder / "roots" / "contract" / "broken.sls").write_text("{% if %}\n")
+        write_roots(self.folder / "roots")
         top = {node: [node.replace(".", "_")] for node in lab_pillar()}
         (self.folder / "pillar" / "top.sls").write_text(json.dumps({"base": {"*.contract.local": ["all"], **top}}))
         for node, pillar in lab_pillar().items():
             (self.folder / "pillar" / f"{node.replace('.', '_')}.sls").write_text(json.dumps(pillar))
-        (self.folder / "pillar" / "all.sls").write_text("name: {{ grains['id'] }}\nword: 'Größe ☃'\nsecret: s3cret\n")
+        (self.folder / "pillar" / "all.sls").write_text(PILLAR)
         self._accounts()
         self._write_master()
         for node in (MASTER, *NODES):

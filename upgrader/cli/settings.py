@@ -58,7 +58,8 @@ class Settings:
 
     def transport(self) -> Transport:
         """The door to Salt."""
-        return DOORS[self.door](Access(self.salt_config, self.config.salt_api))
+        said = self.config
+        return DOORS[self.door](Access(self.salt_config, said.salt_api, said.salt_ssh))
 
 
 def utc_now() -> str:

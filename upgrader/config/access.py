@@ -40,6 +40,29 @@ def salt_api(value: Any) -> SaltApi:
     return SaltApi(**{**said, **files, "url": said["url"].rstrip("/")})  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class SaltSsh:
+    """Machines without a master. ``roster`` is salt-ssh's, ``known_hosts`` holds the host keys that are taken, ``master`` is the id of
+    the machine whose pillar describes the cloud, ``spool`` the folder on each machine where jobs and formulas lie.
+    """
+
+    roster: Path
+    known_hosts: Path
+    master: str
+    spool: str = "/var/lib/upgrader-ssh"
+
+
+def salt_ssh(value: Any) -> SaltSsh:
+    """The mapping ``salt_ssh``. Raises ValueError with what was expected."""
+    said = _texts("salt_ssh", value, ("roster", "known_hosts", "master", "spool"))
+    if not {"roster", "known_hosts", "master"} <= set(said):
+        raise ValueError("salt_ssh to have roster, known_hosts and master")
+    paths = {name: Path(said[name]).expanduser() for name in ("roster", "known_hosts")}
+    if not all(path.is_absolute() for path in paths.values()) or not said.get("spool", "/").startswith("/"):
+        raise ValueError("roster, known_hosts and spool of salt_ssh to be absolute paths")
+    return SaltSsh(**{**said, **paths})  # type: ignore[arg-type]
+
+
 def _https(url: str) -> None:
     try:
         parts = urlsplit(url)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from upgrader.config import keys
-from upgrader.config.access import SaltApi
+from upgrader.config.access import SaltApi, SaltSsh
 from upgrader.config.keys import Hook
 from upgrader.errors import UsageError
 
@@ -27,6 +27,11 @@ class Configuration:
     def salt_api(self) -> SaltApi | None:
         """Where salt-api is, when a file says it."""
         return self.values.get("salt_api")
+
+    @property
+    def salt_ssh(self) -> SaltSsh | None:
+        """The machines that are reached by ssh, when a file says it."""
+        return self.values.get("salt_ssh")
 
     @property
     def hooks(self) -> tuple[Hook, ...]:

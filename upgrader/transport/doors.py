@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from upgrader.errors import UsageError
 
 if TYPE_CHECKING:
-    from upgrader.config.access import SaltApi
+    from upgrader.config.access import SaltApi, SaltSsh
     from upgrader.transport.base import Transport
 
 
@@ -20,6 +20,7 @@ class Access:
 
     salt_config: Path
     salt_api: SaltApi | None = None
+    salt_ssh: SaltSsh | None = None
 
 
 def _master(access: Access) -> Transport:
@@ -40,5 +41,16 @@ def _api(access: Access) -> Transport:
     return ApiTransport(Session(access.salt_api), access.salt_api.master)
 
 
-DOORS: dict[str, Callable[[Access], Transport]] = {"master": _master, "api": _api}
+def _ssh(access: Access) -> Transport:
+    from upgrader.transport.ssh.door import SshTransport
+
+    if access.salt_ssh is None:
+        raise UsageError(
+            "transport ssh needs key salt_ssh in /etc/upgrader.yaml or ~/.config/upgrader.yaml: roster, known_hosts and master "
+            "(docs/transports.md)"
+        )
+    return SshTransport(access.salt_ssh, access.salt_config)
+
+
+DOORS: dict[str, Callable[[Access], Transport]] = {"master": _master, "api": _api, "ssh": _ssh}
 """Name to what opens it."""

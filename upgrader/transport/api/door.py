@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
 from upgrader.transport.api.stream import EventStream
 from upgrader.transport.echoes import Echoes, heard_once
+from upgrader.transport.jobs import JobIds
 from upgrader.transport.reply import Reply, judge
 
 PROBE_SECONDS = 8.0
@@ -39,10 +39,11 @@ class ApiTransport:
     """
 
     kinds: tuple[str, ...] = ("module", "state")
+    lacks: Mapping[str, str] = {}
 
     def __init__(self, session: Talk, master: str = "") -> None:
         self._session, self._master = session, master
-        self._last = 0
+        self._ids = JobIds()
         self._echoes: dict[str, Echoes] = {}
 
     def master_id(self) -> str:
@@ -71,10 +72,8 @@ class ApiTransport:
         return said
 
     def new_job_id(self) -> str:
-        """A job id in Salt's own form: the time, in microseconds (UTC), never the same twice."""
-        now = int(datetime.now(timezone.utc).strftime("%Y%m%d%H%M%S%f"))
-        self._last = max(now, self._last + 1)
-        return str(self._last)
+        """A job id in Salt's own form."""
+        return self._ids.new()
 
     def submit(self, call: Call, jid: str) -> None:
         """Publish to the exact list of nodes; salt-api answers whom the master published to."""
@@ -114,6 +113,10 @@ class ApiTransport:
             if len(held) >= len(nodes) or time.monotonic() > deadline:
                 return {node: bool(answer.get("return")) for node, answer in held.items() if node in nodes}
             time.sleep(0.2)
+
+    def silent_because(self, node: str) -> str:
+        """Whom to ask about a node that says nothing."""
+        return "is the machine up and salt-minion running there?"
 
     def _held(self, jid: str) -> Mapping[str, Any]:
         held = self._job(jid).get("Result")
