@@ -27,6 +27,7 @@ class SaltInMemory:
 
     kinds = ("module", "state")
     lacks: Mapping[str, str] = {}
+    carrier = "minions"
 
     def __init__(self, answer: Answer | None = None, pillar: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.answer: Answer = answer or (

@@ -14,11 +14,12 @@ class Transport(Protocol):
     """How calls reach nodes. Submitting and collecting are apart so that a run can be cut between them and go on.
 
     ``kinds`` are the kinds of call that it carries, ``lacks`` the modules that it has no use for, each with the reason: a plan
-    with another kind, or such a module, is refused before it is shown.
+    with another kind, or such a module, is refused before it is shown. ``carrier`` is who knows its jobs: ``minions`` or ``ssh``.
     """
 
     kinds: tuple[str, ...]
     lacks: Mapping[str, str]
+    carrier: str
 
     def pillars(self, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Pillar of exactly these nodes, compiled without asking them. Raises SaltUnreachable, Refused where it cannot be."""

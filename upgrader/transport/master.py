@@ -26,6 +26,7 @@ class MasterTransport:
 
     kinds: tuple[str, ...] = ("module", "state")
     lacks: Mapping[str, str] = {}
+    carrier: str = "minions"
 
     def __init__(self, config: Path = DEFAULT_CONFIG, publish_timeout: int = 15) -> None:
         if not config.is_file():

@@ -82,7 +82,7 @@ def test_commands_work_where_the_file_says(places: tuple[Path, Path], tmp_path: 
         ("stat_dir: /x\n", "has key 'stat_dir', which nobody knows: did you mean state_dir?"),
         ("state_dir: 5\n", "key state_dir: expected text, found a number"),
         ("state_dir:\n", "key state_dir: expected text, found nothing"),
-        ("- state_dir\n", "is a list and not a mapping of keys: the keys are salt_config, state_dir, transport, salt_api, hooks"),
+        ("- state_dir\n", "is a list and not a mapping of keys: the keys are salt_config, state_dir, transport, salt_api, salt_ssh, hooks"),
         ("state_dir: /a\nstate_dir: /b\n", "line 2 is not YAML: key 'state_dir' is there twice"),
         ("a: [\n", "line 2 is not YAML"),
         ("hooks: {}\n", "key hooks: expected a list of hooks"),
@@ -101,6 +101,9 @@ def test_commands_work_where_the_file_says(places: tuple[Path, Path], tmp_path: 
         ("salt_api: {url: 'https://x', token_file: t}\n", "token_file of salt_api to be absolute paths"),
         ("salt_api: {url: 'https://x', token_file: 5}\n", "token_file of salt_api to be text"),
         ("salt_api: {url: 'https://x', token_file: /t, pasword: x}\n", "salt_api to have nothing but url,"),
+        ("salt_ssh: {roster: /r}\n", "expected salt_ssh to have roster, known_hosts and master"),
+        ("salt_ssh: {roster: r, known_hosts: /k, master: m}\n", "roster, known_hosts and spool of salt_ssh to be absolute paths"),
+        ("salt_ssh: {roster: /r, known_hosts: /k, master: m, any: x}\n", "salt_ssh to have nothing but roster, known_hosts, master"),
         ("? [a, b]\n: c\n", "is not YAML"),
     ],
 )  # fmt: skip

@@ -40,6 +40,7 @@ class ApiTransport:
 
     kinds: tuple[str, ...] = ("module", "state")
     lacks: Mapping[str, str] = {}
+    carrier: str = "minions"
 
     def __init__(self, session: Talk, master: str = "") -> None:
         self._session, self._master = session, master

@@ -37,16 +37,15 @@ class SshTransport:
 
     kinds: tuple[str, ...] = ("module", "state")
     lacks: Mapping[str, str] = LACKS
+    carrier: str = "ssh"
 
     def __init__(self, access: SaltSsh, config: Path) -> None:
         if not config.is_file():
             raise SaltUnreachable(
                 f"no Salt configuration at {config}: name it with --salt-config; pillar is compiled by it"
             )
-        import salt.config
-
         self._access = access
-        self._opts = {**salt.config.client_config(str(config)), "file_client": "local"}
+        self._opts = options_of(config)
         self._hosts = hosts_of(self._opts, access.roster)
         self._links = {node: Link(host, access.known_hosts) for node, host in self._hosts.items()}
         self._ids = JobIds()
@@ -163,6 +162,13 @@ class SshTransport:
     def _link(self, node: str) -> Link:
         self._host(node)
         return self._links[node]
+
+
+def options_of(config: Path) -> dict[str, Any]:
+    """Salt's options as a file of configuration says them; files are read here, and no master is asked."""
+    import salt.config
+
+    return {**salt.config.client_config(str(config)), "file_client": "local"}
 
 
 def _of(wrong: Mapping[str, str]) -> dict[str, str]:
