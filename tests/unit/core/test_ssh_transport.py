@@ -27,7 +27,7 @@ from upgrader.transport.base import Patience
 from upgrader.transport.collect import collect
 from upgrader.transport.doors import DOORS, Access
 from upgrader.transport.ssh import bundle, link
-from upgrader.transport.ssh.door import SshTransport
+from upgrader.transport.ssh.door import RAREST, Asking, SshTransport
 from upgrader.transport.ssh.link import Link, OutOfReach, diagnosed
 from upgrader.transport.ssh.thin import STRICT
 
@@ -229,6 +229,20 @@ def test_transport_without_its_configuration_is_told_what_is_missing(tmp_path: P
         DOORS["ssh"](Access(tmp_path))
     with pytest.raises(SaltUnreachable, match=r"no Salt configuration at .*: name it with --salt-config"):
         DOORS["ssh"](Access(tmp_path / "master", salt_ssh=SaltSsh(tmp_path / "r", tmp_path / "k", "m")))
+
+
+def test_long_job_is_asked_about_ever_more_rarely_and_a_short_one_at_once() -> None:
+    now = [0.0]
+    asking = Asking(lambda: now[0])
+    asked = []
+    for _ in range(2000):
+        if asking.is_due("1"):
+            asked.append(now[0])
+        now[0] += 0.1
+    assert len([moment for moment in asked if moment < 2]) >= 15
+    assert all(later - moment <= RAREST + 0.2 for moment, later in zip(asked, asked[1:], strict=False))
+    assert len(asked) < 200
+    assert asking.is_due("2")
 
 
 def test_text_of_the_tool_is_sent_with_every_request_and_runs_from_there() -> None:

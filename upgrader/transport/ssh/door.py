@@ -6,6 +6,7 @@ that is killed costs nothing: the next one finds the job by its id, running or d
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ from upgrader.transport.ssh.link import Answer, Link, OutOfReach, diagnosed
 from upgrader.transport.ssh.roster import Host, hosts_of
 
 AT_ONCE = 25
-BASE = "/var/lib/upgrader-ssh"
+RAREST = 3.0
 FRESH_PILLAR = "upgrader_node.pillar_current"
 """The question that, of a minion, has the pillar taken anew; here the pillar of the next calls is compiled anew."""
 LACKS = {
@@ -30,6 +31,24 @@ LACKS = {
     "upgrader_site": "it asks the site's own Salt, and there is none",
 }
 """Modules whose functions make no sense without a master."""
+
+
+class Asking:
+    """When to ask about a job again: after a twentieth of the time for which it has been asked about."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+
+    def is_due(self, jid: str) -> bool:
+        """Whether to ask now; then that is noted."""
+        now = self._clock()
+        age = now - self._first.setdefault(jid, now)
+        due = jid not in self._last or now - self._last[jid] >= min(RAREST, age / 20)
+        if due:
+            self._last[jid] = now
+        return due
 
 
 class SshTransport:
@@ -54,6 +73,7 @@ class SshTransport:
         self._lost: dict[str, dict[str, str]] = {}
         self._had: dict[str, dict[str, Reply]] = {}
         self._why: dict[str, str] = {}
+        self._asking = Asking()
 
     def master_id(self) -> str:
         """The machine whose pillar describes the cloud, as configured."""
@@ -95,11 +115,15 @@ class SshTransport:
         return any(known[jid] for known in said.values())
 
     def answers(self, call: Call, jid: str) -> dict[str, Reply]:
-        """Replies that wait on the machines. Each is fetched once; what made a machine unreachable at the start is told once."""
+        """Replies that wait on the machines. Each is fetched once; what made a machine unreachable at the start is told once.
+
+        The longer a job takes, the rarer is it asked about, up to every RAREST seconds: each question starts a Python there.
+        """
         had, lost = self._had.setdefault(jid, {}), self._lost.pop(jid, {})
         wanted = [node for node in call.nodes if node not in had and node not in lost]
-        said, _ = self._each(wanted, lambda node: self._ask(node, "replies", jid))
-        had.update({node: judge(call, node, held[jid]) for node, held in said.items() if jid in held})
+        if self._asking.is_due(jid):
+            said, _ = self._each(wanted, lambda node: self._ask(node, "replies", jid))
+            had.update({node: judge(call, node, held[jid]) for node, held in said.items() if jid in held})
         return {**had, **{node: silent(node, why) for node, why in lost.items()}}
 
     def still_running(self, jid: str, nodes: Sequence[str]) -> dict[str, bool]:

@@ -54,6 +54,10 @@ def _host(node: str, said: Mapping[str, Any], roster: Path) -> Host:
         raise UsageError(
             f"roster {roster} gives {node} a password, with which salt-ssh takes any host key: give it priv, the file of a key"
         )
+    if "/" in node or node.startswith("."):
+        raise UsageError(
+            f"roster {roster} has machine {node!r}, which is no id that a folder can be named after: rename it"
+        )
     for name in ("host", "priv"):
         if not isinstance(said.get(name), str) or not said[name]:
             raise UsageError(
