@@ -141,6 +141,11 @@ def test_function_that_no_node_has_is_told_by_name(transport: Transport) -> None
     assert not reply.ok and "contract.nowhere" in reply.error
 
 
+def test_argument_that_a_function_does_not_take_is_told_by_name(transport: Transport) -> None:
+    reply = one(transport, "contract.value", worth=1)
+    assert not reply.ok and not reply.lost and "worth" in reply.error
+
+
 def test_states_that_pass_are_counted(transport: Transport) -> None:
     reply = one(transport, "state.apply", mods="contract.good")
     assert (reply.ok, reply.value) == (True, {"states": 1})

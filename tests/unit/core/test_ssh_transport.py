@@ -6,6 +6,7 @@ import socket
 import tarfile
 from collections.abc import Mapping
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
@@ -240,7 +241,7 @@ def test_long_job_is_asked_about_ever_more_rarely_and_a_short_one_at_once() -> N
             asked.append(now[0])
         now[0] += 0.1
     assert len([moment for moment in asked if moment < 2]) >= 15
-    assert all(later - moment <= RAREST + 0.2 for moment, later in zip(asked, asked[1:], strict=False))
+    assert all(later - moment <= RAREST + 0.2 for moment, later in pairwise(asked))
     assert len(asked) < 200
     assert asking.is_due("2")
 
