@@ -26,6 +26,7 @@ from upgrader.transport.collect import collect
 from upgrader.transport.reply import Reply
 
 ONE, OTHER = NODES
+SOAK = pytest.mark.soak
 UNICODE = {"name": "Größe ☃ 漢字", "rows": [1, 2.5, None, True, {"deep": ["'", '"', "\\", "a\nb", "$(id)", "{{ x }}"]}]}
 
 
@@ -182,6 +183,8 @@ def test_call_to_nodes_that_nobody_knows_is_refused_by_name(transport: Transport
         ask(transport, "contract.value", ("gone.contract.local",), value=1)
 
 
+# The kind is that of the silent node, where somebody carries the question to minions.
+@pytest.mark.parametrize("door", [pytest.param("master", marks=SOAK), pytest.param("api", marks=SOAK), "ssh"])
 def test_node_that_nobody_knows_among_others_is_lost(transport: Transport) -> None:
     replies = ask(transport, "contract.value", (ONE, "gone.contract.local"), value=1)
     assert replies[ONE].ok and replies["gone.contract.local"].lost
@@ -268,7 +271,7 @@ def test_two_minions_of_one_id_are_told_and_not_waited_for_long(door: str, salt_
 
 
 # Before salt-api says that its master is away three minutes pass.
-@pytest.mark.parametrize("door", ["master", pytest.param("api", marks=pytest.mark.soak), "ssh"])
+@pytest.mark.parametrize("door", ["master", pytest.param("api", marks=SOAK), "ssh"])
 def test_nobody_who_carries_calls_is_told_with_the_remedy(door: str, site: World) -> None:
     transport = opened(door, site.folder)
     with site.away(), pytest.raises(SaltUnreachable, match=r"is salt-master running|sshd running there\?") as told:

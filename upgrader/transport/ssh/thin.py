@@ -38,8 +38,8 @@ def lay(opts: Mapping[str, Any], roster: Path, known_hosts: Path, hosts: Sequenc
     nodes = [host.node for host in hosts]
     try:
         said = client.cmd(nodes, "test.ping", tgt_type="list")
-    except (salt.exceptions.SaltException, OSError) as error:
-        return dict.fromkeys(nodes, f"salt-ssh cannot bring Salt there ({error})")
+    except (salt.exceptions.SaltException, salt.exceptions.SaltSystemExit, OSError) as error:
+        return dict.fromkeys(nodes, f"salt-ssh cannot bring Salt there ({error}): is ssh installed here?")
     return {node: _wrong(said.get(node)) for node in nodes if _wrong(said.get(node))}
 
 
