@@ -166,3 +166,13 @@ def test_state_reply_names_what_changed_but_not_its_content() -> None:
     assert reply.ok
     assert reply.changes == {"conf": ["diff"]}
     assert "password" not in str(reply)
+
+
+@pytest.mark.parametrize("call", [MODULE, STATE], ids=["module", "state"])
+@pytest.mark.parametrize(
+    "value", ["VALUE_TRIMMED", {"rows": "VALUE_TRIMMED"}, {"a": [1, {"b": ["x", "VALUE_TRIMMED"]}]}], ids=str
+)
+def test_answer_that_salt_cut_is_a_failure_although_it_looks_good(call: Call, value: Any) -> None:
+    reply = judge(call, "n", {"return": value, "retcode": 0, "success": True})
+    assert not reply.ok and "set max_event_size" in reply.error
+    assert judge(MODULE, "n", {"return": {"note": "VALUE_TRIMMED is Salt's mark"}, "retcode": 0}).ok

@@ -55,7 +55,7 @@ def test_what_is_next_is_not_a_step_behind_one_that_failed(tmp_path: Path) -> No
     run.salt.die_after = "do.now"
     with pytest.raises(Interrupted):
         run.start()
-    assert [line for line in shown(run, locked=True).splitlines() if line.startswith("next: ")][0].endswith("(then)")
+    assert next(line for line in shown(run, locked=True).splitlines() if line.startswith("next: ")).endswith("(then)")
 
 
 def test_nobody_works_on_it_and_the_step_is_in_doubt(cut: Run) -> None:
