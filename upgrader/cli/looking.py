@@ -33,11 +33,12 @@ def status(settings: Settings, run: str | None, output: str, whole: bool) -> Non
       upgrader status 20170801T101500Z -o json
     """
     archive, found = settings.archive, settings.archive.find(run)
-    journal, locked = archive.journal_path(found.plan.cloud, found.run_id), archive.is_locked(found.plan.cloud)
+    journal = archive.journal_path(found.plan.cloud, found.run_id)
     if output == "json":
-        click.echo(document.render(document.run_document(found, str(journal), locked)))
+        click.echo(document.render(document.run_document(found, str(journal), archive.is_locked(found.plan.cloud))))
     else:
-        click.echo(status_text(found, journal, locked, datetime.now(timezone.utc), whole))
+        working = archive.is_worked_on(found.plan.cloud, found.run_id)
+        click.echo(status_text(found, journal, working, datetime.now(timezone.utc), whole))
 
 
 @click.command()
