@@ -12,19 +12,21 @@ import sys
 import salt.client
 import salt.pillar
 import salt.utils.minions
-from salt.exceptions import SaltInvocationError
 
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # A runner is no minion's module: nobody has put the package beside it on the path.
 sys.path.extend(path for path in (os.path.join(_FOLDER, name) for name in ("_utils", "utils")) if os.path.isdir(path))
 
+from upgrader_node.errors import StepError  # noqa: E402
 from upgrader_node.host import pillar as host_pillar  # noqa: E402
+from upgrader_node.orchestrating import returns  # noqa: E402
 from upgrader_node.standing import quorum as cluster  # noqa: E402
 
 __virtualname__ = "upgrader"
 NODES = "upgrader:nodes"
 DATABASE, CONTROL = ("database", "dbs"), ("control", "ctl")
 SECONDS = 15
+SYNC = "it may lack our modules: salt '*' saltutil.sync_all"
 
 
 def __virtual__():
@@ -41,7 +43,7 @@ def roles():
 
         salt-run upgrader.roles
     """
-    return _roles(__opts__)
+    return _told(lambda: _roles(__opts__))
 
 
 def members(role):
@@ -54,7 +56,7 @@ def members(role):
 
         salt-run upgrader.members database
     """
-    return _of_role(_roles(__opts__), (role,))
+    return _told(lambda: _of_role(_roles(__opts__), (role,)))
 
 
 def missing(role="", timeout=SECONDS):
@@ -70,11 +72,7 @@ def missing(role="", timeout=SECONDS):
         salt-run upgrader.missing
         salt-run upgrader.missing database
     """
-    nodes = _of_role(_roles(__opts__), (role,)) if role else _everybody(_roles(__opts__))
-    answered = sorted(_ask(__opts__, nodes, "test.ping", timeout=int(timeout)))
-    away = sorted(set(nodes) - set(answered))
-    _told(away)
-    return {"asked": len(nodes), "answered": len(answered), "missing": away}
+    return _told(lambda: _missing(__opts__, role, int(timeout)))
 
 
 def quorum(timeout=SECONDS):
@@ -87,11 +85,7 @@ def quorum(timeout=SECONDS):
 
         salt-run upgrader.quorum
     """
-    nodes = _of_role(_roles(__opts__), DATABASE)
-    states = _ask(__opts__, nodes, "upgrader_galera.check", {"members": len(nodes)}, int(timeout))
-    found = cluster.judged({node: states[node] if isinstance(states.get(node), dict) else None for node in nodes})
-    _told(not found["quorum"])
-    return found
+    return _told(lambda: _quorum(__opts__, int(timeout)))
 
 
 def agents(timeout=60):
@@ -104,29 +98,57 @@ def agents(timeout=60):
 
         salt-run upgrader.agents
     """
-    node = _of_role(_roles(__opts__), CONTROL)[0]
-    said = _ask(__opts__, [node], "upgrader_agents.alive", {}, int(timeout)).get(node)
-    if not isinstance(said, dict):
-        _told(True)
-        return {"error": "{} does not say which agents are alive: {}".format(node, said or "it does not answer")}
-    _told(said["dead"])
-    return {"controller": node, **{key: said[key] for key in ("comment", "alive", "dead", "off")}}
+    return _told(lambda: _agents(__opts__, int(timeout)))
 
 
-def _told(bad):
-    """A runner's answer is data; that it is a bad one says its exit code."""
-    if bad:
-        __context__["retcode"] = 1  # noqa: F821
+def _told(work):
+    """The answer; what keeps from one is a sentence. ``retcode`` is what salt-run ends with."""
+    try:
+        return work()
+    except StepError as error:
+        return {"error": str(error), "retcode": 1}
+
+
+def _missing(opts, role, timeout):
+    held = _roles(opts)
+    nodes = _of_role(held, (role,)) if role else sorted({node for one in held.values() for node in one})
+    answered = sorted(_ask(opts, nodes, "test.ping", timeout=timeout))
+    away = sorted(set(nodes) - set(answered))
+    return {"asked": len(nodes), "answered": len(answered), "missing": away, "retcode": int(bool(away))}
+
+
+def _quorum(opts, timeout):
+    nodes = _of_role(_roles(opts), DATABASE)
+    said = _ask(opts, nodes, "upgrader_galera.check", {"members": len(nodes)}, timeout)
+    refused = {node: str(one["ret"]) for node, one in said.items() if not isinstance(one["ret"], dict)}
+    if len(refused) == len(nodes):
+        raise StepError("no database node can say how it is: {}: {}; {}".format(*sorted(refused.items())[0], SYNC))
+    found = cluster.judged({node: None if node in refused or node not in said else said[node]["ret"] for node in nodes})
+    return dict(found, members=dict(found["members"], **refused), retcode=int(not found["quorum"]))
+
+
+def _agents(opts, timeout):
+    node = _of_role(_roles(opts), CONTROL)[0]
+    said = _ask(opts, [node], "upgrader_agents.alive", {}, timeout).get(node)
+    if said is None or not isinstance(said["ret"], dict):
+        why = said["ret"] if said else "it does not answer"
+        raise StepError("{} does not say which agents are alive: {}; {}".format(node, why, SYNC))
+    answer = said["ret"]
+    return dict(
+        {key: answer[key] for key in ("comment", "alive", "dead", "off")},
+        controller=node,
+        retcode=int(bool(answer["dead"])),
+    )
 
 
 def _roles(opts):
-    """Raises SaltInvocationError where the pillar names no node."""
+    """Raises StepError where the pillar names no node."""
     minion = opts["id"][: -len("_master")] if opts["id"].endswith("_master") else opts["id"]
     _, grains, _ = salt.utils.minions.get_minion_data(minion, opts)
     pillar = salt.pillar.Pillar(opts, grains or {"id": minion}, minion, "base").compile_pillar()
     held = host_pillar.value(pillar, NODES)
     if not isinstance(held, dict) or not held:
-        raise SaltInvocationError(
+        raise StepError(
             "pillar of {} has no {}: include class upgrader.cloud in its reclass node file".format(minion, NODES)
         )
     return {str(role): [str(node) for node in nodes] for role, nodes in held.items() if isinstance(nodes, list)}
@@ -136,17 +158,12 @@ def _of_role(held, names):
     for name in names:
         if name in held:
             return held[name]
-    raise SaltInvocationError("pillar {} has no role {}; it has {}".format(NODES, names[0], ", ".join(sorted(held))))
-
-
-def _everybody(held):
-    return sorted({node for nodes in held.values() for node in nodes})
+    raise StepError("pillar {} has no role {}; it has {}".format(NODES, names[0], ", ".join(sorted(held))))
 
 
 def _ask(opts, nodes, function, kwarg=None, timeout=SECONDS):
     """Node to its answer; a node that is silent is not in it."""
     with salt.client.get_local_client(mopts=opts) as client:
-        answers = client.cmd(
-            list(nodes), function, tgt_type="list", kwarg=kwarg or {}, timeout=timeout, full_return=True
+        return returns.answered(
+            client.cmd(list(nodes), function, tgt_type="list", kwarg=kwarg or {}, timeout=timeout, full_return=True)
         )
-    return {node: answer.get("ret") for node, answer in answers.items() if isinstance(answer, dict)}

@@ -14,7 +14,7 @@ _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.extend(path for path in (os.path.join(_FOLDER, name) for name in ("_utils", "utils")) if os.path.isdir(path))
 
 from upgrader_node.errors import StepError  # noqa: E402
-from upgrader_node.orchestrating import stepping  # noqa: E402
+from upgrader_node.orchestrating import returns, stepping  # noqa: E402
 
 __virtualname__ = "upgrader_step"
 
@@ -39,15 +39,16 @@ def call(run, step, call):
     try:
         return stepping.carry_out(str(run), str(step), call, stepping.kept(str(run)), _asking(__opts__))
     except StepError as error:
-        __context__["retcode"] = 1  # noqa: F821
-        return {"Error": str(error)}
+        # state.orchestrate takes an answer with this key for a failure; salt-run ends with the code.
+        return {"Error": str(error), "retcode": 1}
 
 
 def _asking(opts):
     def ask(nodes, function, args, timeout):
         with salt.client.get_local_client(mopts=opts) as client:
-            return client.cmd(
+            said = client.cmd(
                 list(nodes), function, tgt_type="list", kwarg=dict(args), timeout=timeout, full_return=True
             )
+        return returns.answered(said)
 
     return ask
