@@ -66,7 +66,7 @@ def plan() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
 )
-@output_option("text", "json", "yaml")
+@output_option("text", "json", "yaml", "orch")
 @click.pass_obj
 def plan_control_plane(settings: Settings, stage: str, out: Path | None, output: str, **words: Any) -> None:
     """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'.
@@ -76,6 +76,7 @@ def plan_control_plane(settings: Settings, stage: str, out: Path | None, output:
       upgrader plan control-plane --stage test-upgrade
       upgrader plan control-plane --stage test-upgrade --out /root/plan.json
       upgrader plan control-plane --stage test-upgrade -o yaml | less
+      upgrader plan control-plane --stage test-upgrade -o orch > /srv/salt/orch/rehearsal.sls
     """
     options = control.options_of(settings.archive, control.asked(stage, **words))
     plans.show(settings, PART, stage, output, options, out)

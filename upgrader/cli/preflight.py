@@ -116,6 +116,8 @@ def _nodes(transport: Transport, now: Now, plan: Plan) -> Heard:
             found += judging.backups(answered, cloud.name, time.time())
         elif name not in (questions.CONFIGURATION, questions.SITE):
             found += judging.answers(asked[name], answered)
+        if name == questions.CLUSTER:
+            found += judging.cluster(answered)
     controllers = said.get(questions.CONFIGURATION)
     site = _of_site(said[questions.SITE].replies) if questions.SITE in said else None
     if site and "error" in site:

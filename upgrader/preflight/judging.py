@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from upgrader_node.host.findings import BLOCKER, INFO, WARNING, finding, of_node, some
+from upgrader_node.standing import quorum
 
 from upgrader.preflight.asking import Answered
 from upgrader.preflight.questions import DATABASES, Question
@@ -64,6 +65,15 @@ def answers(question: Question, answered: Answered) -> Iterator[Finding]:
         elif question.id == DATABASES:
             what = f"{node} answered the preflight without findings"
             yield finding(node, what, f"see 'salt {node} {question.call.function}'", severity, id=question.id)
+
+
+def cluster(answered: Answered) -> Iterator[Finding]:
+    """What only the answers of all database nodes together say: one cluster or two, and how many may still be lost."""
+    states = {
+        node: reply.value if isinstance(reply.value, Mapping) else None for node, reply in answered.replies.items()
+    }
+    if any("galera" in state for state in states.values() if state):
+        yield from quorum.judged(states)["findings"]
 
 
 def hosts(answered: Answered, master: str) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from upgrader.cloud.roles import COMPUTE, GATEWAY, MESSAGE_QUEUE, PROXY, ROLES
 from upgrader.plan.step import GATE, MINUTE, Call, Plan
 
 EVERYBODY = tuple(role.name for role in ROLES)
-HOSTS, BACKUPS, DATABASES = "hosts", "backups", "preflight"
+HOSTS, BACKUPS, DATABASES, CLUSTER = "hosts", "backups", "preflight", "cluster-state"
 CONFIGURATION, SITE = "config-report", "site-formulas"
 READINESS = ("test.ping", "saltutil.sync_all", "upgrader_node.modules_current", "upgrader_node.pillar_current")
 """Asked of every node before all others, whoever's gate it is."""
