@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,6 +18,8 @@ from tests.support.rehearsal import signal_inner
 
 pytestmark = pytest.mark.soak
 ID = "lab.local"
+SYNC = 20
+"""Seconds in which a layer 3 agent that was restarted has gone through its routers once; it does so no more by itself."""
 READ_ONLY = "/usr/share/lab-openstack"
 BROKEN = "/etc/apt/sources.list.d/zz-broken.list"
 NOBODY = "/run/systemd/system/neutron-l3-agent.service.d/broken.conf"
@@ -69,9 +71,17 @@ class Faults(DataPlane):
         assert self.control.column(DISABLED) == []
         assert silent(self) == []
 
-    def during(self, step: str, act: Callable[[], object], code: int, *words: str) -> str:
-        """What a command says when something is done to the world as a step of it begins."""
-        with self.control.when(step, "step-started", lambda: act() and None):
+    def meanwhile(self, name: str, script: str, code: int, *words: str) -> str:
+        """What a command says when something is done to a node while the cloud is asked to prove it: behind that no agent looks by itself.
+
+        The command stands still from before that step's answer until it is done, so nothing else was judged before.
+        """
+
+        def act() -> None:
+            time.sleep(SYNC)
+            self.at(name, script)
+
+        with self.control.when("proven", "step-started", act):
             return self.said(code, *words)
 
 
@@ -192,7 +202,7 @@ def test_agent_alive_whose_path_is_dead_is_found_by_pings(faults: Faults) -> Non
     faults.back("cmp002")
     faults.shown("cmp002")
     dead = "ovs-ofctl add-flow br-tun 'cookie=0xdead,table=0,priority=100,actions=drop'"
-    said = faults.during("proven", lambda: faults.at("cmp002", dead), 1, *faults.words("cmp002"))
+    said = faults.meanwhile("cmp002", dead, 1, *faults.words("cmp002"))
     assert "at step paths-answer, which failed: cmp002" in said
     assert faults.control.column(DISABLED) == []
     faults.at("cmp002", "ovs-ofctl del-flows br-tun cookie=0xdead/-1")
@@ -211,7 +221,7 @@ LOSE_SNAT = f"{SNAT} ip route show default > /run/lost; {SNAT} ip route del defa
 def test_route_of_floating_ips_that_is_lost_is_named_and_an_agents_restart_brings_it_back(faults: Faults) -> None:
     faults.back("cmp002")
     faults.shown("cmp002")
-    said = faults.during("proven", lambda: faults.at("cmp002", LOSE_FIP), 1, *faults.words("cmp002"))
+    said = faults.meanwhile("cmp002", LOSE_FIP, 1, *faults.words("cmp002"))
     assert "at step routes, which failed: cmp002" in said and "fip-" in said and "172.24.0." in said
     faults.at("cmp002", "systemctl restart neutron-l3-agent")
     faults.said(0, "resume")
@@ -222,14 +232,14 @@ def test_route_of_floating_ips_that_is_lost_is_put_back_on_demand(faults: Faults
     faults.back("cmp002")
     faults.shown("cmp002")
     words = (*faults.words("cmp002"), "--repair-dvr-routes")
-    said = faults.during("proven", lambda: faults.at("cmp002", LOSE_FIP), 0, *words)
+    said = faults.meanwhile("cmp002", LOSE_FIP, 0, *words)
     assert "put back" in said
     faults.all_well()
 
 
 def test_route_of_snat_that_is_lost_on_the_gateway_is_named(faults: Faults) -> None:
     faults.shown("gtw01")
-    said = faults.during("proven", lambda: faults.at("gtw01", LOSE_SNAT), 1, *faults.words("gtw01"))
+    said = faults.meanwhile("gtw01", LOSE_SNAT, 1, *faults.words("gtw01"))
     assert "at step routes, which failed: gtw01" in said and "snat-" in said
     faults.at("gtw01", f"{SNAT} ip route add $(cat /run/lost)")
     faults.said(0, "resume")
