@@ -74,12 +74,17 @@ def test_stage_is_carried_out_by_state_orchestrate_as_the_plan_has_it(rehearsal:
     text = rehearsal.cfg.run(["upgrader", "plan", "control-plane", "--stage", "test-upgrade", "-o", "orch"]).stdout
     steps = yaml.safe_load(text)
     gates = {name: steps[name] for name in itertools.takewhile(lambda name: name != "store-ready", steps)}
+    own = rehearsal.cfg.root / "srv/salt/reclass/nodes/cfg01.lab.local_master.yml"
+    own.write_text("parameters: {orchestration: true}\n")
     file = rehearsal.cfg.root / "srv/salt/lab/orch/gates.sls"
     file.parent.mkdir(exist_ok=True)
     file.write_text("#!yaml\n" + yaml.safe_dump(gates, sort_keys=False))
-    assert failed(rehearsal) == {}
-    with without(rehearsal, ("dbs03", "salt-minion")):
-        told = failed(rehearsal)
+    try:
+        assert failed(rehearsal) == {}
+        with without(rehearsal, ("dbs03", "salt-minion")):
+            told = failed(rehearsal)
+    finally:
+        own.unlink()
     assert "dbs03.lab.local: does not answer" in told["nodes-answer"]
     assert "cluster-state" in told and "formulas-served" in told
 
@@ -88,6 +93,7 @@ def failed(rehearsal: Rehearsal) -> dict[str, str]:
     """The steps that did not go well, and what is said of each."""
     ran = rehearsal.cfg.run(["salt-run", "--out=json", "state.orchestrate", "orch.gates"], check=False)
     [chunks] = json.loads(ran.stdout)["data"].values()
+    assert isinstance(chunks, dict), chunks
     return {
         one["__id__"]: str((one.get("changes") or {}).get("return") or one["comment"])
         for one in chunks.values()

@@ -65,7 +65,7 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     notes = (*notes, *service_classes.notes(site), *alone.notes({**before, **after}, held, named[UPGRADE], left))
     notes = (*notes, *remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
     edits = {path: (inventory.text(path) if path.exists() else None, text) for path, text in texts.items()}
-    findings += values.wrong(inventory, {**before, **after}, prefix)
+    findings += values.wrong(inventory, {**before, **after}, prefix, named[UPGRADE])
     findings = list(values.located(inventory, {**before, **after}, findings or values.last(before, held)))
     return Survey(held, tuple(findings), notes, edits, prefix, unsound, lost)
 

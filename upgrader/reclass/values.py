@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from upgrader_node.host import pillar as host_pillar
+from upgrader_node.service import required
 
 from upgrader.cloud import cloud, roles
 from upgrader.cloud.said import WrongKey, form
@@ -27,13 +28,19 @@ QUOTED = "; put it in quotes, or YAML makes something else of it"
 Held = Mapping[str, tuple[str, ...]]
 
 
-def wrong(inventory: Inventory, rendered: Mapping[str, Rendered], prefix: str) -> Iterator[Finding]:
-    """What our classes need as text and the model says as something else: each file and key once, with the nodes it is about."""
+def wrong(
+    inventory: Inventory, rendered: Mapping[str, Rendered], prefix: str, upgrade: Collection[str] = ()
+) -> Iterator[Finding]:
+    """What our classes need as text and the model says as something else: each file and key once, with the nodes it is about.
+
+    ``upgrade``: the nodes that also need what a whole controller needs.
+    """
     found: dict[tuple[str, str, str], list[str]] = {}
     for node, one in rendered.items():
         if one.pillar is None or node not in inventory.nodes:
             continue
-        for key in sorted({key for name in one.classes if name.startswith(prefix) for key in _text_keys(name, prefix)}):
+        keys = {key for name in one.classes if name.startswith(prefix) for key in _text_keys(name, prefix)}
+        for key in sorted(keys | (_controllers() if node in upgrade else set())):
             what = _complaint(key, host_pillar.value(one.pillar, key, UNDEFINED))
             place = origin(inventory, one, key) if what else None
             if place:
@@ -52,6 +59,18 @@ def _complaint(key: str, value: Any) -> str:
     if said == "empty":
         return said
     return f"{said}, and must be text{'' if isinstance(value, (dict, list)) else QUOTED}"
+
+
+@cache
+def _controllers() -> frozenset[str]:
+    """What a whole controller needs as text: keys whose example in the table is none of a list or a mapping."""
+    return frozenset(
+        f"{role}:{one}"
+        for role in required.UPGRADE_NODE
+        for key, example in required.REQUIRED[role]
+        for one in key.split(required.OR)
+        if not one.endswith("members") and not re.search(r"[\[{]", example)
+    )
 
 
 @cache

@@ -19,7 +19,8 @@ HEAD = """#!yaml
 # {title}
 # Cloud {cloud}, plan {digest}, run {run}: one file is one run. Save it below a folder of file_roots, then
 #   salt-run state.orchestrate NAME
-# A step that was done is not done again when the file is run again; gates are asked anew.
+# A step that was done is not done again when the file is run again; gates are asked anew. Where pillar comes from reclass, the model needs a
+# node of the name that Salt gives the master here, its id and _master (nodes/cfg01.cloud.local_master.yml: 'parameters: {{orchestration: true}}').
 """
 
 

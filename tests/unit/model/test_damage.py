@@ -128,6 +128,17 @@ def test_there_are_two_hundred_of_them() -> None:
     assert len(KINDS) * CHANCES >= 200 and set(KINDS) >= EVERY_DAY
 
 
+@pytest.mark.parametrize("value", ["true", "2017-01-01", "1.10"])
+def test_key_of_a_controller_in_another_form_is_told_where_it_was_written(value: str, root: Path) -> None:
+    """The site's own class of the upgrade node says it, over ours."""
+    path = root / "classes/cluster/mcp/openstack/upgrade.yml"
+    path.write_text(
+        f"{path.read_text().rstrip()}\nparameters: {{glance: {{server: {{bind: {{address: {value}}}}}}}}}\n"
+    )
+    [one] = [one for one in survey(inventory(root)).findings if one.kind == "value"]
+    assert (one.name, one.file) == ("glance:server:bind:address", str(path)) and "must be text" in one.what
+
+
 PLANNED = sorted(set(KINDS) - {"multiplying-aliases", "options-file", "folders-in-a-circle", "pipe"})
 """Salt's own reclass would not come to an end of the first, and reads no file of options."""
 TODAY = ("parameter-of-another-type", "wrong-word", "looks")

@@ -83,6 +83,13 @@ def test_network_plugins(texts: tuple[str, ...], expected: list[tuple[str, str]]
     assert all(words in what for (_, what), (_, words) in zip(said, expected, strict=True))
 
 
+def test_contrails_plugin_is_told_with_the_version_of_its_package() -> None:
+    plugin = "neutron_plugin_contrail.plugins.opencontrail.contrail_plugin.NeutronPluginContrailCoreV2"
+    files = {"neutron": {"/etc/neutron/neutron.conf": {"DEFAULT": {"core_plugin": plugin}}}}
+    [one] = drivers.findings("ctl01", files, KNOWN, {"neutron-plugin-contrail": "3.2.3.0-15"})
+    assert one["what"].endswith("neutron-plugin-contrail 3.2.3.0-15 is installed")
+
+
 @pytest.mark.parametrize(
     ("packages", "told"),
     [

@@ -7,6 +7,7 @@ Names of drivers are no secret, and the only values that are told.
 
 import re
 import typing
+from types import MappingProxyType
 
 from upgrader_node.host.findings import BLOCKER, WARNING, Finding, Findings, of_node
 from upgrader_node.options import judgement
@@ -22,6 +23,7 @@ SECTIONS = {
     "extension_drivers": "ml2",
 }
 """Where neutron's configuration names plugins and drivers."""
+CONTRAIL = "neutron-plugin-contrail"
 LBAAS_1 = (
     "lbaas",
     "neutron_lbaas.services.loadbalancer.plugin.LoadBalancerPlugin",
@@ -29,15 +31,29 @@ LBAAS_1 = (
 )
 
 
-def findings(node: str, files: typing.Mapping[str, Files], known: Known) -> Findings:
-    """Of each service that has files on this node."""
+def findings(
+    node: str,
+    files: typing.Mapping[str, Files],
+    known: Known,
+    packages: typing.Mapping[str, str] = MappingProxyType({}),
+) -> Findings:
+    """Of each service that has files on this node. ``packages``: those that are installed, for the version of a stranger."""
     judges = {"cinder": _cinder, "glance": _glance, "neutron": _neutron}
-    return [
+    told = [
         one
         for service, judge in judges.items()
         if files.get(service)
         for one in judge(node, files[service], known[service])
     ]
+    return [_with_version(one, packages) for one in told]
+
+
+def _with_version(one: Finding, packages: typing.Mapping[str, str]) -> Finding:
+    """OpenContrail's plugin with the version of its package: its own upgrade has to bring one for the new release."""
+    version = packages.get(CONTRAIL)
+    if not version or "contrail" not in one["what"]:
+        return one
+    return dict(one, what="{}; {} {} is installed".format(one["what"], CONTRAIL, version))
 
 
 def hypervisor(node: str, packages: typing.Mapping[str, str], known: Known) -> Findings:

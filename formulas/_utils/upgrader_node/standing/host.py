@@ -28,6 +28,7 @@ PACKAGES = (
     "openvswitch-switch",
     "rabbitmq-server",
     "haproxy",
+    "neutron-plugin-contrail",
 )
 SECONDS = 30.0
 
