@@ -135,6 +135,7 @@ def test_stream_of_events_that_breaks_while_answers_are_counted_is_told(site: Sa
         collect(transport, call, jid, QUICK)
 
 
+@pytest.mark.heavy  # the other two Salts of the bench have no click
 def test_plan_through_salt_api_is_the_masters_own_to_the_byte(site: SaltSite, access: SaltApi, tmp_path: Path) -> None:
     said = upgrader(site, access, tmp_path, "api", "plan", "control-plane", "--stage", "test-upgrade", "-o", "json")
     own = upgrader(site, access, tmp_path, "master", "plan", "control-plane", "--stage", "test-upgrade", "-o", "json")
