@@ -185,6 +185,14 @@ def test_preflight_and_plan_refuse_a_wrong_model_with_its_node_and_key(root: Pat
         assert "pillar key upgrader:nodes:backup of cfg01.mcp.local must be a list of minion ids" in ran.err
 
 
+@pytest.mark.parametrize("value", ["hunter2${", "${hunter2", "a${b}${hunter2"])
+def test_password_that_reclass_cannot_read_is_not_repeated(value: str, root: Path, salt: Callable[..., Ran]) -> None:
+    init = root / "classes/cluster/mcp/init.yml"
+    init.write_text(init.read_text().replace("value-of-mysql_upgrade_admin_password", f'"{value}"'))
+    ran = salt("plan", "control-plane", "--stage", "test-upgrade")
+    assert ran.code == 3 and "_param:mysql_upgrade_admin_password" in ran.err and "hunter2" not in ran.err, ran.err
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
