@@ -79,12 +79,16 @@ def _check_served(expected, served, node):
 def pillar_current(timeout=60):
     """Take the pillar anew and wait until it is there: a module that runs right after a change would see the old one.
 
+    Without a master the pillar comes with each call, as it was compiled for it.
+
     CLI Example:
 
     .. code-block:: bash
 
         salt '*' upgrader_node.pillar_current
     """
+    if __opts__.get("upgrader_pillar_given"):
+        return {"comment": "pillar came with the call"}
     if not __salt__["saltutil.refresh_pillar"](wait=True, timeout=timeout):
         raise CommandExecutionError(
             "{} did not get its pillar within {} s: see the Salt master's log".format(__opts__["id"], timeout)

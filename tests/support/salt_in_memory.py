@@ -26,6 +26,8 @@ class SaltInMemory:
     """
 
     kinds = ("module", "state")
+    lacks: Mapping[str, str] = {}
+    carrier = "minions"
 
     def __init__(self, answer: Answer | None = None, pillar: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.answer: Answer = answer or (
@@ -40,6 +42,9 @@ class SaltInMemory:
         self.die_after: str | None = None
         self.unreachable = False
         self._next = 0
+
+    def silent_because(self, node: str) -> str:
+        return "is the machine up and salt-minion running there?"
 
     def master_id(self) -> str:
         return "cfg01.lab.local"

@@ -37,6 +37,8 @@ class Site(Protocol):
 class TransportContract:
     """Behaviour, not names: each test does what the engine does and looks at what reached the nodes."""
 
+    AWAY = "is salt-master running"
+
     def test_job_ids_are_made_by_the_caller_and_differ(self, site: Site) -> None:
         made = [site.transport.new_job_id() for _ in range(50)]
         assert len(set(made)) == 50
@@ -100,7 +102,7 @@ class TransportContract:
 
     def test_master_that_is_away_is_told_so_with_the_remedy(self, site: Site) -> None:
         site.away()
-        with pytest.raises(SaltUnreachable, match="is salt-master running"):
+        with pytest.raises(SaltUnreachable, match=self.AWAY):
             site.transport.submit(CALL, site.transport.new_job_id())
 
     def test_pillars_are_those_of_exactly_the_nodes_that_were_named(self, site: Site) -> None:

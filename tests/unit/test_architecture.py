@@ -40,7 +40,7 @@ LAYERS: dict[str, set[str]] = {
     "reclass": {"cloud"},
     "beside": {"reclass"},
     "plan": {"cloud"},
-    "transport": {"plan"},
+    "transport": {"plan", "config"},
     "preflight": {"cloud", "plan", "transport"},
     "journal": {"plan"},
     "hooks": {"journal", "plan", "config"},

@@ -30,7 +30,8 @@ class Now:
         pillars = read_pillars(transport)
         self.cloud: Cloud = cloud_from_pillar(pillars, transport.master_id())
         self.facts: Facts = facts_now(pillars)
-        self._ground = Ground(transport.kinds, catalogue_of(FORMULAS), self.cloud.all_nodes)
+        nodes = {*self.cloud.all_nodes, self.cloud.master}
+        self._ground = Ground(transport.kinds, catalogue_of(FORMULAS), nodes, transport.lacks)
 
     def plan(self, part: str, stage: str, options: Options) -> Plan:
         """A new plan, checked."""

@@ -20,6 +20,7 @@ from upgrader.engine.run import Engine
 from upgrader.errors import InDoubt, Locked, Refused, StepFailed, UsageError
 from upgrader.journal.approvals import Approval
 from upgrader.journal.archive import Archive, refuse_unfinished
+from upgrader.journal.carrier import require_carrier
 from upgrader.journal.journal import Journal
 from upgrader.journal.passed import require_passed
 from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
@@ -75,7 +76,8 @@ def begin(
     require_passed(archive, plan, row.fresh, utc_now())
     _make_way(archive, transport, plan, restart, who)
     journal = Journal.create(archive.journal_path(plan.cloud, run_id))
-    given = {"approval": asdict(approval)} if approval else {}
+    given: dict[str, Any] = {"approval": asdict(approval)} if approval else {}
+    given["carrier"] = transport.carrier
     return _carry_out(journal, transport, lambda engine: engine.start(plan, run_id, who, version=__version__, **given))
 
 
@@ -88,6 +90,7 @@ def resume(settings: Settings, run_id: str | None, accept_pillar: bool, output: 
     with archive.lock(run.plan.cloud, who):
         journal = Journal.open(archive.journal_path(run.plan.cloud, run.run_id))
         transport = settings.transport()
+        require_carrier(journal, run.run_id, transport.carrier)
         accepted = _same_facts(run, journal, facts_now(read_pillars(transport)), accept_pillar)
         outcome = _carry_out(journal, transport, lambda engine: engine.resume(who, version=__version__, **accepted))
     _conclude(settings, run.plan, outcome, output)
@@ -163,6 +166,8 @@ def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who
     """Give up an unfinished run, but not while a job of it still works on a node: two of them would meet there."""
     if last.state in (FINISHED, ABANDONED):
         return
+    journal = Journal.open(archive.journal_path(last.plan.cloud, last.run_id))
+    require_carrier(journal, last.run_id, transport.carrier)
     for step, state in last.steps.items():
         for jid, nodes in state.jobs.items():
             busy = [node for node, runs in transport.still_running(jid, nodes).items() if runs]
@@ -171,9 +176,7 @@ def _leave_behind(archive: Archive, transport: Transport, last: RunProgress, who
                     f"step {step} of run {last.run_id} still works on {', '.join(busy)} (job {jid}): "
                     f"wait for it, or go on with 'upgrader resume {last.run_id}'"
                 )
-    Journal.open(archive.journal_path(last.plan.cloud, last.run_id)).append(
-        "run-abandoned", utc_now(), operator=who, reason=reason
-    )
+    journal.append("run-abandoned", utc_now(), operator=who, reason=reason)
 
 
 def _same_facts(run: RunProgress, journal: Journal, now: Facts, accept_pillar: bool) -> dict[str, Any]:

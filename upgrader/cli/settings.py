@@ -23,7 +23,7 @@ from upgrader.journal.archive import Archive
 from upgrader.journal.plans import Shelf
 from upgrader.plan.facts import facts_of
 from upgrader.plan.step import Facts
-from upgrader.transport.doors import DOORS
+from upgrader.transport.doors import DOORS, Access
 
 if TYPE_CHECKING:
     from upgrader.cloud.cloud import Cloud
@@ -63,7 +63,8 @@ class Settings:
 
     def transport(self) -> Transport:
         """The door to Salt."""
-        return DOORS[self.door](self.salt_config)
+        said = self.config
+        return DOORS[self.door](Access(self.salt_config, said.salt_api, said.salt_ssh))
 
 
 def utc_now() -> str:

@@ -76,7 +76,7 @@ class Cloud:
 
     @property
     def all_nodes(self) -> tuple[str, ...]:
-        """Every minion that a plan for this cloud may name, each once."""
+        """Every minion that holds a role, each once. A plan may name the Salt master's beside them, which need not hold one."""
         return self.holding(*self.nodes)
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from upgrader.config import keys
+from upgrader.config.access import SaltApi, SaltSsh
 from upgrader.config.keys import Hook
 from upgrader.errors import UsageError
 
@@ -21,6 +22,16 @@ class Configuration:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def salt_api(self) -> SaltApi | None:
+        """Where salt-api is, when a file says it."""
+        return self.values.get("salt_api")
+
+    @property
+    def salt_ssh(self) -> SaltSsh | None:
+        """The machines that are reached by ssh, when a file says it."""
+        return self.values.get("salt_ssh")
 
     @property
     def hooks(self) -> tuple[Hook, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from upgrader.config.access import salt_api, salt_ssh
 from upgrader.errors import UsageError
 
 EVENTS: Mapping[str, str] = {
@@ -80,6 +81,8 @@ KEYS: Mapping[str, Key] = {
     "salt_config": Key("configuration of the Salt master on this machine", text, "UPGRADER_SALT_CONFIG"),
     "state_dir": Key("folder of journals and locks", text, "UPGRADER_STATE_DIR"),
     "transport": Key("how Salt is reached", text, "UPGRADER_TRANSPORT"),
+    "salt_api": Key("where salt-api listens and who asks it, for transport api", salt_api),
+    "salt_ssh": Key("roster and host keys of machines without a master, for transport ssh", salt_ssh),
     "hooks": Key("whom to tell of which events", hooks),
 }
 

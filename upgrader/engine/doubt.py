@@ -61,7 +61,8 @@ def _not_to_be_doubled(attempt: Attempt, step: Step, node: str, jid: str, said: 
     if said.get(node):
         return at_work(node, still_runs(node, step.call, jid, attempt.waited.get(step.id, 0.0)))
     return silent(
-        node, f"{node} does not say whether it still runs {step.call} (job {jid}): is salt-minion running there?"
+        node,
+        f"{node} does not say whether it still runs {step.call} (job {jid}): {attempt.transport.silent_because(node)}",
     )
 
 

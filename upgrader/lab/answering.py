@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgrader.lab.contents import site_salt
+from upgrader.lab.contents import site_salt, sshd
 from upgrader.lab.machine.node import Node
 from upgrader.lab.machine.process import wait_until
 from upgrader.lab.narrator import Narrator
@@ -25,9 +25,30 @@ def wait_for_salt(topology: Topology, nodes: Mapping[str, Node], narrator: Narra
     if topology.master is None:
         return
     master = nodes[topology.master.name]
+    if topology.by_ssh:
+        _wait_for_sshd(master, topology.by_ssh, narrator)
+        return
     _wait_for_minions(OURS, master, [plan for plan in topology.minions if nodes[plan.name].running], narrator)
     if topology.site_minions:
         _wait_for_minions(THE_SITES, master, topology.site_minions, narrator)
+
+
+def _wait_for_sshd(master: Node, plans: Sequence[NodePlan], narrator: Narrator) -> None:
+    """Every node takes the tool's key, and has the host key that was written down."""
+    waiting = {plan.minion_id for plan in plans}
+    last = ["no answer"]
+
+    def lets_in(node: str) -> bool:
+        done = master.run([*sshd.COMMAND, f"root@{node}", "true"], check=False, timeout=BOOT_SECONDS)
+        last[0] = done.stderr.strip()[-300:]
+        return done.returncode == 0
+
+    def all_let_in() -> bool:
+        waiting.difference_update([node for node in sorted(waiting) if lets_in(node)])
+        return not waiting
+
+    with narrator.doing(f"Waiting for sshd on {', '.join(plan.name for plan in plans)}"):
+        wait_until(all_let_in, BOOT_SECONDS, "sshd of every node", lambda: f"{', '.join(sorted(waiting))}: {last[0]}")
 
 
 @dataclass(frozen=True)

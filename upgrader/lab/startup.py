@@ -17,6 +17,7 @@ from upgrader.lab.contents.salt_keys import salt_key_pair
 from upgrader.lab.contents.services import SERVICE_OF, SERVICES
 from upgrader.lab.contents.shipped import LayOver, Model, ship, write_files
 from upgrader.lab.contents.site_salt import site_salt_files
+from upgrader.lab.contents.sshd import ssh_files, ssh_keys
 from upgrader.lab.control.domain import Domain
 from upgrader.lab.control.machines import domains
 from upgrader.lab.control.model import IMAGE_ON_A_NODE
@@ -71,11 +72,13 @@ def prepare_disks(
     if all(node.prepared for node in nodes.values()):
         return
     keys = {plan.name: salt_key_pair() for plan in topology.minions}
+    keys_of_ssh = ssh_keys(topology, passwords)
     keys_of_the_site = {plan.name: salt_key_pair() for plan in topology.site_minions}
     for plan in topology.nodes:
         node = nodes[plan.name]
         node.create_disk()
         write_files(node.disk, node_files(plan, topology, keys, passwords))
+        write_files(node.disk, ssh_files(plan, topology, keys_of_ssh))
         write_files(node.disk, site_salt_files(plan, topology, keys_of_the_site))
     for domain in domains(nodes.values()):
         with narrator.doing(f"Making the disk of {domain.name}, a virtual machine of {domain.host.name}"):

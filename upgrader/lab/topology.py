@@ -27,6 +27,7 @@ class NodePlan:
     kernel what libvirt does: mount, make devices, use loop devices. A node ``on`` a hypervisor is a virtual machine of it, a
     container of libvirt whose disk is a file there: one of production's controllers, with stand-ins for Mitaka's services.
     A ``wired`` node is a compute or a gateway: it is on the provider network and in the mesh of tunnels as well.
+    A node ``by_ssh`` has no minion: whoever runs the tool reaches it through its sshd, with a host key that is written down.
     """
 
     name: str
@@ -41,6 +42,7 @@ class NodePlan:
     hypervisor: bool = False
     on: str = ""
     wired: bool = False
+    by_ssh: bool = False
 
     @property
     def minion_id(self) -> str:
@@ -66,7 +68,14 @@ class Topology:
 
     @property
     def master(self) -> NodePlan | None:
-        return next((node for node in self.nodes if node.runs("salt-master")), None)
+        """The node that runs the tool: the Salt master, or where there is none, the one that reaches the others by ssh."""
+        without = (node for node in self.by_ssh if node.name == MASTER.name)
+        return next((node for node in self.nodes if node.runs("salt-master")), next(without, None))
+
+    @property
+    def by_ssh(self) -> tuple[NodePlan, ...]:
+        """The nodes without a minion that the tool reaches by ssh, its own among them."""
+        return tuple(node for node in self.nodes if node.by_ssh)
 
     @property
     def minions(self) -> tuple[NodePlan, ...]:
@@ -201,12 +210,15 @@ BENCH = Topology(
 TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, PAIR, COMPUTES, BENCH)}
 
 # What deploys the services: the tool's own states, or the site's formulas under a Salt of the site's own, as MCP has them.
-BUILTIN, MCP = "builtin", "mcp"
-PROFILES = (BUILTIN, MCP)
+# In profile ssh there is no Salt anywhere: the tool reaches its nodes through sshd.
+BUILTIN, MCP, SSH = "builtin", "mcp", "ssh"
+PROFILES = (BUILTIN, MCP, SSH)
 
 
 def in_profile(topology: Topology, profile: str) -> Topology:
-    """The topology as a profile has it: in ``mcp`` every minion is one of the site's Salt as well, whose master is beside ours."""
+    """The topology as a profile has it: in ``mcp`` every minion is one of the site's Salt as well, whose master is beside ours;
+    in ``ssh`` every minion is a node with an sshd instead.
+    """
     if profile == BUILTIN:
         return topology
     if topology.master is None:
@@ -215,9 +227,17 @@ def in_profile(topology: Topology, profile: str) -> Topology:
         )
     if topology.machines:
         raise LabRefused(f"Topology {topology.name} is there with profile {BUILTIN} only; take topology {NOVA.name}.")
-    return replace(topology, nodes=tuple(_at_the_site(node) for node in topology.nodes))
+    changed = _at_the_site if profile == MCP else _without_salt
+    return replace(topology, nodes=tuple(map(changed, topology.nodes)))
 
 
 def _at_the_site(node: NodePlan) -> NodePlan:
     units = tuple(f"site-{unit}" for unit in node.units if unit in ("salt-master.service", "salt-minion.service"))
     return replace(node, layer="site", units=(*node.units, *units)) if units else node
+
+
+def _without_salt(node: NodePlan) -> NodePlan:
+    if not node.runs("salt-minion"):
+        return node
+    others = (unit for unit in node.units if unit not in ("salt-master.service", "salt-minion.service", "ssh.service"))
+    return replace(node, by_ssh=True, units=("ssh.service", *others))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from upgrader.errors import UsageError
@@ -14,11 +14,14 @@ from upgrader.plan.step import WORK, Call, Plan, Step
 
 @dataclass(frozen=True)
 class Ground:
-    """What a plan stands on: the kinds of call that the transport carries, what the formulas offer, the cloud's nodes."""
+    """What a plan stands on: the kinds of call that the transport carries, what the formulas offer, the cloud's nodes; and
+    modules that the transport has no use for, with the reason.
+    """
 
     kinds: Collection[str]
     catalogue: Catalogue
     nodes: Collection[str]
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_plan(plan: Plan, ground: Ground) -> None:
@@ -60,6 +63,16 @@ def _kinds(step: Step, ground: Ground, steps: Mapping[str, Step]) -> str:
         if call.kind not in ground.kinds:
             known = ", ".join(sorted(ground.kinds))
             return f"its {where} is of kind {call.kind!r}, which the transport does not carry: it carries {known}"
+    return ""
+
+
+def _carried(step: Step, ground: Ground, steps: Mapping[str, Step]) -> str:
+    for where, call in _calls(step):
+        reason = ground.lacks.get(call.function.partition(".")[0])
+        if reason:
+            return (
+                f"its {where} is {call.function}, which the transport cannot do: {reason}; take transport master or api"
+            )
     return ""
 
 
@@ -111,7 +124,7 @@ def _references(step: Step, ground: Ground, steps: Mapping[str, Step]) -> str:
     return ""
 
 
-RULES: tuple[Rule, ...] = (_kinds, _nodes, _functions, _said, _references)
+RULES: tuple[Rule, ...] = (_kinds, _carried, _nodes, _functions, _said, _references)
 
 
 def _needed(step: Step, steps: Mapping[str, Step]) -> set[str]:

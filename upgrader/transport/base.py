@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,10 +13,13 @@ from upgrader.transport.reply import Reply
 class Transport(Protocol):
     """How calls reach nodes. Submitting and collecting are apart so that a run can be cut between them and go on.
 
-    ``kinds`` are the kinds of call that it carries; a plan with another one is refused before it is shown.
+    ``kinds`` are the kinds of call that it carries, ``lacks`` the modules that it has no use for, each with the reason: a plan
+    with another kind, or such a module, is refused before it is shown. ``carrier`` is who knows its jobs: ``minions`` or ``ssh``.
     """
 
     kinds: tuple[str, ...]
+    lacks: Mapping[str, str]
+    carrier: str
 
     def pillars(self, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Pillar of exactly these nodes, compiled without asking them. Raises SaltUnreachable, Refused where it cannot be."""
@@ -38,6 +41,9 @@ class Transport(Protocol):
 
     def still_running(self, jid: str, nodes: Sequence[str]) -> dict[str, bool]:
         """Ask nodes whether they run the job. A node that does not answer the question is not in the result."""
+
+    def silent_because(self, node: str) -> str:
+        """What to look at when a node says nothing; or what is known to stand in its way."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from upgrader.plan.step import Call
 from upgrader.transport.base import Patience, Transport
 from upgrader.transport.reply import Reply, at_work, silent
 
+SHORTEST = 0.03
+"""Seconds between two looks for the answer to a call that has just begun."""
 Waiting = Callable[[float, tuple[str, ...]], None]
 Arrived = Callable[[Mapping[str, Reply]], None]
 
@@ -46,7 +48,12 @@ def collect(
             return {**wait.replies, **at_the_end}
         wait.probe_when_due()
         # Reading the answers of a thousand nodes takes the master a while: it gets four times as long to do other things.
-        pause(max(patience.tick, 4 * (clock() - asked_at)))
+        pause(max(_tick(patience, clock() - wait.started), 4 * (clock() - asked_at)))
+
+
+def _tick(patience: Patience, waited: float) -> float:
+    """Most calls take less than a second, and a stage has a hundred: the longer one takes, the more seldom it is asked for."""
+    return min(patience.tick, max(SHORTEST, waited / 5))
 
 
 @dataclass
@@ -101,10 +108,13 @@ class _Wait:
         for node in self.missing():
             quiet = now - self.heard.get(node, self.started)
             if quiet > self.patience.silence:
-                lost[node] = silent(node, _does_not_answer(node, quiet))
+                lost[node] = silent(node, self._does_not_answer(node, quiet))
             elif node in self.idle and now - self.idle[node] > self.patience.grace:
                 lost[node] = silent(node, no_longer_runs(node, self.call))
         return lost
+
+    def _does_not_answer(self, node: str, seconds: float) -> str:
+        return f"{node} does not answer (silent for {seconds:.0f} s): {self.transport.silent_because(node)}"
 
     def time_is_up(self, arrived: Arrived) -> dict[str, Reply]:
         """The last question: who works on? Then the answers once more, because one may have come meanwhile."""
@@ -136,10 +146,6 @@ def still_runs(node: str, call: Call, jid: str, waited: float) -> str:
 def no_longer_runs(node: str, call: Call) -> str:
     """The node is there, the job is not, and nothing came of it."""
     return f"{node} answers but no longer runs {call} and never returned its result (killed or restarted?)"
-
-
-def _does_not_answer(node: str, seconds: float) -> str:
-    return f"{node} does not answer (silent for {seconds:.0f} s): is the machine up and salt-minion running there?"
 
 
 def who_runs(

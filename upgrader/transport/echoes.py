@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from upgrader.transport.reply import Reply
+
 LATE = 2.0
 """Seconds after the last answer in which a second one may still come."""
 
@@ -47,6 +49,14 @@ class Echoes:
             wait=0.01, tag=self._tag, match_type="startswith", no_block=True
         )
         return event
+
+
+def heard_once(echoes: Echoes, replies: dict[str, Reply]) -> dict[str, Reply]:
+    """Replies when no second one is to come any more, those of doubled ids as failures; none before."""
+    if not echoes.settled():
+        return {}
+    doubled = {node: Reply(node, False, error=told(node)) for node in echoes.doubled() if node in replies}
+    return {**replies, **doubled}
 
 
 def told(node: str) -> str:

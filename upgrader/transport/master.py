@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
-from upgrader.transport.echoes import Echoes, told
+from upgrader.transport.echoes import Echoes, heard_once
+from upgrader.transport.pillar import compiled
 from upgrader.transport.reply import Reply, judge
 
 DEFAULT_CONFIG = Path("/etc/salt/master")
@@ -24,6 +25,8 @@ class MasterTransport:
     """See ``Transport``. Needs read access to the master's configuration and sockets, i.e. root or the master's user."""
 
     kinds: tuple[str, ...] = ("module", "state")
+    lacks: Mapping[str, str] = {}
+    carrier: str = "minions"
 
     def __init__(self, config: Path = DEFAULT_CONFIG, publish_timeout: int = 15) -> None:
         if not config.is_file():
@@ -55,25 +58,7 @@ class MasterTransport:
 
     def pillars(self, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Pillar as the master compiles it; the nodes themselves are not asked, so dead ones are described too."""
-        return {node: self._pillar(node) for node in nodes}
-
-    def _pillar(self, node: str) -> dict[str, Any]:
-        import salt.exceptions
-        import salt.pillar
-        import salt.utils.minions
-
-        try:
-            _, grains, _ = salt.utils.minions.get_minion_data(node, self._opts)
-            compiled: dict[str, Any] = salt.pillar.Pillar(
-                self._opts, grains or {"id": node}, node, "base"
-            ).compile_pillar()
-        except (salt.exceptions.SaltException, OSError) as error:
-            raise Refused(f"pillar of {node} cannot be compiled: {error}; see the Salt master's log") from error
-        if compiled.get("_errors"):
-            raise Refused(
-                f"pillar of {node} cannot be compiled: {'; '.join(map(str, compiled['_errors']))}; mend the model in reclass"
-            )
-        return compiled
+        return {node: compiled(self._opts, node) for node in nodes}
 
     def new_job_id(self) -> str:
         """A job id in Salt's own form (the time, in microseconds)."""
@@ -117,15 +102,7 @@ class MasterTransport:
         """Replies in the job cache, which is where the master puts them before anybody is told."""
         held = self._client.returners[f"{self._cache}.get_jid"](jid)
         replies = {node: judge(call, node, answer) for node, answer in held.items() if isinstance(answer, dict)}
-        return self._heard_once(jid, replies) if jid in self._echoes else replies
-
-    def _heard_once(self, jid: str, replies: dict[str, Reply]) -> dict[str, Reply]:
-        """Replies when no second one is to come any more, those of doubled ids as failures; none before."""
-        echoes = self._echoes[jid]
-        if not echoes.settled():
-            return {}
-        doubled = {node: Reply(node, False, error=told(node)) for node in echoes.doubled() if node in replies}
-        return {**replies, **doubled}
+        return heard_once(self._echoes[jid], replies) if jid in self._echoes else replies
 
     def _bus(self) -> Any:
         import salt.utils.event
@@ -156,3 +133,7 @@ class MasterTransport:
             if len(held) >= len(nodes) or time.monotonic() > deadline:
                 return {node: bool(answer.get("return")) for node, answer in held.items() if node in nodes}
             time.sleep(0.1)
+
+    def silent_because(self, node: str) -> str:
+        """Whom to ask about a node that says nothing."""
+        return "is the machine up and salt-minion running there?"

@@ -10,6 +10,8 @@ from upgrader_node.errors import TRACE, one_line
 
 from upgrader.plan.step import Call
 
+TRIMMED = "VALUE_TRIMMED"
+"""What ``salt.utils.dicttrim`` writes where a value was larger than ``max_event_size`` let it be."""
 LONGEST = 1500
 """Characters of an error that go into the journal. Salt appends the whole rendered file to some."""
 
@@ -42,6 +44,8 @@ def judge(call: Call, node: str, answer: Mapping[str, Any]) -> Reply:
     trusted one by one: a missing SLS is a list with retcode 1, an unknown function is a string.
     """
     value = answer.get("return")
+    if _is_trimmed(value):
+        return Reply(node, False, error=_too_large(node, call))
     failed = answer.get("success") is False or answer.get("retcode", 0) not in (0, None)
     if call.kind == "state":
         return _judge_state(node, value, failed)
@@ -49,6 +53,22 @@ def judge(call: Call, node: str, answer: Mapping[str, Any]) -> Reply:
         return Reply(node, False, error=_sentence(value))
     blockers = _blockers(value)
     return Reply(node, not blockers, value=value, error="; ".join(blockers))
+
+
+def _is_trimmed(value: Any) -> bool:
+    """Whether Salt has put its mark in place of a part that was too large: what is left still looks like a good answer."""
+    if isinstance(value, Mapping):
+        return any(map(_is_trimmed, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_trimmed, value))
+    return isinstance(value, str) and value == TRIMMED
+
+
+def _too_large(node: str, call: Call) -> str:
+    return (
+        f"the answer of {node} to {call} is larger than its Salt passes on, and came without its largest parts: set max_event_size "
+        "in the configuration of master and minion to what it needs (bytes; 1048576 where nothing is said), and start both anew"
+    )
 
 
 def silent(node: str, what: str) -> Reply:

@@ -263,6 +263,20 @@ def test_status_without_any_run_is_usage(command: Command) -> None:
     assert "no run yet" in ran.err
 
 
+def test_resume_through_another_carrier_is_refused_and_nothing_is_asked(command: Command, salt: SaltInMemory) -> None:
+    salt.die_after = "upgrader_schema.phase nova db-newton"
+    command(*STAGE)
+    salt.carrier = "ssh"
+    asked = len(salt.submitted)
+    for words in (("resume",), (*STAGE, "--restart")):
+        ran = command(*words)
+        assert ran.code == 3
+        assert "was begun through transport master or api, where its jobs are known" in ran.err
+    assert len(salt.submitted) == asked
+    salt.carrier = "minions"
+    assert command("resume").code == 0
+
+
 def test_resume_of_a_finished_run_is_refused(command: Command) -> None:
     command(*STAGE)
     ran = command("resume")

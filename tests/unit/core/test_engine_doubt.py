@@ -249,7 +249,7 @@ def test_node_that_is_silent_is_told_with_the_job_that_it_may_still_run(tmp_path
     jid = next(iter(run.salt.jobs))
     run.salt.running.add(("n1", "dead"))
     assert run.resume().failed == {
-        "one": f"n1 does not say whether it still runs do.one (job {jid}): is salt-minion running there?"
+        "one": f"n1 does not say whether it still runs do.one (job {jid}): is the machine up and salt-minion running there?"
     }
     last = run.rows("node-finished")[-1]
     assert (last["node"], last["jid"], last["reply"]["lost"]) == ("n1", jid, True)

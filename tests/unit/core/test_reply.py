@@ -129,6 +129,12 @@ def test_error_that_is_not_too_long_is_left_as_it_is() -> None:
         ({"what": "at 334"}, "at 334"),
         ({"what": "at 334", "remedy": ""}, "at 334"),
         ({"remedy": "restore it"}, "restore it"),
+        (
+            {"what": "at 334", "remedy": "restore it", "service": "nova", "rows": [1, "b", "c", "d"]},
+            "nova: at 334 (1, b, c); restore it",
+        ),
+        ({"what": "at 334", "service": "nova"}, "nova: at 334"),
+        ({"remedy": "restore it", "service": "nova"}, "restore it"),
         ({}, "a finding without words"),
     ],
 )
@@ -166,3 +172,13 @@ def test_state_reply_names_what_changed_but_not_its_content() -> None:
     assert reply.ok
     assert reply.changes == {"conf": ["diff"]}
     assert "password" not in str(reply)
+
+
+@pytest.mark.parametrize("call", [MODULE, STATE], ids=["module", "state"])
+@pytest.mark.parametrize(
+    "value", ["VALUE_TRIMMED", {"rows": "VALUE_TRIMMED"}, {"a": [1, {"b": ["x", "VALUE_TRIMMED"]}]}], ids=str
+)
+def test_answer_that_salt_cut_is_a_failure_although_it_looks_good(call: Call, value: Any) -> None:
+    reply = judge(call, "n", {"return": value, "retcode": 0, "success": True})
+    assert not reply.ok and "set max_event_size" in reply.error
+    assert judge(MODULE, "n", {"return": {"note": "VALUE_TRIMMED is Salt's mark"}, "retcode": 0}).ok

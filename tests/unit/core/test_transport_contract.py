@@ -17,7 +17,9 @@ from upgrader.cli.main import cli
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import KINDS, Call
 from upgrader.transport import doors, master
+from upgrader.transport.api.door import ApiTransport
 from upgrader.transport.base import Transport
+from upgrader.transport.doors import Access
 from upgrader.transport.master import MasterTransport
 
 
@@ -105,8 +107,8 @@ def test_new_transport_is_one_name_more(tmp_path: Path, monkeypatch: pytest.Monk
     """A made-up transport: a class that keeps the contract, and a line in the table of doors."""
     salt, given = SaltInMemory(pillar=lab_pillar()), []
 
-    def opened(config: Path) -> SaltInMemory:
-        given.append(config)
+    def opened(access: Access) -> SaltInMemory:
+        given.append(access.salt_config)
         return salt
 
     monkeypatch.setitem(doors.DOORS, "made-up", opened)
@@ -135,6 +137,6 @@ def test_transport_that_cannot_carry_a_stage_refuses_its_plan(tmp_path: Path, mo
     assert salt.submitted == []
 
 
-@pytest.mark.parametrize("transport", [MasterTransport, SaltInMemory])
+@pytest.mark.parametrize("transport", [MasterTransport, ApiTransport, SaltInMemory])
 def test_transport_says_which_kinds_it_carries(transport: type) -> None:
     assert set(transport.kinds) <= set(KINDS)

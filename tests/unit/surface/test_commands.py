@@ -152,7 +152,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("stamp", "nova-db"), ["nova-db-newton", "nova-db"]),
         (("stamp", "--run", "20"), [RUN]),
         (("stamp", "--run", RUN, "verify-e"), ["verify-egress"]),
-        (("--transport", ""), ["master"]),
+        (("--transport", ""), ["master", "api", "ssh"]),
     ],
 )
 def test_words_are_completed(

@@ -54,6 +54,18 @@ def test_users_file_stands_above_the_machines_and_variable_and_option_above_both
     assert shown("--state-dir", "/from/option")["state_dir"] == ("/from/option", "from --state-dir")
 
 
+def test_salt_api_is_shown_with_the_names_of_its_files_and_none_of_their_contents(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("very secret\n")
+    assert shown()["salt_api"] == (None, "no file says it")
+    said = {"url": "https://cfg01:8000/", "user": "me", "password_file": str(tmp_path / "password")}
+    places[1].write_text(yaml.safe_dump({"salt_api": said}))
+    assert shown()["salt_api"] == ({**said, "url": "https://cfg01:8000", "eauth": "pam"}, f"from {places[1]}")
+    ran = CliRunner().invoke(cli, ["config", "show"], catch_exceptions=False)
+    assert f"password_file {tmp_path / 'password'}" in ran.output and "very secret" not in ran.output
+
+
 def test_commands_work_where_the_file_says(places: tuple[Path, Path], tmp_path: Path) -> None:
     places[0].write_text(f"state_dir: {tmp_path / 'runs'}\n")
     (tmp_path / "runs" / "cloud").mkdir(parents=True)
@@ -70,7 +82,7 @@ def test_commands_work_where_the_file_says(places: tuple[Path, Path], tmp_path: 
         ("stat_dir: /x\n", "has key 'stat_dir', which nobody knows: did you mean state_dir?"),
         ("state_dir: 5\n", "key state_dir: expected text, found a number"),
         ("state_dir:\n", "key state_dir: expected text, found nothing"),
-        ("- state_dir\n", "is a list and not a mapping of keys: the keys are salt_config, state_dir, transport, hooks"),
+        ("- state_dir\n", "is a list and not a mapping of keys: the keys are salt_config, state_dir, transport, salt_api, salt_ssh, hooks"),
         ("state_dir: /a\nstate_dir: /b\n", "line 2 is not YAML: key 'state_dir' is there twice"),
         ("a: [\n", "line 2 is not YAML"),
         ("hooks: {}\n", "key hooks: expected a list of hooks"),
@@ -79,6 +91,19 @@ def test_commands_work_where_the_file_says(places: tuple[Path, Path], tmp_path: 
         ("hooks: [{events: [done], command: tell all}]\n", "command of hook 1 to be a list of words: no shell reads it"),
         ("hooks: [{events: [done], command: [tell]}]\n", "command of hook 1 to begin with an absolute path"),
         ("hooks: [{events: [done], webhook: ftp://x}]\n", "to be an address that begins with http:// or https://"),
+        ("salt_api: https://x\n", "key salt_api: expected a mapping with url, user, eauth"),
+        ("salt_api: {url: 'http://x', token_file: /t}\n", "expected url of salt_api to be an address that begins with https://"),
+        ("salt_api: {url: 'https://me:secret@x', token_file: /t}\n", "that begins with https:// and holds no password"),
+        ("salt_api: {url: 'https://x:port', token_file: /t}\n", "expected url of salt_api to be an address"),
+        ("salt_api: {url: 'https://x'}\n", "one of password_file (with user) and token_file"),
+        ("salt_api: {url: 'https://x', password_file: /p}\n", "user, eauth and password_file of salt_api to go together"),
+        ("salt_api: {url: 'https://x', token_file: /t, eauth: pam}\n", "user, eauth and password_file of salt_api to go together"),
+        ("salt_api: {url: 'https://x', token_file: t}\n", "token_file of salt_api to be absolute paths"),
+        ("salt_api: {url: 'https://x', token_file: 5}\n", "token_file of salt_api to be text"),
+        ("salt_api: {url: 'https://x', token_file: /t, pasword: x}\n", "salt_api to have nothing but url,"),
+        ("salt_ssh: {roster: /r}\n", "expected salt_ssh to have roster, known_hosts and master"),
+        ("salt_ssh: {roster: r, known_hosts: /k, master: m}\n", "roster, known_hosts and spool of salt_ssh to be absolute paths"),
+        ("salt_ssh: {roster: /r, known_hosts: /k, master: m, any: x}\n", "salt_ssh to have nothing but roster, known_hosts, master"),
         ("? [a, b]\n: c\n", "is not YAML"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -50,6 +51,9 @@ def _row(root: click.Context, settings: Settings, key: str) -> dict[str, Any]:
             for one in settings.config.hooks
         ]
         return {"key": key, "value": hooks, "from": _of_file(settings, key, "no file names any")}
+    if key not in root.params:
+        said = settings.config.values.get(key)
+        return {"key": key, "value": said and _fields(said), "from": _of_file(settings, key, "no file says it")}
     value, source = root.params[key], root.get_parameter_source(key)
     named: dict[ParameterSource | None, str] = {
         ParameterSource.COMMANDLINE: f"from --{key.replace('_', '-')}",
@@ -57,6 +61,11 @@ def _row(root: click.Context, settings: Settings, key: str) -> dict[str, Any]:
         ParameterSource.DEFAULT_MAP: _of_file(settings, key, ""),
     }
     return {"key": key, "value": str(value), "from": named.get(source) or "the default"}
+
+
+def _fields(said: Any) -> dict[str, str]:
+    """What a mapping says: names, addresses and paths. Secrets stand in files of their own."""
+    return {field.name: str(getattr(said, field.name)) for field in fields(said) if getattr(said, field.name)}
 
 
 def _of_file(settings: Settings, key: str, otherwise: str) -> str:
@@ -67,4 +76,6 @@ def _of_file(settings: Settings, key: str, otherwise: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "; ".join(f"{one['tells']} on {', '.join(one['events'])}" for one in value) or "none"
-    return str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {said}" for name, said in value.items())
+    return "nothing" if value is None else str(value)

@@ -56,7 +56,7 @@ def node_files(
     files |= {f"{WANTS}/{unit}": NodeFile(link=_unit_path(unit)) for unit in plan.units if not _is_cluster(plan, unit)}
     if plan.runs("salt-minion"):
         files |= _minion_files(plan, topology, keys[plan.name])
-    if plan.runs("salt-master"):
+    if plan == topology.master:
         files |= _master_files(plan, topology, keys)
     if plan.runs("mariadb"):
         files["etc/mysql/mariadb.conf.d/90-lab.cnf"] = NodeFile(_mariadb_configuration(plan))
@@ -74,7 +74,7 @@ def node_files(
         files["etc/resolv.conf"] = NodeFile("nameserver 127.0.0.1\n")
         files["etc/systemd/system/lab-resolver.service"] = NodeFile(RESOLVER)
         files["usr/local/sbin/lab-resolver"] = NodeFile(Path(resolver.__file__).read_text(encoding="utf-8"), 0o755)
-    if plan.runs("ssh"):
+    if plan.runs("ssh") and not plan.by_ssh:
         files["etc/ssh/ssh_host_ed25519_key"] = NodeFile(passwords.store_host_key, 0o600)
         files["etc/ssh/ssh_host_ed25519_key.pub"] = NodeFile(passwords.store_host_key_public)
     if plan.shows_source:

@@ -101,7 +101,7 @@ def _pairs(topology: Topology, held: Mapping[str, tuple[str, ...]], folder: Path
     """Where the operator has fewer nodes of a role than the lab, the last one stands several times."""
     pairs: dict[NodePlan, str] = {}
     for role, name in STOOD_FOR.items():
-        plans = [plan for plan in topology.minions if plan.name.startswith(name)]
+        plans = [plan for plan in (*topology.minions, *topology.by_ssh) if plan.name.startswith(name)]
         if not held[role]:
             raise LabRefused(f"--model {folder}: no node is recognised as {role} node; {CHECK.format(folder)}.")
         pairs |= {plan: held[role][min(number, len(held[role]) - 1)] for number, plan in enumerate(plans)}
