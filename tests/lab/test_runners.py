@@ -69,33 +69,48 @@ def test_cloud_whose_model_names_no_controller_is_told_which_roles_it_has(rehear
     assert code == 1 and said["error"].endswith("has no role control; it has backup, database, upgrade")
 
 
-def test_stage_is_carried_out_by_state_orchestrate_as_the_plan_has_it(rehearsal: Rehearsal) -> None:
-    """The rehearsal's gates, with real answers; a node that is silent then keeps away what needs it."""
-    text = rehearsal.cfg.run(["upgrader", "plan", "control-plane", "--stage", "test-upgrade", "-o", "orch"]).stdout
-    steps = yaml.safe_load(text)
-    gates = {name: steps[name] for name in itertools.takewhile(lambda name: name != "store-ready", steps)}
+@pytest.fixture
+def plan(rehearsal: Rehearsal) -> Iterator[dict[str, Any]]:
+    """The rehearsal as steps of orchestration; the model knows the node whose pillar Salt compiles for the master itself."""
     own = rehearsal.cfg.root / "srv/salt/reclass/nodes/cfg01.lab.local_master.yml"
     own.write_text("parameters: {orchestration: true}\n")
-    file = rehearsal.cfg.root / "srv/salt/lab/orch/gates.sls"
+    yield yaml.safe_load(
+        rehearsal.cfg.run(["upgrader", "plan", "control-plane", "--stage", "test-upgrade", "-o", "orch"]).stdout
+    )
+    own.unlink()
+
+
+def failed(rehearsal: Rehearsal, steps: dict[str, Any]) -> dict[str, str]:
+    """The steps that did not go well by state.orchestrate, and what is said of each."""
+    file = rehearsal.cfg.root / "srv/salt/lab/orch/stage.sls"
     file.parent.mkdir(exist_ok=True)
-    file.write_text("#!yaml\n" + yaml.safe_dump(gates, sort_keys=False))
-    try:
-        assert failed(rehearsal) == {}
-        with without(rehearsal, ("dbs03", "salt-minion")):
-            told = failed(rehearsal)
-    finally:
-        own.unlink()
-    assert "dbs03.lab.local: does not answer" in told["nodes-answer"]
-    assert "cluster-state" in told and "formulas-served" in told
-
-
-def failed(rehearsal: Rehearsal) -> dict[str, str]:
-    """The steps that did not go well, and what is said of each."""
-    ran = rehearsal.cfg.run(["salt-run", "--out=json", "state.orchestrate", "orch.gates"], check=False)
-    [chunks] = json.loads(ran.stdout)["data"].values()
+    file.write_text("#!yaml\n" + yaml.safe_dump(steps, sort_keys=False))
+    words = ["salt-run", "--out=json", "state.orchestrate", "orch.stage"]
+    [chunks] = json.loads(rehearsal.cfg.run(words, check=False, timeout=3600).stdout)["data"].values()
     assert isinstance(chunks, dict), chunks
     return {
         one["__id__"]: str((one.get("changes") or {}).get("return") or one["comment"])
         for one in chunks.values()
         if not one["result"]
     }
+
+
+def test_gates_of_a_stage_are_asked_by_state_orchestrate_and_a_silent_node_keeps_away_what_needs_it(
+    rehearsal: Rehearsal, plan: dict[str, Any]
+) -> None:
+    gates = {name: plan[name] for name in itertools.takewhile(lambda name: name != "store-ready", plan)}
+    assert failed(rehearsal, gates) == {}
+    with without(rehearsal, ("dbs03", "salt-minion")):
+        told = failed(rehearsal, gates)
+    assert "dbs03.lab.local: does not answer" in told["nodes-answer"]
+    assert "cluster-state" in told and "formulas-served" in told
+
+
+@pytest.mark.soak
+def test_whole_rehearsal_is_carried_out_by_state_orchestrate(rehearsal: Rehearsal, plan: dict[str, Any]) -> None:
+    """Without the engine: no journal of it, and the copy is at Ocata's schemas."""
+    journals = rehearsal.journals()
+    assert failed(rehearsal, plan) == {}
+    assert rehearsal.scalar("SELECT version FROM nova_upgrade.migrate_version") == 347
+    assert rehearsal.scalar("SELECT version FROM nova.migrate_version") == 319
+    assert rehearsal.journals() == journals

@@ -55,7 +55,7 @@ def ask(settings: Settings, output: str, stage: str, wanted: Options, deep: bool
     ``deep``: the live rows are judged by the services' own code as well; Refused at once where that is not installed.
     """
     transport = settings.transport()
-    now = Now(transport)
+    now = _now(settings, transport, output, stage)
     plan, refused = _plan(now, stage, wanted)
     probe = Probe(transport, now.cloud) if deep else None
     if probe:
@@ -71,6 +71,20 @@ def ask(settings: Settings, output: str, stage: str, wanted: Options, deep: bool
     if broken:
         raise broken
     _judge(plan.cloud, [*found, *(f for answer in heard.controllers.values() for f in answer.get("findings") or [])])
+
+
+def _now(settings: Settings, transport: Transport, output: str, stage: str) -> Now:
+    """The cloud of this moment. Where its pillar does not describe one, nobody can be asked: then what the model lacks is told."""
+    try:
+        return Now(transport)
+    except Refused:
+        found = findings.in_order(_model(settings, stage))
+        if output == "json":
+            told = document.preflight_document("", found, {})
+            click.echo(document.render({**told, "stage": stage, "refused": True}))
+        elif any(one["severity"] != "info" for one in found):
+            click.echo(findings.findings_text(found))
+        raise
 
 
 def _plan(now: Now, stage: str, wanted: Options) -> tuple[Plan, Found]:

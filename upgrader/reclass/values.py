@@ -119,8 +119,17 @@ def _refused(inventory: Inventory, one: Rendered, judge: Callable[[], Any]) -> I
     try:
         judge()
     except WrongKey as error:
-        file, key = origin(inventory, one, error.key) or (str(inventory.nodes[one.node]), error.key)
+        file, key = _written(inventory, one, error.key) or (str(inventory.nodes[one.node]), error.key)
         yield Finding("value", (one.node,), _from(str(error), error.key, key), f"correct {key}", file, key)
+
+
+def _written(inventory: Inventory, one: Rendered, key: str) -> tuple[str, str] | None:
+    """Where a key was written; of a list, where its first item that is no name was."""
+    value = host_pillar.value(one.pillar, key)
+    for number, item in enumerate(value if isinstance(value, list) else ()):
+        if not isinstance(item, str) or not item:
+            return origin(inventory, one, f"{key}:{number}") or origin(inventory, one, key)
+    return origin(inventory, one, key)
 
 
 def _from(what: str, key: str, written: str) -> str:

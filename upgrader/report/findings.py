@@ -100,4 +100,13 @@ def counted(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _filled(text: str, first: str, others: str) -> str:
-    return textwrap.fill(text, COLUMNS, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    """A path stays whole, however long it is: it is there to be copied."""
+    paths = any("/" in word and len(word) > COLUMNS - len(others) for word in text.split())
+    return textwrap.fill(
+        text,
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=not paths,
+    )

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from reclass.core import Core
 from reclass.settings import Settings
 from reclass.storage.yaml_fs import ExternalNodeStorage
 
 from tests.support.command import Ran
 from tests.support.damage import keys, places, texts  # noqa: F401  what they define is in KINDS
-from tests.support.damage.damage import KINDS, NAMED, SAME, Damage
-from tests.support.models import inventory, mcp
+from tests.support.damage.damage import KINDS, NAMED, SAME, Damage, held
+from tests.support.models import PARAMETERS, inventory, mcp
 from upgrader.cli.main import entry
 from upgrader.reclass.survey import survey, worse
 from upgrader.reclass.writing import write
@@ -139,6 +140,19 @@ def test_key_of_a_controller_in_another_form_is_told_where_it_was_written(value:
     assert (one.name, one.file) == ("glance:server:bind:address", str(path)) and "must be text" in one.what
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("value", keys.NO_TEXT, ids=str)
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_every_parameter_in_every_other_form_is_told(parameter: str, value: Any, root: Path) -> None:
+    path = root / keys.INIT
+    said = held(path)
+    said["parameters"]["_param"][parameter] = value
+    path.write_text(yaml.safe_dump(said))
+    found = survey(inventory(root)).findings
+    assert any(f"_param:{parameter}" in one.what + one.remedy + one.name for one in found), found
+    assert any(one.file.endswith(keys.INIT) for one in found), found
+
+
 PLANNED = sorted(set(KINDS) - {"multiplying-aliases", "options-file", "folders-in-a-circle", "pipe"})
 """Salt's own reclass would not come to an end of the first, and reads no file of options."""
 TODAY = ("parameter-of-another-type", "wrong-word", "looks")
@@ -181,8 +195,20 @@ def test_preflight_and_plan_refuse_a_wrong_model_with_its_node_and_key(root: Pat
     init.write_text(init.read_text().replace("upgrader_backup_node: cfg01.mcp.local", "upgrader_backup_node: [a, b]"))
     for words in (("preflight",), ("plan", "control-plane", "--stage", "test-upgrade")):
         ran = salt(*words)
-        assert (ran.code, ran.out) == (3, "")
+        assert ran.code == 3
         assert "pillar key upgrader:nodes:backup of cfg01.mcp.local must be a list of minion ids" in ran.err
+    assert ran.out == ""
+    told = " ".join(salt("preflight").out.split())
+    assert "BLOCKER model (model-value)" in told and "_param:upgrader_backup_node" in told and f"({init})" in told
+    assert json.loads(salt("preflight", "-o", "json").out)["refused"] is True
+
+
+@pytest.mark.parametrize("value", ["hunter2${", "${hunter2", "a${b}${hunter2"])
+def test_password_that_reclass_cannot_read_is_not_repeated(value: str, root: Path, salt: Callable[..., Ran]) -> None:
+    init = root / "classes/cluster/mcp/init.yml"
+    init.write_text(init.read_text().replace("value-of-mysql_upgrade_admin_password", f'"{value}"'))
+    ran = salt("plan", "control-plane", "--stage", "test-upgrade")
+    assert ran.code == 3 and "_param:mysql_upgrade_admin_password" in ran.err and "hunter2" not in ran.err, ran.err
 
 
 @pytest.mark.parametrize(
