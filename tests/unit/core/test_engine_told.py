@@ -104,6 +104,16 @@ def test_what_a_check_has_seen_is_noted_for_each_node(tmp_path: Path) -> None:
     assert {node: reply["node"] for node, reply in replies.items()} == {"n1": "n1", "n2": "n2"}
 
 
+def test_check_is_not_asked_while_no_node_has_said_that_it_is_idle(tmp_path: Path) -> None:
+    check = Call("module", "check.one", ("n1", "n2"))
+    run = Run(tmp_path, (replace(step("one", retry_safe=False), check=check),))
+    run.salt.answer = silent_on("n1", "n2")
+    run.start()
+    run.salt.running |= {("n1", "dead"), ("n2", "dead")}
+    assert run.resume().in_doubt
+    assert run.salt.submitted == ["do.one"]
+
+
 def test_node_is_asked_about_its_own_job_whenever_it_is_asked(tmp_path: Path) -> None:
     run = Run(tmp_path, (ONE,))
     run.salt.answer = silent_on("n1")
