@@ -140,6 +140,14 @@ def test_silent_node_is_told_with_what_the_transport_knows_of_it(tmp_path: Path)
     assert run.resume().reason.endswith("is n1 plugged in?")
 
 
+def test_node_that_fell_silent_is_told_with_what_the_transport_knows_of_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, (ONE,))
+    run.salt.silent_because = lambda node: f"is {node} plugged in?"  # type: ignore[method-assign]
+    run.salt.answer = silent_on("n1")
+    run.salt.running.add(("n1", "dead"))
+    assert re.fullmatch(r"n1 does not answer \(silent for 2\d s\): is n1 plugged in\?", run.start().failed["one"])
+
+
 def test_node_at_work_is_told_with_all_the_time_that_was_waited_for_it(tmp_path: Path) -> None:
     """Idle for as long as it was waited for, then at work: the first attempt's seconds count, and those of this one."""
     run = Run(tmp_path, (ONE,))
