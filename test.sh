@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: style, types, unit, functional (real Salt, MariaDB and nova in a node), lab (whole stages on nodes).
+# All tests: style, types, unit, functional (real Salt, MariaDB and nova in a node), lab (whole stages on nodes); but ./test.sh ssh.
 # `./test.sh unit` (or functional, lab, ssh, static) runs one layer; `./test.sh soak` everything with the longest matrices whole, for hours.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -51,6 +51,18 @@ together() {
     return "$status"
 }
 
+# Style and unit tests first; the lab's images are built beside them. Whoever needs one that is not there yet waits for it, or builds it.
+everything() {
+    local said images status=0
+    said=$(mktemp)
+    .venv/bin/upgrader lab build >"$said" 2>&1 &
+    images=$!
+    if static && unit; then together || status=$?; else status=$?; kill "$images" 2>/dev/null || true; fi
+    wait "$images" || { status=$((status ? status : 1)); cat "$said"; }
+    rm "$said"
+    return "$status"
+}
+
 # One of each kind is enough for every day; here all of them are tried, one part after the other.
 soak() {
     export UPGRADER_SOAK=1
@@ -60,5 +72,5 @@ soak() {
 if [ $# -gt 0 ]; then
     "$1"
 else
-    static && unit && together && ssh
+    everything
 fi

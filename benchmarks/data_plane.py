@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from upgrader.journal.progress import read_progress
 from upgrader.plan.step import Plan, Rollout
 from upgrader.report.account.document import report_document
 from upgrader.report.account.forms import FORMS
-from upgrader.report.text import run_text
+from upgrader.report.status import status_text
 
 
 def main(number: int) -> None:
@@ -61,7 +62,7 @@ def measured(path: Path, stage: str, batch: int, nodes: tuple[str, ...]) -> list
     assert outcome.ok, outcome.reason
     records, replay = timed(lambda: read_journal(path))
     run, fold = timed(lambda: read_progress(records))
-    text, status = timed(lambda: run_text(run, path, False))
+    text, status = timed(lambda: status_text(run, path, False, datetime.now(timezone.utc)))
     page, report = timed(lambda: FORMS["html"](report_document(records, str(path), False)))
     return [
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "formulas" / "_utils"))
 
 from upgrader_node.preflight import ask, catalog
@@ -12,14 +13,58 @@ from upgrader_node.preflight.question import EVERY_SERVICE, SERVER, Names, Quest
 from upgrader_node.probe import kinds
 from upgrader_node.probe.kind import Kind
 
+from upgrader.cloud.roles import ROLES
+from upgrader.preflight.questions import EVERYBODY, OWN
+
 HEAD = """\
 # What preflight asks
 
-`upgrader preflight` and the gate of the same name ask the live databases of all services at once. Nothing is written (the
-session itself refuses a write) and nothing is locked. A blocker stops a stage before anything is touched. Each finding has its
-rows and, where one can be given, statements to paste into the database's client *at the source*; each of these is executed in
-`tests/functional/test_preflight_services.py`, where the finding is gone after it. `upgrader preflight -o json` lists up to
-1,000 rows of each finding and as many statements.
+`upgrader preflight` asks every node of the cloud at once what would stop the upgrade, days ahead. Nothing is changed but Salt's
+modules on a node that has those of another version. `--stage real-upgrade` asks what that stage needs; a rehearsal is the default.
+
+    upgrader preflight                              exit code 0, or 3 when a finding is a blocker
+    upgrader preflight --stage real-upgrade         with the foundation nodes' disks and room, the computes, the kept member
+    upgrader preflight -o json                      all findings with all their rows (up to 10,000 each)
+
+A finding is a short paragraph: severity, whose it is, what, the rows where they are three or fewer, and the remedy. More rows, and
+statements, stand in a file that is named at the end (`/var/lib/upgrader/CLOUD/preflight/`, readable by its owner). Blockers come first.
+
+## What nodes are asked
+
+The gates of the stage's own plan, which a run asks again, and beside them:
+
+{nodes}
+
+A node that is silent, or fails a question, is a finding, and all others are asked: a blocker where a step of the stage goes to
+that node, else a warning. The model is looked at as `upgrader model check` does; what does not render or cannot be meant is a
+blocker, what it lacks besides is one warning of each kind.
+
+| what is judged where | from |
+|---|---|
+| a clock that is more than 5 s off by what the way of question and answer does not explain; 60 s is a blocker | nova's service_down_time |
+| less than 5 % or 1 GiB free, or 5 % of the inodes; less than 256 MiB is a blocker | |
+| minions that are newer than their master | Salt: a master works with minions as old as itself or older |
+| flow control that held replication up for 5 % of five seconds; 100 write sets that wait | galeracluster.com, status variables |
+| an alarm or a partition of the message queue (blocker), members of it that are away | rabbitmq.com: alarms, partitions |
+| a queue of 100 messages that grows in ten seconds although it is read, and one of 1,000 that nobody reads | |
+| a proxy of haproxy without any server (blocker), or with some down; a haproxy that has no stats socket | haproxy management guide, 9.1 |
+| volume and backup drivers, image stores, network plugins that Ocata's own code does not have (blocker) | `tools/derive_drivers.py` |
+| such as it has under another name, and such as are none of its own: their maker's package must be Ocata's | the same |
+| libvirt older than 1.2.1 and QEMU older than 1.5.3 (blocker) | nova 15.1.5 virt/libvirt/driver.py |
+| package sources that do not answer, by apt's own list and proxies, asked for their index without a download | |
+| a newest proven backup that is more than a day old, or none | |
+
+What Ocata's code has is read from cinder 10.0.8, neutron 10.0.7, nova 15.1.5 and glance_store 0.22.0 (Pike's).
+
+What no lab could show: a real clock that is off, flow control under load, a partitioned queue (their words are those of recorded
+outputs). Which release of OpenContrail goes with Ocata is not judged, only told; Open vSwitch's version is not asked.
+
+## What databases are asked
+
+The gate `preflight` asks the live databases of all services at once. Nothing is written (the session itself refuses a write) and
+nothing is locked. A blocker stops a stage before anything is touched. Each finding has its rows and, where one can be given,
+statements to paste into the database's client *at the source*; each of these is executed in
+`tests/functional/test_preflight_services.py`, where the finding is gone after it.
 
 In the statements below, names in curly brackets stand for the databases: `{db}`, and nova's `{main}` and `{api}`; `{id}` is the
 row's. "one for each row" means that the finding itself holds the statements, with the rows' names in them.
@@ -59,13 +104,22 @@ def text() -> str:
     for question in questions:
         if question.service not in services:
             services.append(question.service)
-    parts = [HEAD]
+    parts = [HEAD.replace("{nodes}", "\n".join(_of_nodes()))]
     for service in sorted(services, key=lambda name: (name in TITLES, name)):
         parts.append("\n## {0}\n".format(TITLES.get(service, service)))
         parts += [_paragraph(question) for question in questions if question.service == service]
     parts.append(PROBED)
     parts += [_probed(kind) for service in sorted(kinds.KINDS) for kind in kinds.of_service(service)]
     return "".join(parts) + TAIL
+
+
+def _of_nodes() -> list[str]:
+    keys = {role.name: role.key for role in ROLES}
+    lines = ["| question | of nodes with role | Salt function |", "|---|---|---|"]
+    for own in OWN:
+        roles = "any" if own.roles == EVERYBODY else ", ".join(keys[role] for role in own.roles)
+        lines.append("| {0} | {1} | `{2}` |".format(own.title, roles, own.function))
+    return lines
 
 
 def _probed(kind: Kind) -> str:

@@ -6,6 +6,11 @@ Every class carries the exit code that README.md promises; every message is one 
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Text that any terminal takes. A file's name may hold bytes that are no UTF-8; Python keeps them as surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class UpgradeError(Exception):
     """Anything that ends a command. The message is shown to the operator as it is."""
 

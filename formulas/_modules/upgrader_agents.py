@@ -169,6 +169,20 @@ def closed(run, version=16, patience=120, cloud="", openrc="", release=None):
         return dict(answer, comment=told, findings=answer["findings"] + status["findings"])
 
 
+def alive(without=(), patience=30, cloud="", openrc=""):
+    """
+    Every service of nova's and every network agent that is switched on: how many are heard of, and who is not. Changes nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'ctl01*' upgrader_agents.alive
+    """
+    with _told():
+        return agents.alive(_door(__pillar__, patience, without, cloud, openrc))
+
+
 def may_go_back(hosts, version=16):
     """
     Whether computes can go back to the source release, by findings: nova lets no service start that is older than all others of its kind.

@@ -138,6 +138,8 @@ def test_a_dead_agent_is_seen_by_neutrons_own_list(computes: Computes) -> None:
         host,
         binary,
     )
+    alive = computes.controller.call("upgrader_agents.alive", patience=1)
+    assert f"{binary} on {host}" in alive["dead"] and alive["alive"] > 0
     assert f"{host}: {binary} is not alive" in computes.wrong(run="r2", hosts=[host])
 
 

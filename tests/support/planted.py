@@ -181,6 +181,10 @@ NAMED: dict[tuple[str, str], tuple[str, ...]] = {
     ("glance", "foreign-tables"): ("CREATE TABLE glance.images_2016 (id INT PRIMARY KEY) CHARACTER SET utf8",),
     ("nova", "soft-deleted"): ("UPDATE nova.instances SET deleted = id ORDER BY id LIMIT 1",),
     ("nova", "foreign-columns"): ("ALTER TABLE nova.instances ADD COLUMN billing_code INT",),
+    ("keystone", "endpoints-v2"): (
+        "UPDATE keystone.endpoint SET enabled = 1 WHERE url LIKE '%/v2.0%' ORDER BY id LIMIT 1",
+    ),
+    ("glance", "keyless"): ("CREATE TABLE glance.keyless (id INT) CHARACTER SET utf8",),
     ("server", "database-names"): ("CREATE DATABASE `nova 2016`",),
     ("server", "other-databases"): ("CREATE DATABASE aodh",),
 }  # fmt: skip

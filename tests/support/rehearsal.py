@@ -29,6 +29,8 @@ from upgrader.lab.machine.process import wait_until
 STAGE = ("control-plane", "--stage", "test-upgrade")
 # Seconds in which nothing at all is written into a journal: no step of the lab says nothing for so long, however slow the machine.
 STANDSTILL = 600
+# The commands that carry out steps, by their words.
+BUSY = "upgrader (control-plane|data-plane|resume)"
 SOURCES = ("keystone", "glance", "nova", "nova_api", "cinder", "neutron", "heat")
 NOVA = ("nova_upgrade", "nova_upgrade_api", "nova_upgrade_cell0")
 OTHERS = ("keystone_upgrade", "glance_upgrade", "cinder_upgrade", "neutron_upgrade", "heat_upgrade")
@@ -117,11 +119,11 @@ class Rehearsal:
 
         def watch() -> None:
             assert self.wait_for_event(step, event, None)
-            self.cfg.run(["pkill", "-STOP", "-f", "upgrader control-plane"])
+            self.cfg.run(["pkill", "-STOP", "-f", BUSY])
             try:
                 act()
             finally:
-                self.cfg.run(["pkill", "-CONT", "-f", "upgrader control-plane"])
+                self.cfg.run(["pkill", "-CONT", "-f", BUSY])
                 continue_entering()
 
         with ThreadPoolExecutor(1) as pool:
@@ -277,20 +279,26 @@ def continue_entering() -> None:
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if words[0] == b"nsenter" and b"control-plane" in words:
+            if words[0] == b"nsenter" and re.search(BUSY.encode(), b" ".join(words)):
                 os.kill(int(entry.name), signal.SIGCONT)
 
 
 def kill_inner(process: subprocess.Popen[bytes]) -> bool:
-    """SIGKILL the command itself, which is the child of the process that entered the node."""
+    """SIGKILL the command itself."""
+    hit = signal_inner(process, signal.SIGKILL)
+    process.wait(timeout=10)
+    return hit
+
+
+def signal_inner(process: subprocess.Popen[bytes], number: int) -> bool:
+    """A signal for the command itself, which is the child of the process that entered the node. False when it is not there."""
     try:
         inner = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     except OSError:
         return False
     for pid in inner:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait(timeout=10)
+            os.kill(pid, number)
     return bool(inner)
 
 

@@ -41,6 +41,7 @@ LAYERS: dict[str, set[str]] = {
     "beside": {"reclass"},
     "plan": {"cloud"},
     "transport": {"plan", "config"},
+    "preflight": {"cloud", "plan", "transport"},
     "journal": {"plan"},
     "hooks": {"journal", "plan", "config"},
     "engine": {"plan", "journal", "transport"},
@@ -58,6 +59,7 @@ LAYERS: dict[str, set[str]] = {
         "config",
         "hooks",
         "serve",
+        "preflight",
     },
     "lab": {"cloud", "reclass"},
 }

@@ -49,6 +49,7 @@ def master_config(site_config: Path) -> dict[str, Any]:
         "publish_port": PUBLISH_PORT,
         "ret_port": RETURN_PORT,
         "file_roots": {"base": [str(FORMULAS)]},
+        "runner_dirs": [str(FORMULAS / "_runners")],
         "auto_accept": False,
     }
 

@@ -52,7 +52,9 @@ DOORS: Mapping[str, Door] = {
     ),
     "plan": Door("planning", "Show what a stage would do."),
     "preflight": Door(
-        "planning", "Ask the live databases all questions that the upgrade will ask.", "preflight_command"
+        "planning",
+        "Ask every node what would stop the upgrade, all at once, before anything moves.",
+        "preflight_command",
     ),
     "reject": Door("carrying_out", "Reject the plan that waits under DIGEST: it does not run any more."),
     "report": Door("looking", "Tell a whole run on one page: what was done, when, what it took and what came of it."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -12,26 +13,32 @@ from upgrader.cli.settings import Settings
 from upgrader.cli.writing import write
 from upgrader.journal.journal import read_journal
 from upgrader.report import document, text
+from upgrader.report.status import status_text
 
 
 @click.command()
 @click.argument("run", required=False, shell_complete=RUN)
 @OUTPUT
+@click.option("--all", "whole", is_flag=True, help="Show every step, not only those around where it stands.")
 @click.pass_obj
-def status(settings: Settings, run: str | None, output: str) -> None:
+def status(settings: Settings, run: str | None, output: str, whole: bool) -> None:
     """Say where the newest unfinished run (or RUN) stands; when none is, the newest. Reads the journals only.
+
+    On one screen: what runs on which node since when, what comes next, what to type, and the steps around it.
 
     \b
     Example:
       upgrader status
+      upgrader status --all
       upgrader status 20170801T101500Z -o json
     """
     archive, found = settings.archive, settings.archive.find(run)
-    journal, locked = archive.journal_path(found.plan.cloud, found.run_id), archive.is_locked(found.plan.cloud)
+    journal = archive.journal_path(found.plan.cloud, found.run_id)
     if output == "json":
-        click.echo(document.render(document.run_document(found, str(journal), locked)))
+        click.echo(document.render(document.run_document(found, str(journal), archive.is_locked(found.plan.cloud))))
     else:
-        click.echo(text.run_text(found, journal, locked))
+        working = archive.is_worked_on(found.plan.cloud, found.run_id)
+        click.echo(status_text(found, journal, working, datetime.now(timezone.utc), whole))
 
 
 @click.command()

@@ -12,7 +12,7 @@ from upgrader import __version__
 from upgrader.cli.lazy import LazyGroup
 from upgrader.cli.options import OneOf
 from upgrader.content import DEFAULT_STATE_DIR
-from upgrader.errors import UpgradeError
+from upgrader.errors import UpgradeError, printable
 from upgrader.transport.doors import DOORS
 
 
@@ -71,7 +71,7 @@ def entry() -> None:
         error.show()
         code = error.exit_code
     except UpgradeError as error:
-        click.echo(f"upgrader: {' '.join(str(error).split())}", err=True)
+        click.echo(printable(f"upgrader: {' '.join(str(error).split())}"), err=True)
         code = error.exit_code
     except KeyboardInterrupt:
         click.echo("upgrader: interrupted", err=True)

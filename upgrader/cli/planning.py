@@ -16,6 +16,13 @@ from upgrader.plan.step import Options
 
 
 @click.command("preflight")
+@click.option(
+    "--stage",
+    type=click.Choice(["test-upgrade", "real-upgrade"]),
+    default="test-upgrade",
+    show_default=True,
+    help="The stage whose own gates are asked as well.",
+)
 @repair_option()
 @click.option(
     "--deep",
@@ -24,18 +31,22 @@ from upgrader.plan.step import Options
 )
 @OUTPUT
 @click.pass_obj
-def preflight_command(settings: Settings, repair_server_groups: bool, deep: bool, output: str) -> None:
-    """Ask the live databases all questions that the upgrade will ask, before anything moves.
+def preflight_command(settings: Settings, stage: str, repair_server_groups: bool, deep: bool, output: str) -> None:
+    """Ask every node what would stop the upgrade, all at once, before anything moves.
 
-    Changes nothing in the databases: the session that asks refuses every write. Names every blocker at once, with the
-    rows, what would fail and the remedy. Exit code 3 when there is one, and when --deep finds no code that could judge.
+    The databases' rows, the cluster, queue, load balancer, hypervisors, clocks, room, package sources, drivers, options, the
+    model and the backups. Changes nothing but Salt's modules on a node that has those of another version: the session that
+    asks a database refuses every write. Names every blocker with the rows, what would fail and the remedy; rows that are many
+    are in a file that is named. A node that is silent is a finding. Exit code 3 when there is a blocker, and when --deep finds
+    no code that could judge.
 
     \b
     Example:
       upgrader preflight
+      upgrader preflight --stage real-upgrade
       upgrader preflight --deep -o json > preflight.json
     """
-    preflight.ask(settings, output, Options(repair_server_groups), deep)
+    preflight.ask(settings, output, stage, Options(repair_server_groups), deep)
 
 
 @click.group()
@@ -55,7 +66,7 @@ def plan() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan there, for 'upgrader apply'."
 )
-@output_option("text", "json", "yaml")
+@output_option("text", "json", "yaml", "orch")
 @click.pass_obj
 def plan_control_plane(settings: Settings, stage: str, out: Path | None, output: str, **words: Any) -> None:
     """Print the steps of a control plane stage, with the digest of the plan, and keep it for 'upgrader apply DIGEST'.
@@ -65,6 +76,7 @@ def plan_control_plane(settings: Settings, stage: str, out: Path | None, output:
       upgrader plan control-plane --stage test-upgrade
       upgrader plan control-plane --stage test-upgrade --out /root/plan.json
       upgrader plan control-plane --stage test-upgrade -o yaml | less
+      upgrader plan control-plane --stage test-upgrade -o orch > /srv/salt/orch/rehearsal.sls
     """
     options = control.options_of(settings.archive, control.asked(stage, **words))
     plans.show(settings, PART, stage, output, options, out)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from upgrader.cli.settings import Settings, facts_now, read_pillars, utc_now
+from upgrader.cli.settings import Settings, facts_now, new_run_id, read_pillars, utc_now
 from upgrader.cli.surface import hooks
 from upgrader.cli.writing import write
 from upgrader.cloud.cloud import Cloud, cloud_from_pillar
@@ -18,7 +18,7 @@ from upgrader.plan.check import Ground, check_plan
 from upgrader.plan.facts import changes
 from upgrader.plan.stages import make_plan
 from upgrader.plan.step import Facts, Options, Plan
-from upgrader.report import document, runbook, text
+from upgrader.report import document, orch, runbook, text
 from upgrader.report.document import plan_of_document
 from upgrader.transport.base import Transport
 
@@ -30,7 +30,8 @@ class Now:
         pillars = read_pillars(transport)
         self.cloud: Cloud = cloud_from_pillar(pillars, transport.master_id())
         self.facts: Facts = facts_now(pillars)
-        self._ground = Ground(transport.kinds, catalogue_of(FORMULAS), self.cloud.all_nodes, transport.lacks)
+        nodes = {*self.cloud.all_nodes, self.cloud.master}
+        self._ground = Ground(transport.kinds, catalogue_of(FORMULAS), nodes, transport.lacks)
 
     def plan(self, part: str, stage: str, options: Options) -> Plan:
         """A new plan, checked."""
@@ -65,6 +66,8 @@ def show_plan(settings: Settings, plan: Plan, output: str, out: Path | None) -> 
         write(out, written + "\n", "plan")
     if output == "json":
         click.echo(written)
+    elif output == "orch":
+        click.echo(orch.orchestration(plan, new_run_id()), nl=False)
     elif output == "yaml":
         click.echo(document.render_yaml(told), nl=False)
     else:

@@ -14,9 +14,10 @@ from upgrader.cloud import left_out
 from upgrader.cloud.deployment import DEFAULT, Deployment, deployment
 from upgrader.cloud.left_out import LeftOut
 from upgrader.cloud.production import Production, production_of
-from upgrader.cloud.release import RELEASES, release_path
+from upgrader.cloud.release import RELEASES, known, release_path, unknown
 from upgrader.cloud.renamed import old_name
 from upgrader.cloud.roles import BACKUP, CONTROL, DATABASE, UPGRADE, nodes_by_role
+from upgrader.cloud.said import WrongKey, mapping
 from upgrader.cloud.service import Service
 from upgrader.errors import Refused
 
@@ -75,7 +76,7 @@ class Cloud:
 
     @property
     def all_nodes(self) -> tuple[str, ...]:
-        """Every minion that a plan for this cloud may name, each once."""
+        """Every minion that holds a role, each once. A plan may name the Salt master's beside them, which need not hold one."""
         return self.holding(*self.nodes)
 
     @property
@@ -124,27 +125,51 @@ def cloud_from_pillar(pillars: Mapping[str, Mapping[str, Any]], master: str, rel
     ``releases`` is the folder of the release paths.
     Raises Refused with every missing key, the node it is missing on and an example of what belongs there.
     """
-    own = pillars.get(master, {}).get("upgrader") or {}
+    own = mapping(pillars.get(master, {}), master, "upgrader")
     if not {"cloud", "release", "nodes"} & set(own):
         raise Refused(
             f"pillar of {master} has none of the keys upgrader:cloud, :release and :nodes: "
             f"include class upgrader.cloud in its reclass node file"
         )
     nodes = nodes_by_role(own.get("nodes") or {}, master)
-    release = own.get("release") or {}
-    path = release_path(str(release.get("source", "")), str(release.get("target", "")), releases)
+    path = release_of(pillars[master], master, releases)
     left = left_out.of_cloud(pillars, (*nodes.get(CONTROL, ()), *nodes[UPGRADE]), path)
     taken = left_out.without(path, left)
     missing = _missing_keys(pillars, nodes, taken)
     if missing:
         raise Refused("the model is incomplete: " + "; ".join(missing))
-    name = str(own.get("cloud") or "")
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise Refused(f"pillar key upgrader:cloud of {master} is {name!r}; give a name of letters, digits, - and _")
-    deploys = deployment(str(own.get("deployment") or DEFAULT))
+    name = name_of(pillars[master], master)
+    deploys = deployment_of(pillars[master], master)
     services = _services(pillars[nodes[UPGRADE][0]], taken)
     real = production_of(pillars, master, nodes, services, path)
     return Cloud(name, path, nodes, services, deploys, left, master, real)
+
+
+def name_of(pillar: Mapping[str, Any], master: str) -> str:
+    """The cloud's name: journals are kept in a folder of that name. Raises WrongKey."""
+    name = str(lookup(pillar, "upgrader:cloud") or "")
+    if not name.replace("-", "").replace("_", "").isalnum():
+        what = f"pillar key upgrader:cloud of {master} is {name!r}; give a name of letters, digits, - and _"
+        raise WrongKey(master, "upgrader:cloud", what)
+    return name
+
+
+def release_of(pillar: Mapping[str, Any], master: str, releases: Path = RELEASES) -> ReleasePath:
+    """The path from the release that the cloud has to the one that it gets. Raises WrongKey, Refused for a file that is none."""
+    said = mapping(pillar, master, "upgrader:release")
+    source, target = (str(said.get(end, "")) for end in ("source", "target"))
+    if not known(source, target, releases):
+        raise WrongKey(master, "upgrader:release", unknown(source, target, releases))
+    return release_path(source, target, releases)
+
+
+def deployment_of(pillar: Mapping[str, Any], master: str) -> Deployment:
+    """Whose states bring nodes up. Raises WrongKey for a name that is none."""
+    name = str(lookup(pillar, "upgrader:deployment") or DEFAULT)
+    try:
+        return deployment(name)
+    except Refused as error:
+        raise WrongKey(master, "upgrader:deployment", str(error)) from error
 
 
 def _missing_keys(

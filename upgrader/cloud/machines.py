@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from upgrader_node.host import pillar as host_pillar
+from upgrader.cloud.said import below, listed, mapping, number
 
 Pillars = Mapping[str, Mapping[str, Any]]
 OURS = "upgrader:machines"
@@ -69,19 +69,25 @@ def _said(pillars: Pillars, providers: Sequence[str]) -> Iterator[tuple[str, tup
     """Each machine's minion id, with the node that runs it and what is said of it there."""
     for provider in providers:
         pillar = pillars.get(provider, {})
-        for cluster in (host_pillar.value(pillar, CLUSTERS, {}) or {}).values():
+        clusters = mapping(pillar, provider, CLUSTERS)
+        for name in clusters:
+            cluster = below(clusters, name, provider, CLUSTERS)
             domain = cluster.get("domain") or provider.partition(".")[2]
-            for key, node in (cluster.get("node") or {}).items():
+            nodes = below(cluster, "node", provider, f"{CLUSTERS}:{name}")
+            for key in nodes:
+                node = below(nodes, key, provider, f"{CLUSTERS}:{name}:node")
                 if node.get("provider", provider) == provider:
                     yield f"{node.get('name') or key}.{domain}", (provider, node)
 
 
 def _machine(pillars: Pillars, node: str, provider: str, said: Mapping[str, Any]) -> tuple[Machine | None, list[str]]:
-    ours = host_pillar.value(pillars[provider], OURS, {}) or {}
-    size = (host_pillar.value(pillars[provider], SIZES, {}) or {}).get(said.get("size"), {})
-    image = (ours.get("images") or {}).get(said.get("image"), {})
+    pillar = pillars[provider]
+    ours = mapping(pillar, provider, OURS)
+    size = below(mapping(pillar, provider, SIZES), said.get("size"), provider, SIZES)
+    image = below(mapping(pillar, provider, f"{OURS}:images"), said.get("image"), provider, f"{OURS}:images")
+    salts = listed(ours, "salts", provider, OURS)
     form = str(ours.get("format") or "qcow2")
-    bridges = tuple(ours.get("bridges") or _bridges(pillars[provider], size))
+    bridges = tuple(listed(ours, "bridges", provider, OURS) or _bridges(pillar, provider, size))
     lacking = [
         f"{provider} lacks pillar key {key} ({example}), for {node}"
         for key, example, there in (
@@ -89,24 +95,32 @@ def _machine(pillars: Pillars, node: str, provider: str, said: Mapping[str, Any]
             (f"{SIZES}:{said.get('size')}:ram", "16384", size.get("ram")),
             (f"{OURS}:images:{said.get('image')}:path", "/srv/images/xenial.qcow2", image.get("path")),
             (f"{OURS}:images:{said.get('image')}:sha256", "64 digits", len(str(image.get("sha256", ""))) == SHA256),
-            (f"{OURS}:salts", "[{folder: /etc/salt, master: cfg01.cloud.local}]", ours.get("salts")),
+            (f"{OURS}:salts", "[{folder: /etc/salt, master: cfg01.cloud.local}]", _all_mappings(salts)),
             (f"{OURS}:bridges", "[br-ctl]", bridges),
         )
         if not there
     ]
     if lacking:
         return None, lacking
-    own = (ours.get("nodes") or {}).get(node) or {}
+    own = below(mapping(pillar, provider, f"{OURS}:nodes"), node, provider, f"{OURS}:nodes")
+    of_size = f"{SIZES}:{said.get('size')}"
+    cpus, memory = (number(size, name, provider, of_size) for name in ("cpu", "ram"))
+    disk = number(own, "size", provider, f"{OURS}:nodes:{node}") or number(ours, "size", provider, OURS)
     path = f"{ours.get('folder') or FOLDER}/{node}/{ours.get('disk') or DISK.get(form, 'system.img')}"
     return Machine(
-        node, provider, str(ours.get("kind") or "kvm"), int(size["cpu"]), int(size["ram"]), path, form,
-        int(own.get("size") or ours.get("size") or 0), bridges, str(image["path"]), str(image["sha256"]),
-        tuple(dict(one) for one in ours["salts"]), dict(own.get("files") or {}),
+        node, provider, str(ours.get("kind") or "kvm"), cpus, memory, path, form,
+        disk, bridges, str(image["path"]), str(image["sha256"]),
+        tuple(dict(one) for one in salts), dict(below(own, "files", provider, f"{OURS}:nodes:{node}")),
     ), []  # fmt: skip
 
 
-def _bridges(pillar: Mapping[str, Any], size: Mapping[str, Any]) -> list[str]:
+def _all_mappings(salts: Sequence[Any]) -> bool:
+    return bool(salts) and all(isinstance(one, Mapping) for one in salts)
+
+
+def _bridges(pillar: Mapping[str, Any], provider: str, size: Mapping[str, Any]) -> list[str]:
     """As MCP has them: the bridges of the size's profile of networks, in the order of their interfaces."""
-    profile = (host_pillar.value(pillar, "virt:nic", {}) or {}).get(size.get("net_profile") or "default") or {}
-    wires = profile.items() if isinstance(profile, Mapping) else ()
-    return [str(wire["bridge"]) for _, wire in sorted(wires) if isinstance(wire, Mapping) and wire.get("bridge")]
+    profile = below(mapping(pillar, provider, "virt:nic"), size.get("net_profile") or "default", provider, "virt:nic")
+    return [
+        str(wire["bridge"]) for _, wire in sorted(profile.items()) if isinstance(wire, Mapping) and wire.get("bridge")
+    ]

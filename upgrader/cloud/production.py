@@ -11,6 +11,7 @@ from upgrader_node.release.path import ReleasePath
 
 from upgrader.cloud.machines import Machine, Pillars, machines_of
 from upgrader.cloud.roles import CONTROL, KVM, PROXY
+from upgrader.cloud.said import mapping
 from upgrader.cloud.service import Service
 
 SAID = "upgrader:production"
@@ -49,7 +50,7 @@ def production_of(
         if (user := host_pillar.value(pillars.get(node, {}), f"{_role(path, service)}:database:user"))
     )
     complaints = [one for node in controllers for one in _of_controller(pillars.get(node, {}), node, services, path)]
-    watched = host_pillar.value(pillars.get(master, {}), "upgrader:watched", {}) or {}
+    watched = mapping(pillars.get(master, {}), master, "upgrader:watched")
     return Production(machines, tuple(accounts), dict(watched), (*lacking, *complaints))
 
 

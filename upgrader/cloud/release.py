@@ -20,14 +20,28 @@ def sources(folder: Path = RELEASES) -> frozenset[str]:
     return frozenset(one.stem.partition("-")[0] for one in folder.glob("*.yaml"))
 
 
+def known(source: str, target: str, folder: Path = RELEASES) -> bool:
+    """Whether a file describes this jump."""
+    return _file(source, target, folder) in folder.glob("*.yaml")
+
+
+def unknown(source: str, target: str, folder: Path = RELEASES) -> str:
+    """The sentence about a jump that no file describes."""
+    names = ", ".join(one.stem.replace("-", " to ", 1) for one in sorted(folder.glob("*.yaml"))) or "none"
+    return (
+        f"pillar key upgrader:release asks for {source} to {target}, and no such release path is known; known: {names}"
+    )
+
+
+def _file(source: str, target: str, folder: Path) -> Path:
+    return folder / f"{path.name(source, target)}.yaml"
+
+
 def release_path(source: str, target: str, folder: Path = RELEASES) -> ReleasePath:
     """The path from ``source`` to ``target``; refuses a jump that nobody described, and a file that describes none."""
-    file = folder / f"{path.name(source, target)}.yaml"
-    if file not in folder.glob("*.yaml"):
-        known = ", ".join(one.stem.replace("-", " to ", 1) for one in sorted(folder.glob("*.yaml"))) or "none"
-        raise Refused(
-            f"pillar key upgrader:release asks for {source} to {target}, and no such release path is known; known: {known}"
-        )
+    if not known(source, target, folder):
+        raise Refused(unknown(source, target, folder))
+    file = _file(source, target, folder)
     try:
         return reading.read(quick_yaml.load(yaml, file.read_text()), str(file))
     except yaml.YAMLError as error:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from upgrader.errors import Refused
+from upgrader.cloud.said import WrongKey
 
 CFG, BACKUP, DATABASE, KVM, UPGRADE = "cfg", "backup", "dbs", "kvm", "upg"
 CONTROL, PROXY, MESSAGE_QUEUE, COMPUTE, GATEWAY = "ctl", "prx", "msg", "cmp", "gtw"
@@ -46,6 +46,7 @@ ROLES = (
     Role(GATEWAY, "gateway"),
 )
 
+NODES = "upgrader:nodes"
 _BY_KEY: Mapping[str, Role] = {name: role for role in ROLES for name in (role.key, role.name)}
 
 
@@ -56,14 +57,13 @@ def nodes_by_role(given: Any, master: str) -> Mapping[str, tuple[str, ...]]:
     that are no list.
     """
     if not isinstance(given, Mapping):
-        raise Refused(f"pillar key upgrader:nodes of {master} must map roles to lists of minion ids")
+        raise WrongKey(master, NODES, f"pillar key {NODES} of {master} must map roles to lists of minion ids")
     nodes: dict[str, tuple[str, ...]] = {}
     for key, ids in given.items():
         role = _role(str(key), master)
         if role.name in nodes:
-            raise Refused(
-                f"pillar upgrader:nodes of {master} names role {role.key} twice, also as {key}: keep one of them"
-            )
+            twice = f"pillar {NODES} of {master} names role {role.key} twice, also as {key}: keep one of them"
+            raise WrongKey(master, f"{NODES}:{key}", twice)
         nodes[role.name] = _ids(role, str(key), ids, master)
     lacking = [role for role in ROLES if role.required and role.name not in nodes]
     if lacking:
@@ -82,15 +82,17 @@ def _role(key: str, master: str) -> Role:
     near = get_close_matches(key, _BY_KEY, 1)
     known = ", ".join(role.key for role in ROLES)
     meant = f"is {near[0]} meant? " if near else ""
-    raise Refused(f"pillar upgrader:nodes of {master} names an unknown role {key!r}: {meant}Known are {known}")
+    what = f"pillar {NODES} of {master} names an unknown role {key!r}: {meant}Known are {known}"
+    raise WrongKey(master, f"{NODES}:{key}", what)
 
 
 def _ids(role: Role, key: str, ids: Any, master: str) -> tuple[str, ...]:
-    where = f"pillar key upgrader:nodes:{key} of {master}"
     if not isinstance(ids, list) or not ids or not all(isinstance(node, str) and node for node in ids):
-        raise Refused(f"{where} must be a list of minion ids, e.g. [{role.name}01.cloud.local]")
-    if len(set(ids)) < len(ids):
-        raise Refused(f"{where} lists a node twice: name each once")
-    if role.most is not None and len(ids) > role.most:
-        raise Refused(f"{where} lists {len(ids)} nodes: there can be no more than {role.most}")
-    return tuple(ids)
+        what = f"must be a list of minion ids, e.g. [{role.name}01.cloud.local]"
+    elif len(set(ids)) < len(ids):
+        what = "lists a node twice: name each once"
+    elif role.most is not None and len(ids) > role.most:
+        what = f"lists {len(ids)} nodes: there can be no more than {role.most}"
+    else:
+        return tuple(ids)
+    raise WrongKey(master, f"{NODES}:{key}", f"pillar key {NODES}:{key} of {master} {what}")

@@ -161,8 +161,10 @@ class Archive:
                 ) from None
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, this_process(operator).to_json().encode(), 0)
-            yield
-            os.ftruncate(descriptor, 0)
+            try:
+                yield
+            finally:
+                os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)
 

@@ -20,8 +20,8 @@ class StepProgress:
     """Where one step is. ``replies`` holds every node's last answer, also those that an earlier attempt settled.
 
     ``nodes`` are those that the latest attempt asked; ``jobs`` the job ids whose part is not known, with the nodes that got
-    them. ``held up`` is a step whose nodes all answered well but for some that were not asked, as an earlier step failed there:
-    those that the latest attempt ``left_out``.
+    them. ``begun_at`` is when its latest attempt began, in UTC. ``held up`` is a step whose nodes all answered well but for some
+    that were not asked, as an earlier step failed there: those that the latest attempt ``left_out``.
     """
 
     state: str = PENDING
@@ -33,6 +33,7 @@ class StepProgress:
     nodes: tuple[str, ...] = ()
     jobs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    begun_at: str = ""
 
     def done_nodes(self) -> frozenset[str]:
         """Nodes that did their part."""
@@ -65,7 +66,7 @@ class StepFold:
         now = self._now
         return StepProgress(
             self._state, now.jid, now.attempts, now.seconds, dict(self._replies), now.reason, now.nodes,
-            {jid: tuple(nodes) for jid, nodes in jobs.items()}, now.left_out,
+            {jid: tuple(nodes) for jid, nodes in jobs.items()}, now.left_out, now.begun_at,
         )  # fmt: skip
 
     def _started(self, row: Record) -> None:
@@ -77,10 +78,11 @@ class StepFold:
         if row.get("jid"):
             self._jobs.update(dict.fromkeys(nodes, row["jid"]))
         self._state, self._one_job = IN_DOUBT, bool(row.get("jid"))
-        self._now = StepProgress(jid=row.get("jid"), attempts=self._now.attempts + 1, nodes=nodes)
+        attempts = self._now.attempts + 1
+        self._now = StepProgress(jid=row.get("jid"), attempts=attempts, nodes=nodes, begun_at=row.get("at", ""))
 
     def _submitted(self, row: Record) -> None:
-        self._now = StepProgress(jid=row["jid"], attempts=self._now.attempts, nodes=self._now.nodes)
+        self._now = replace(self._now, jid=row["jid"])
 
     def _node_started(self, row: Record) -> None:
         self._jobs[row["node"]] = row["jid"]
@@ -108,7 +110,7 @@ class StepFold:
         self._state = DONE if row["ok"] else self._unsettled(row)
         self._now = StepProgress(
             jid=row["jid"], attempts=self._now.attempts, seconds=row["seconds"], reason=row.get("reason", ""),
-            nodes=self._now.nodes, left_out=tuple(row.get("left_out", ())),
+            nodes=self._now.nodes, left_out=tuple(row.get("left_out", ())), begun_at=self._now.begun_at,
         )  # fmt: skip
 
     def _unsettled(self, row: Record) -> str:

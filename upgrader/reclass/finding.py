@@ -11,7 +11,7 @@ from upgrader.reclass.needs import REHEARSAL
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is missing or wrong. ``kind``: unreachable, render, role, release, class, file, parameter, key, danger.
+    """One thing that is missing or wrong. ``kind``: unreachable, render, role, release, class, file, parameter, key, value, danger.
 
     ``file`` is where to write, ``name`` the class, parameter or pillar key to write there; both "" where there is none.
     """

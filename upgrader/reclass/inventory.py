@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import reclass.errors
-import yaml
 from reclass.core import Core
 from reclass.settings import Settings
 from reclass.storage.common import NameMangler
 from reclass.storage.yaml_fs import ExternalNodeStorage
 from reclass.storage.yamldata import YamlData
-from upgrader_node.host import quick_yaml
 
 from upgrader.errors import Refused
+from upgrader.reclass import endless
 from upgrader.reclass.place import Place
+from upgrader.reclass.reading import BadFile, Doubled, read, text_of
 
 ROUNDS = 50
 UNDEFINED = "<undefined>"
@@ -58,14 +58,6 @@ class Rendered:
         return self.pillar is not None and not self.unresolved and not self.problems
 
 
-class BadFile(Exception):
-    """A file of the model that cannot be read: its path and one sentence. Holds nothing of its contents."""
-
-    def __init__(self, path: str, what: str) -> None:
-        super().__init__(what)
-        self.path = path
-
-
 class _Storage(ExternalNodeStorage):
     """reclass's own storage, but for texts that are not on disk yet and for errors that name their file."""
 
@@ -74,6 +66,8 @@ class _Storage(ExternalNodeStorage):
         super().__init__(str(place.nodes), str(place.classes), composed)
         self.texts = {str(path): text for path, text in texts.items()}
         self.stand_ins: dict[str, Any] = {}
+        self.doubled: dict[str, tuple[Doubled, ...]] = {}
+        self._held: dict[str, dict[str, Any]] = {}
         self._entities: dict[str, Any] = {}
         mangle = NameMangler.composed_nodes if composed else NameMangler.nodes
         for path in texts:
@@ -103,6 +97,12 @@ class _Storage(ExternalNodeStorage):
             raise reclass.errors.ClassNotFound(self.name, name, self.classes_uri)
         return self._entity(self.classes_uri, self._classes[name], name, settings)
 
+    def mapping(self, path: str) -> dict[str, Any]:
+        """What a file holds, read once. Raises BadFile."""
+        if path not in self._held:
+            self._held[path], self.doubled[path] = read(path, self.texts.get(path))
+        return self._held[path]
+
     def _entity(self, folder: str, inside: str, name: str, settings: Any) -> Any:
         """Read once: reclass copies what it merges."""
         path = os.path.normpath(os.path.join(folder, inside))
@@ -112,26 +112,11 @@ class _Storage(ExternalNodeStorage):
 
     def _read(self, path: str, inside: str, name: str, settings: Any) -> Any:
         data = YamlData(f"yaml_fs://{path}")
-        data._data = read_mapping(path, self.texts.get(path))
+        data._data = self.mapping(path)
         try:
             return data.get_entity(name, os.path.splitext(inside)[0], settings)
         except (TypeError, AttributeError, IndexError, ValueError):
             raise BadFile(path, "classes must be a list of names and parameters a mapping; correct it") from None
-
-
-def read_mapping(path: str, text: str | None = None) -> dict[str, Any]:
-    """What a file of the model holds; BadFile says why it cannot be read. The path of a YAML error comes with its line."""
-    try:
-        held = quick_yaml.load(yaml, text if text is not None else Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(path, f"it cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
-    except yaml.YAMLError as error:
-        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise BadFile(path, f"it is not valid YAML{line} ({problem or 'unreadable characters'}); correct it") from None
-    if held is not None and not isinstance(held, dict):
-        raise BadFile(path, "it must be a mapping with the keys classes and parameters; correct it")
-    return held or {}
 
 
 @dataclass
@@ -142,26 +127,40 @@ class Inventory:
     texts: Mapping[Path, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        endless.refuse_circles(self.place.nodes, self.place.classes)
         try:
             self._storage = _Storage(self.place, self.texts)
         except (reclass.errors.ReclassException, OSError) as error:
             said = " ".join(
                 (error.message if isinstance(error, reclass.errors.ReclassException) else str(error)).split()
             )
+            said = said.replace("/./", "/")
             raise Refused(f"the model cannot be read: {said}; correct it, then run the command again") from None
         self.nodes: dict[str, Path] = self._storage.files("nodes")
         self.classes: dict[str, Path] = self._storage.files("classes")
 
     def text(self, path: Path) -> str:
-        """The bytes of a file as text, line ends kept."""
-        return self.texts[path] if path in self.texts else path.read_bytes().decode("utf-8")
+        """The bytes of a file as text, line ends kept. Raises BadFile."""
+        if path in self.texts:
+            return self.texts[path]
+        text_of(str(path))
+        return path.read_bytes().decode("utf-8")
+
+    def doubled(self, path: Path) -> tuple[Doubled, ...]:
+        """The keys that stand twice in one mapping of a file."""
+        self.mapping(path)
+        return self._storage.doubled.get(os.path.normpath(path), ())
+
+    def mapping(self, path: Path) -> Mapping[str, Any]:
+        """What a file holds; nothing where it cannot be read, which is told when a node is rendered from it."""
+        try:
+            return self._storage.mapping(os.path.normpath(path))
+        except BadFile:
+            return {}
 
     def included(self, path: Path) -> list[str]:
-        """The classes that a file itself includes, as written; none for a file that cannot be read."""
-        try:
-            held = read_mapping(str(path), self.texts.get(path)).get("classes") or []
-        except BadFile:
-            return []
+        """The classes that a file itself includes, as written."""
+        held = self.mapping(path).get("classes") or []
         return [str(name) for name in held] if isinstance(held, list) else []
 
     def render(self, node: str) -> Rendered:
@@ -183,7 +182,10 @@ class Inventory:
                     problems += [(one.file, _endless(one)) for one in fresh]
                     break
                 unresolved += fresh
-            except (reclass.errors.ReclassException, BadFile) as error:
+            except RecursionError:
+                problems += endless.told(self, node)
+                break
+            except (reclass.errors.ReclassException, BadFile, re.error) as error:
                 # A stand-in that meets a text where a mapping would be: the reference itself is told already.
                 if STAND_INS not in str(getattr(error, "uri", "")):
                     problems.append(_told(error, str(self.nodes.get(node, ""))))
@@ -238,6 +240,11 @@ def _told(error: Exception, node_file: str) -> tuple[str, str]:
     """(file, sentence) of an error. Values are never repeated: what reclass cannot parse may be a password."""
     if isinstance(error, BadFile):
         return error.path, str(error)
+    if isinstance(error, re.error):
+        return (
+            node_file,
+            f"class_mappings or ignore_class_notfound_regexp holds no regular expression ({error}); correct it",
+        )
     file = _file(getattr(error, "uri", "")) or node_file
     key = f" at {getattr(error, 'context', '')}" if getattr(error, "context", None) else ""
     if isinstance(error, reclass.errors.ParseError):

@@ -169,7 +169,11 @@ def roles(pillars: Mapping[str, Mapping[str, Any]], master: str) -> dict[str, tu
 
     def told(role: str) -> tuple[str, ...]:
         listed = said.get(role)
-        return tuple(str(node) for node in listed if node in pillars) if isinstance(listed, list) else ()
+        return (
+            tuple(node for node in listed if isinstance(node, str) and node in pillars)
+            if isinstance(listed, list)
+            else ()
+        )
 
     upgrade = told(UPGRADE) or tuple(sorted(n for n in pillars if n.startswith("upg") or _on_clones(pillars[n])))
     return {

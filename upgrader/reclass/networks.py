@@ -57,7 +57,7 @@ def unheard(rendered: Mapping[str, Rendered], held: Held, upgrade: Sequence[str]
         return
     for master in held[needs.MASTER]:
         named = host_pillar.value(rendered[master].pillar or {}, NAMED)
-        if not isinstance(named, list) or not set(named) & set(held[needs.CONTROL]):
+        if not isinstance(named, list) or not any(node in held[needs.CONTROL] for node in named):
             listed = f"[{', '.join(held[needs.CONTROL])}]"
             what = f"{why}, which a plan reads of the controllers named there; without them it looks for a database neutron. Write {listed}"
             yield Finding("key", (master,), what, f"define {NAMED}", "", NAMED)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from reclass.settings import Settings
 from upgrader_node.host import quick_yaml
 
+from upgrader.cloud.said import form
 from upgrader.errors import UsageError
 
 STORAGE = "yaml_fs"
@@ -31,7 +33,8 @@ class Place:
 def place_at(folder: Path) -> Place:
     """An inventory that the operator names. A ``reclass-config.yml`` in it gives reclass's options."""
     config = folder / "reclass-config.yml"
-    return _place({**(_mapping(config) if config.is_file() else {}), "inventory_base_uri": str(folder)}, "--inventory")
+    said = _mapping(config) if config.is_file() else {}
+    return _place({**said, "inventory_base_uri": str(folder)}, str(config) if said else "--inventory")
 
 
 def find_place(salt_config: Path) -> Place:
@@ -67,10 +70,11 @@ def _minion_id(minion: Path) -> str:
 
 
 def _place(options: Mapping[str, Any], where: str, master: str = "") -> Place:
+    _judge(options, where)
     storage = options.get("storage_type", STORAGE)
     if storage != STORAGE:
         raise UsageError(
-            f"{where}: reclass reads its inventory from {storage}, and only files can be read here; {NAME_IT}"
+            f"{where}: storage_type is {storage}, and only {STORAGE}, an inventory of files, can be read here; {NAME_IT}"
         )
     base = Path(str(options.get("inventory_base_uri", "/etc/reclass")))
     nodes, classes = (
@@ -81,6 +85,24 @@ def _place(options: Mapping[str, Any], where: str, master: str = "") -> Place:
             raise UsageError(f"{where}: {folder} is no folder; {NAME_IT}")
     own = {"storage_type", "inventory_base_uri", "nodes_uri", "classes_uri"}
     return Place(nodes, classes, {key: value for key, value in options.items() if key not in own}, master)
+
+
+def _judge(options: Mapping[str, Any], where: str) -> None:
+    """Raises UsageError for an option of another form than reclass's own default for it: reclass itself comes to grief there."""
+    texts = dict.fromkeys(("storage_type", "inventory_base_uri", "nodes_uri", "classes_uri"), "")
+    for key, default in {**Settings.known_opts, **texts, "class_mappings": []}.items():
+        said = options.get(key, default)
+        if said is None or (isinstance(default, (list, tuple)) and _texts(said, key)):
+            continue
+        if isinstance(default, (list, tuple)) or type(said) is not type(default):
+            wanted = {bool: "true or false", str: "a text"}.get(type(default), "a list of texts")
+            raise UsageError(f"{where}: option {key} must be {wanted}, and is {form(said)}; correct it")
+
+
+def _texts(said: Any, key: str) -> bool:
+    """Whether it is a list of texts; for ``ignore_class_notfound_regexp`` one text is enough, as for reclass."""
+    listed = [said] if isinstance(said, str) and key.endswith("regexp") else said
+    return isinstance(listed, (list, tuple)) and all(isinstance(one, str) for one in listed)
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from upgrader_node.host import pillar as host_pillar
-from upgrader_node.host import quick_yaml
 from upgrader_node.host.findings import some
 from upgrader_node.service import required
 
@@ -17,8 +15,9 @@ from upgrader.cloud.renamed import old_name
 from upgrader.content import RECLASS_CLASSES
 from upgrader.reclass import needs
 from upgrader.reclass.extent import Extent
-from upgrader.reclass.inventory import UNDEFINED, BadFile, Inventory, Rendered, read_mapping
+from upgrader.reclass.inventory import UNDEFINED, Inventory, Rendered
 from upgrader.reclass.needs import ANCHOR, UPGRADE
+from upgrader.reclass.reading import BadFile, read_mapping
 
 
 def reach(inventory: Inventory) -> str | None:
@@ -129,11 +128,7 @@ def setting(inventory: Inventory, rendered: Rendered, key: str) -> Iterable[str]
     """The files of one node's model that themselves set a pillar key; values that a reference brings are not seen."""
     paths = [inventory.classes[name] for name in rendered.classes if name in inventory.classes]
     for path in (*paths, inventory.nodes[rendered.node]):
-        try:
-            held = read_mapping(str(path), inventory.texts.get(path))
-        except BadFile:
-            continue
-        if host_pillar.value(held.get("parameters"), key) is not None:
+        if host_pillar.value(inventory.mapping(path).get("parameters"), key) is not None:
             yield str(path)
 
 
@@ -162,6 +157,6 @@ def copied(inventory: Inventory, prefix: str) -> Iterable[str]:
 
 def _values(path: Path) -> Any:
     try:
-        return quick_yaml.load(yaml, path.read_bytes())
-    except (OSError, yaml.YAMLError):
+        return read_mapping(str(path))
+    except BadFile:
         return None

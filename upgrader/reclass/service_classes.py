@@ -16,8 +16,8 @@ import yaml
 from upgrader_node.service.roles import ROLE_OF
 
 from upgrader.content import RECLASS_CLASSES
-from upgrader.reclass import needs
-from upgrader.reclass.inventory import BadFile, Inventory, Rendered, read_mapping
+from upgrader.reclass import endless, needs
+from upgrader.reclass.inventory import Inventory, Rendered
 
 PARAM = "_param"
 UPGRADE_CLASSES = (
@@ -90,27 +90,12 @@ def _below(inventory: Inventory, name: str) -> set[str]:
         one = left.pop()
         if one not in seen and one in inventory.classes:
             seen.add(one)
-            left += [_absolute(inventory, one, other) for other in inventory.included(inventory.classes[one])]
+            left += endless.includes(inventory, one)
     return seen
 
 
-def _absolute(inventory: Inventory, name: str, other: str) -> str:
-    """``.a`` and ``..a`` are relative to where the including class stands; one that is a folder's init stands in it."""
-    if not other.startswith("."):
-        return other
-    ups = len(other) - len(other.lstrip("."))
-    parts = name.split(".")
-    if inventory.classes[name].stem == "init":
-        parts = [*parts, ""]
-    return ".".join([*parts[: len(parts) - ups], other.lstrip(".")])
-
-
 def _parameters(inventory: Inventory, name: str) -> Mapping[str, object]:
-    try:
-        path = inventory.classes[name]
-        held = read_mapping(str(path), inventory.texts.get(path)).get("parameters")
-    except BadFile:
-        return {}
+    held = inventory.mapping(inventory.classes[name]).get("parameters")
     return held if isinstance(held, dict) else {}
 
 

@@ -14,7 +14,7 @@ from upgrader_node.service import required
 from upgrader.cloud.release import sources
 from upgrader.content import RECLASS_CLASSES
 from upgrader.errors import Refused
-from upgrader.reclass import alone, needs, networks, remarks, service_classes, targets, unread
+from upgrader.reclass import alone, needs, networks, remarks, service_classes, targets, unread, values
 from upgrader.reclass.dangers import dangers
 from upgrader.reclass.extent import extent
 from upgrader.reclass.finding import Finding, Survey
@@ -22,6 +22,7 @@ from upgrader.reclass.include import with_classes
 from upgrader.reclass.inventory import Inventory, Rendered, Unresolved
 from upgrader.reclass.needs import UPGRADE, Need
 from upgrader.reclass.place import Place
+from upgrader.reclass.reading import BadFile, read
 
 PER_NODE = ("single_address", "cluster_local_address")
 
@@ -36,10 +37,12 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     held = needs.roles(pillars, cloud.master)
     needed = {node: found for node, found in before.items() if found.sound or not cloud.unrelated(node)}
     findings = [*_broken(inventory, needed), *_unheld(held), *_releases(before, held)]
+    twice, twice_notes = values.twice(inventory, needed.values())
+    findings += [*twice, *values.words(inventory, before, held)]
     prefix = remarks.reach(inventory)
     left = networks.without(before, held)
     lost = {role: keys for role, keys in unread.of_production(before, held).items() if role not in left}
-    notes = (*remarks.left_out(cloud, everything), *remarks.collapsed(held))
+    notes = (*twice_notes, *remarks.left_out(cloud, everything), *remarks.collapsed(held))
     listed = remarks.listed_databases(before, held)
     notes = (*notes, *remarks.databases(listed), *networks.notes(before, held, listed))
     notes = (*notes, *unread.notes(lost), *unread.notes_of_upgrade_node(before, held))
@@ -62,6 +65,8 @@ def survey(inventory: Inventory, stages: Sequence[str] | None = None) -> Survey:
     notes = (*notes, *service_classes.notes(site), *alone.notes({**before, **after}, held, named[UPGRADE], left))
     notes = (*notes, *remarks.notes(held, before, after), *remarks.copied(inventory, prefix))
     edits = {path: (inventory.text(path) if path.exists() else None, text) for path, text in texts.items()}
+    findings += values.wrong(inventory, {**before, **after}, prefix, named[UPGRADE])
+    findings = list(values.located(inventory, {**before, **after}, findings or values.last(before, held)))
     return Survey(held, tuple(findings), notes, edits, prefix, unsound, lost)
 
 
@@ -116,6 +121,11 @@ def _broken(inventory: Inventory, before: Mapping[str, Rendered]) -> Iterable[Fi
             problems.setdefault((file, what), []).append(node)
         for one in found.unresolved:
             lost.setdefault(one.reference, {}).setdefault(node, one)
+    for node in before:
+        path = inventory.nodes[node]
+        if before[node].sound and not inventory.mapping(path):
+            remedy = "bring it back; where state reclass writes it, apply that on the Salt master"
+            yield Finding("render", (node,), "the file is empty: no class and no parameter", remedy, str(path))
     for (file, what), nodes in problems.items():
         missing = "includes class" in what
         remedy = "write that class, correct its name, or take the include out" if missing else "then check again"
@@ -191,9 +201,10 @@ def _texts(inventory: Inventory, planned: targets.Planned) -> tuple[dict[Path, s
     texts, refused = dict(planned.created), []
     for path, names in planned.includes.items():
         try:
+            read(str(path), inventory.text(path))
             texts[path] = with_classes(inventory.text(path), names, str(path))
-        except (Refused, UnicodeDecodeError, OSError) as error:
-            what = str(error) if isinstance(error, Refused) else f"{path} cannot be read as UTF-8 text"
+        except (Refused, BadFile) as error:
+            what = str(error) if isinstance(error, Refused) else f"{path} cannot be extended: {error}"
             refused.append(Finding("render", (), what, "edit it by hand", str(path)))
     return texts, refused
 

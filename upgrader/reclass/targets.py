@@ -71,7 +71,8 @@ def plan(
         for target in found:
             if target.path is not None and not target.included:
                 planned.includes.setdefault(target.path, []).append(name)
-    if not held[UPGRADE]:
+    # One that is there and cannot be rendered has no pillar to be known by.
+    if not held[UPGRADE] and not any(node.startswith("upg") for node in before):
         _make_upgrade_node(inventory, before, held, prefix, planned)
     return planned
 

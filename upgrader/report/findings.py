@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SEVERITIES = ("blocker", "warning", "info")
-COLUMNS, SHOWN = 80, 10
+COLUMNS, SHOWN = 80, 3
+"""Rows and statements of a paragraph; what is more stands in a file, and the paragraph says how many they are."""
 
 
-def findings_text(findings: Sequence[Mapping[str, Any]]) -> str:
-    """One paragraph a finding, and how many there are of each severity.
+def in_order(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Blockers first, then warnings, then what is only told; otherwise as they were found."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding["severity"]))
+
+
+def findings_text(findings: Sequence[Mapping[str, Any]], path: str = "") -> str:
+    """One paragraph a finding, and how many there are of each severity. ``path``: where ``rows_text`` was written.
 
     Statements stand on a line of their own and are never broken, so that they can be pasted.
     """
     if not findings:
-        return "no finding: nothing in the source databases stands in the way"
-    return "\n\n".join([*map(_paragraph, findings), counted(findings)])
+        return "no finding: nothing stands in the way"
+    where = [f"rows and statements that are many are in\n{path}"] if path else []
+    return "\n\n".join([*(_paragraph(finding, path) for finding in findings), *where, counted(findings)])
+
+
+def rows_text(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Every row and statement of the findings that have too many for a paragraph; "" where none has."""
+    parts = []
+    for finding in findings:
+        rows, statements = _lines(finding, "rows"), [line + ";" for line in _lines(finding, "statements")]
+        if max(len(rows), len(statements)) > SHOWN:
+            left = int(finding.get("count") or 0) - len(rows)
+            more = [f"... and {left:,} more that are not listed"] if left > 0 else []
+            parts.append("\n".join([_head(finding), str(finding.get("what", "")), *rows, *more, *statements]))
+    return "\n\n".join(parts) + "\n" if parts else ""
 
 
 def probed_text(rows: Mapping[str, int]) -> str:
@@ -33,35 +52,44 @@ def site_text(site: Mapping[str, Any] | None) -> list[str]:
     return [_filled(f"site's formulas on {site['node']}: {site.get('error') or site.get('comment', '')}", "", "  ")]
 
 
-def _paragraph(finding: Mapping[str, Any]) -> str:
+def _paragraph(finding: Mapping[str, Any], path: str) -> str:
+    statements = [line + ";" for line in _lines(finding, "statements")]
+    lines = [_filled(_head(finding), "", "  "), _filled(str(finding.get("what", "")), "  ", "  ")]
+    lines += [_filled(f"{word}: {text}", "  ", "    ") for word, text in _parts(finding, path) if text]
+    if len(statements) > SHOWN:
+        return "\n".join([*lines, _filled(f"statements: {len(statements):,}, {_where(path)}", "  ", "    ")])
+    return "\n".join([*lines, *("    " + statement for statement in statements)])
+
+
+def _head(finding: Mapping[str, Any]) -> str:
     whose = "/".join(str(finding[key]) for key in ("service", "subject") if finding.get(key))
     name = f" ({finding['id']})" if finding.get("id") else ""
-    head = f"{str(finding.get('severity', '')).upper()} {whose}{name}"
-    statements = [str(statement) + ";" for statement in finding.get("statements") or []]
-    lines = [_filled(head, "", "  "), _filled(str(finding.get("what", "")), "  ", "  ")]
-    lines += [_filled(f"{word}: {text}", "  ", "    ") for word, text in _parts(finding) if text]
-    return "\n".join([*lines, *("    " + statement for statement in statements[:SHOWN]), *_more(statements)])
+    return f"{str(finding.get('severity', '')).upper()} {whose}{name}"
 
 
-def _parts(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _lines(finding: Mapping[str, Any], key: str) -> list[str]:
+    return [str(one) for one in finding.get(key) or []]
+
+
+def _parts(finding: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     return [
-        ("rows", _rows_text(finding)),
+        ("rows", _rows_text(finding, path)),
         ("source", str(finding.get("source") or "")),
         ("remedy", str(finding.get("remedy", ""))),
     ]
 
 
-def _rows_text(finding: Mapping[str, Any]) -> str:
-    """Which rows a finding is about: the first ten, and how many more there are."""
-    rows = [str(row) for row in finding.get("rows") or []]
-    shown = rows[:SHOWN]
-    more = max(int(finding.get("count", 0)), len(rows)) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if rows else ""
+def _rows_text(finding: Mapping[str, Any], path: str) -> str:
+    """Which rows a finding is about, where they are few; else how many they are, and where they stand."""
+    rows = _lines(finding, "rows")
+    number = max(int(finding.get("count") or 0), len(rows))
+    if len(rows) > SHOWN:
+        return f"{number:,}, {_where(path)}"
+    return ", ".join(rows) + (f" and {number - len(rows):,} more" if number > len(rows) else "") if rows else ""
 
 
-def _more(statements: Sequence[str]) -> list[str]:
-    left = len(statements) - SHOWN
-    return [f"    ... and {left} more: 'upgrader preflight -o json' has them"] if left > 0 else []
+def _where(path: str) -> str:
+    return "in the file that is named below" if path else "'-o json' has them"
 
 
 def counted(findings: Sequence[Mapping[str, Any]]) -> str:
@@ -72,4 +100,13 @@ def counted(findings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _filled(text: str, first: str, others: str) -> str:
-    return textwrap.fill(text, COLUMNS, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+    """A path stays whole, however long it is: it is there to be copied."""
+    paths = any("/" in word and len(word) > COLUMNS - len(others) for word in text.split())
+    return textwrap.fill(
+        text,
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=not paths,
+    )

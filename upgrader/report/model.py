@@ -12,6 +12,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from upgrader.errors import printable
 from upgrader.reclass.finding import Finding, Survey
 from upgrader.reclass.inventory import Inventory
 from upgrader.reclass.needs import REHEARSAL
@@ -31,7 +32,7 @@ def check_text(inventory: Inventory, found: Survey) -> str:
         lines += [f"{group}:", _table(findings, base), ""]
     for note in found.notes:
         lines += _wrapped(f"note: {note}", "")
-    return "\n".join([*lines, summary(found) if found.findings else "nothing is missing"])
+    return printable("\n".join([*lines, summary(found) if found.findings else "nothing is missing"]))
 
 
 def _grouped(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
@@ -124,7 +125,7 @@ def prepare_text(inventory: Inventory, found: Survey, left: Sequence[Finding], w
         head.append(f"{len(found.edits)} file{'s' if len(found.edits) > 1 else ''}: {verb}")
     for group, findings in _grouped(left):
         head += ["", f"by hand, for {group}:", _table(findings, base)]
-    return "\n".join(head)
+    return printable("\n".join(head))
 
 
 def prepare_document(inventory: Inventory, found: Survey, left: Sequence[Finding], written: str) -> dict[str, Any]:

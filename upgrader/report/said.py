@@ -43,6 +43,9 @@ def findings_of(replies: Replies) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def warnings(replies: Replies) -> list[str]:
     """What checks found that does not stop the run but that an operator should read."""
     found = [one for _, one in findings_of(replies) if one.get("severity") == "warning"]
-    return [
-        f"{one['subject']}: {finding_sentence(one)}" if one.get("subject") else finding_sentence(one) for one in found
-    ]
+    return [_about(str(one.get("subject") or ""), finding_sentence(one)) for one in found]
+
+
+def _about(subject: str, said: str) -> str:
+    """The sentence with what it is about, once."""
+    return said if not subject or said.startswith(subject) else f"{subject}: {said}"

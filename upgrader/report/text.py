@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from tabulate import tabulate
 
@@ -11,8 +10,7 @@ from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, SETTLED
 from upgrader.journal.way import failing
 from upgrader.plan.step import Plan
-from upgrader.report import nodes
-from upgrader.report.outcome import remedy, told, unreached, unreached_lines
+from upgrader.report.outcome import remedy, told
 from upgrader.report.wording import duration, node_list
 
 
@@ -53,17 +51,6 @@ def now_sentence(run: RunProgress) -> str:
     at = [step for step in failing(run) if run.steps[step.id].state == IN_DOUBT]
     failed = sum(1 for step in run.steps.values() if step.state == FAILED)
     return f"{head}{f', {failed} failed' if failed else ''}{f', now: {at[-1].title}' if at else ''}"
-
-
-def run_text(run: RunProgress, journal: Path, locked: bool) -> str:
-    """A run's steps and where it stands."""
-    rows = list(nodes.batch_rows(run))
-    now = "a process is working on it now" if locked else "no process is working on it"
-    table = tabulate(rows, ["#", "step", "state", "time", "tries"], tablefmt="simple")
-    left = unreached_lines(unreached(run))
-    lines = [run_sentence(run), f"{now}; started {run.started_at} by {run.operator}; journal {journal}", "", table]
-    failed = nodes.failed_text(run)
-    return "\n".join([*lines, *(["", *failed] if failed else []), *(["", *left] if left else [])])
 
 
 def history_text(runs: Sequence[RunProgress]) -> str:

@@ -10,6 +10,8 @@ from upgrader.plan.step import Call
 from upgrader.transport.base import Patience, Transport
 from upgrader.transport.reply import Reply, at_work, silent
 
+SHORTEST = 0.03
+"""Seconds between two looks for the answer to a call that has just begun."""
 Waiting = Callable[[float, tuple[str, ...]], None]
 Arrived = Callable[[Mapping[str, Reply]], None]
 
@@ -46,7 +48,12 @@ def collect(
             return {**wait.replies, **at_the_end}
         wait.probe_when_due()
         # Reading the answers of a thousand nodes takes the master a while: it gets four times as long to do other things.
-        pause(max(patience.tick, 4 * (clock() - asked_at)))
+        pause(max(_tick(patience, clock() - wait.started), 4 * (clock() - asked_at)))
+
+
+def _tick(patience: Patience, waited: float) -> float:
+    """Most calls take less than a second, and a stage has a hundred: the longer one takes, the more seldom it is asked for."""
+    return min(patience.tick, max(SHORTEST, waited / 5))
 
 
 @dataclass

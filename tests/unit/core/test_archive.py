@@ -282,6 +282,7 @@ def test_state_directory_and_lock_are_the_owners_only(archive: Archive, tmp_path
 def test_lock_is_let_go_of_when_the_command_fails(archive: Archive) -> None:
     with pytest.raises(ZeroDivisionError), archive.lock("lab", "me"):
         raise ZeroDivisionError
+    assert not archive.is_locked("lab"), "the process lives on and holds nothing"
     with archive.lock("lab", "me"):
         assert archive.is_locked("lab")
 

@@ -74,7 +74,7 @@ def test_controller_that_fails_is_three_and_the_other_is_shown(command: Command,
     controllers[CTL[0]] = {"return": "ERROR: /etc/nova/nova.conf cannot be read", "retcode": 1}
     ran = command("preflight")
     assert ran.code == 3
-    assert "lacks a controller: /etc/nova/nova.conf cannot be read" in ran.err
+    assert "lacks a controller: /etc/nova/nova.conf cannot be read" in " ".join(ran.out.split())
     assert "ctl02.lab.local, nova against" in ran.out
 
 

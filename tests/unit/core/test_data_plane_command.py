@@ -166,6 +166,29 @@ def test_difference_that_changed_since_it_was_shown_ends_with_six_and_nothing_is
     assert world.nodes(UPGRADE) == []
 
 
+def test_node_that_cannot_say_any_more_what_would_change_ends_the_command_before_anything(
+    nodes: Nodes, world: World
+) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    world.bad["upgrader_package.difference", ONE] = {"return": "ERROR: apt cannot do that: held packages", "retcode": 1}
+    ran = nodes("--target", "cmp*", "--stage", "sample", "--yes")
+    assert ran.code == 6
+    assert (
+        f"nothing was done, as nobody can tell whether what was shown is still what would change: {ONE}: apt cannot"
+        in ran.err
+    )
+    assert "leave the node out" in ran.err
+    assert world.nodes(UPGRADE) == [] and world.nodes("upgrader_agents.disable") == []
+
+
+def test_silent_node_is_left_to_its_batch(nodes: Nodes, world: World) -> None:
+    nodes("--target", "cmp*", "--stage", "test")
+    world.bad["upgrader_package.difference", ONE] = None
+    ran = nodes("--target", "cmp*", "--stage", "sample", "--sample", "cmp001", "--yes")
+    assert ran.code == 0, ran.err
+    assert world.nodes(UPGRADE) == [(ONE,)]
+
+
 def test_approval_from_a_second_terminal_and_a_difference_that_changed_behind_it(
     nodes: Nodes, world: World, command: Command
 ) -> None:

@@ -180,3 +180,32 @@ def test_node_without_a_digest_is_refused_by_name() -> None:
 def test_stage_without_nodes_asks_for_them(stage: str) -> None:
     with pytest.raises(UsageError, match="--target"):
         make_plan(data_plane_cloud(), "data-plane", stage, data_plane_plan("test", GIVEN["test"]).facts, Options())
+
+
+def test_hosts_that_a_cut_run_only_took_out_of_service_are_put_back_by_its_way_back() -> None:
+    cut = dict.fromkeys((COMPUTES[0], COMPUTES[2]), TEST_RUN)
+    plan = data_plane_plan("rollback", rollout(COMPUTES[:1], run=TEST_RUN, cut=cut))
+    *_, back = plan.steps()
+    assert (back.id, back.phase, back.call.function) == ("enable-others", "work", "upgrader_agents.enable")
+    assert back.call.nodes == (CTL1,) and back.call.args == {"run": TEST_RUN, "hosts": ["cmp003"]}
+    assert back.call.timeout == 900
+    assert back.title == "back into service, where that run did nothing else before it was cut"
+    assert back.no_undo == "it undoes what that run did"
+    assert set(back.needs) == {"modules-current", "pillar-current"}
+    assert "enable-others" not in {step.id for step in data_plane_plan("rollback", rollout(run=TEST_RUN)).steps()}
+
+
+def test_way_back_of_the_data_plane_wants_the_run_that_it_takes_back() -> None:
+    with pytest.raises(UsageError) as told:
+        data_plane_plan("rollback", rollout())
+    assert str(told.value) == ("name the run of the data plane that is taken back; 'upgrader history' lists the runs")
+
+
+def test_packages_of_before_come_from_the_run_that_kept_them_node_by_node() -> None:
+    kept = {COMPUTES[0]: "run-1", COMPUTES[1]: "run-2"}
+    plan = data_plane_plan("rollback", rollout(COMPUTES[:2], run=TEST_RUN, kept=kept))
+    restored = [step.call for step in plan.steps() if step.call.function == "upgrader_package.restore"]
+    assert {call.nodes: call.args["run"] for call in restored} == {
+        COMPUTES[:1]: "run-1",
+        COMPUTES[1:2]: "run-2",
+    }

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.support.clock import Clock
+from tests.support.salt_stub import Bus
 from upgrader.transport.echoes import LATE, Echoes, told
-
-
-class Bus:
-    """Salt's event bus: ``get_event`` gives the next event of the tag, or None."""
-
-    def __init__(self) -> None:
-        self.left = 0
-        self.waiting: list[tuple[str, dict[str, Any]]] = []
-
-    def get_event(self, wait: float, tag: str, match_type: str, no_block: bool) -> dict[str, Any] | None:
-        assert match_type == "startswith" and no_block
-        for number, (name, _event) in enumerate(self.waiting):
-            if name.startswith(tag):
-                return self.waiting.pop(number)[1]
-        return None
-
-    def destroy(self) -> None:
-        self.left += 1
-
-    def answer(self, jid: str, node: str) -> None:
-        self.waiting.append((f"salt/job/{jid}/ret/{node}", {"id": node}))
 
 
 def test_only_an_id_that_answered_twice_is_doubled() -> None:

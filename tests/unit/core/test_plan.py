@@ -80,7 +80,7 @@ def test_references_are_replaced_by_run_and_replies() -> None:
 
 
 def test_reference_to_an_answer_that_is_not_there_is_in_doubt() -> None:
-    with pytest.raises(InDoubt, match="prove is recorded as done but its answer has no 'counts'"):
+    with pytest.raises(InDoubt, match="prove is recorded as done but no node's answer has 'counts'"):
         bind(Call("module", "f", ("a",), {"x": reply_of("prove", "counts")}), "run-1", {"prove": {"cfg01": None}})
 
 

@@ -16,6 +16,8 @@ from upgrader.plan.stages import make_plan
 from upgrader.plan.step import Call, Options
 from upgrader.report.findings import counted, findings_text
 
+DATABASES = [f"dbs0{number}.lab.local" for number in (1, 2, 3)]
+EVERYBODY = ["cfg01.lab.local", *DATABASES, "upg01.lab.local"]
 STAGE = ("control-plane", "--stage", "test-upgrade")
 BLOCKER = {
     "id": "compute-node-uuids", "severity": "blocker", "subject": "compute nodes", "count": 12, "rows": ["1 cmp001"],
@@ -48,31 +50,54 @@ def test_modules_are_sent_to_a_node_that_has_others(command: Command, salt: Salt
     salt.answer = answer
     assert command("preflight").code == 0
     assert salt.submitted[:3] == ["upgrader_node.modules_current", "saltutil.sync_all", "upgrader_node.modules_current"]
+    assert salt.asked[1] == ("saltutil.sync_all", tuple(EVERYBODY))
 
 
 def test_no_finding_is_zero_and_leaves_no_journal(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:  # noqa: F811
     answering(salt, [])
     ran = command("preflight")
     assert ran.code == 0
-    assert "no finding" in ran.out
+    assert "BLOCKER" not in ran.out and "WARNING" not in ran.out
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
-def test_it_asks_the_backup_node_only_and_with_modules_of_this_version(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+def test_every_node_is_asked_at_once_with_modules_of_this_version_and_nothing_is_changed(
+    command: Command,  # noqa: F811
+    salt: SaltInMemory,  # noqa: F811
+) -> None:
     answering(salt, [])
     command("preflight")
-    questions = ["upgrader_node.modules_current", "upgrader_node.pillar_current", "upgrader_preflight.databases"]
-    assert salt.submitted == ["upgrader_node.modules_current", *questions], "they are current, so none are sent"
-    assert {node for call, _ in salt.jobs.values() for node in call.nodes} == {"cfg01.lab.local"}
+    asked = dict(salt.asked)
+    assert salt.submitted[:2] == ["upgrader_node.modules_current", "upgrader_node.pillar_current"], "none are sent"
+    assert asked["upgrader_standing.host"] == asked["upgrader_node.modules_current"] == tuple(EVERYBODY)
+    assert asked["upgrader_preflight.databases"] == ("cfg01.lab.local",)
+    assert asked["upgrader_galera.check"] == asked["upgrader_standing.replication"] == tuple(DATABASES)
+    assert {call.kind for call, _ in salt.jobs.values()} == {"module"}
+    plan = make_plan(
+        cloud_from_pillar(lab_pillar(), "cfg01.lab.local"), "control-plane", "test-upgrade", FACTS, Options()
+    )
+    work = {step.call.function for step in plan.steps() if step.phase != "gate"}
+    assert not work & set(asked)
 
 
 def test_blocker_is_three_with_the_table_on_stdout(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
     answering(salt, [BLOCKER, WARNING])
     ran = command("preflight")
     assert ran.code == 3
-    assert "1 blocker, 1 warning: the upgrade of cloud lab must not start" in ran.err
+    assert "1 blocker, 1 warning, 1 info: the upgrade of cloud lab must not start" in ran.err
     assert "migration" in ran.out and "330" in ran.out
     assert "rows: 1 cmp001 and 11 more" in ran.out
+
+
+def test_rows_that_are_many_are_in_a_file_that_is_named(command: Command, salt: SaltInMemory, tmp_path: Path) -> None:  # noqa: F811
+    rows, mends = [f"row-{n}" for n in range(50)], [f"UPDATE x SET y = {n}" for n in range(50)]
+    answering(salt, [{**BLOCKER, "rows": rows, "count": 50, "statements": mends}, WARNING])
+    ran = command("preflight")
+    [path] = [line for line in ran.out.splitlines() if line.startswith(str(tmp_path))]
+    text = Path(path).read_text()
+    assert "row-7" not in ran.out and "rows: 50, in the file that is named below" in ran.out
+    assert all(row in text for row in rows) and all(f"{mend};" in text for mend in mends)
+    assert Path(path).stat().st_mode & 0o77 == 0
 
 
 def test_warnings_alone_are_zero(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
@@ -85,11 +110,12 @@ def test_json_is_one_document_with_every_finding(command: Command, salt: SaltInM
     ran = command("preflight", "-o", "json")
     document = json.loads(ran.out)
     assert ran.code == 3
+    assert [one for one in document.pop("findings") if one["id"] != "model"] == [BLOCKER, WARNING]
     assert document == {
         "schema": "upgrader.preflight/1",
         "cloud": "lab",
+        "stage": "test-upgrade",
         "refused": True,
-        "findings": [BLOCKER, WARNING],
         "controllers": {},
     }
 
@@ -129,7 +155,20 @@ def test_silent_node_is_three_and_named(command: Command, salt: SaltInMemory) ->
     salt.answer = lambda call, node: None
     ran = command("preflight")
     assert ran.code == 3
-    assert "cfg01.lab.local does not answer" in ran.err
+    assert "cfg01.lab.local does not answer" in ran.out and "remedy: is the machine up" in ran.out
+
+
+def test_node_that_no_step_of_the_stage_needs_is_told_when_it_is_silent(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
+    salt.pillar["cfg01.lab.local"]["upgrader"]["nodes"]["compute"] = ["cmp001.lab.local"]
+    answering(salt, [])
+    good = salt.answer
+    salt.answer = lambda call, node: None if node.startswith("cmp") else good(call, node)
+    salt.running.add(("cmp001.lab.local", "dead"))
+    ran = command("preflight", "-o", "json")
+    [silent] = [one for one in json.loads(ran.out)["findings"] if one["id"] == "silent"]
+    assert ran.code == 0
+    assert (silent["severity"], silent["subject"]) == ("warning", "cmp001.lab.local")
+    assert dict(salt.asked)["upgrader_standing.host"] == tuple(EVERYBODY), "the others are asked all the same"
 
 
 def test_salt_that_is_down_is_five(command: Command, salt: SaltInMemory) -> None:  # noqa: F811
@@ -146,7 +185,7 @@ def test_database_that_refuses_the_account_is_three(command: Command, salt: Salt
     salt.answer = lambda call, node: bad if call.function == "upgrader_preflight.databases" else good(call, node)
     ran = command("preflight")
     assert ran.code == 3
-    assert "cfg01.lab.local: database at dbs01:3306 refuses user upgrader" in ran.err
+    assert "cfg01.lab.local: database at dbs01:3306 refuses user upgrader" in " ".join(ran.out.split())
 
 
 def test_an_answer_without_findings_is_no_pass(command: Command, salt: SaltInMemory) -> None:  # noqa: F811

@@ -64,6 +64,14 @@ def test_pace_is_that_of_all_rows_since_the_first_answer() -> None:
     assert left[1:5] == [None, 445.0, 80.0, 0.0]
 
 
+def test_work_that_stands_still_has_no_pace_and_harms_nobody() -> None:
+    follow, clock, _ = follower(iter([{"what": "rows", "done": 5, "total": 10}] * 3))
+    for _ in range(4):
+        clock.pause(EVERY)
+        last = follow.look()
+    assert last == Progress("rows", 5, 10, None)
+
+
 def test_question_is_asked_now_and_then_and_each_is_asked_once() -> None:
     follow, clock, salt = follower(iter([{"what": "rows", "done": 1, "total": 2}]))
     follow.look()

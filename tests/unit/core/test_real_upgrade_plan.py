@@ -228,6 +228,25 @@ def test_model_that_says_too_little_is_refused_with_key_and_node(change: Any, se
     assert sentence in lacking(change)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda p: p[KVM]["salt"]["control"].update(cluster="text"), "salt:control:cluster of kvm01.lab.local must be a mapping"),
+        (lambda p: p[KVM]["salt"]["control"]["cluster"].update(internal=[1]), "cluster:internal of kvm01.lab.local must be a mapping"),
+        (lambda p: p[KVM]["salt"]["control"]["size"].update({"openstack.control": True}), "of kvm01.lab.local must be a mapping"),
+        (lambda p: p[KVM]["salt"]["control"]["size"]["openstack.control"].update(cpu="many"), "control:cpu of kvm01.lab.local must be a number"),
+        (lambda p: machines(p).update(salts="text"), "upgrader:machines:salts of kvm01.lab.local must be a list, and is text"),
+        (lambda p: machines(p).update(salts=["text"]), "lacks pillar key upgrader:machines:salts"),
+        (lambda p: machines(p).update(nodes=[1]), "upgrader:machines:nodes of kvm01.lab.local must be a mapping, and is a list"),
+        (lambda p: p[CFG]["upgrader"].update(watched="http://x"), "upgrader:watched of cfg01.lab.local must be a mapping, and is text"),
+        (lambda p: p[CFG]["upgrader"].update(release="mitaka"), "upgrader:release of cfg01.lab.local must be a mapping, and is text"),
+        (lambda p: p[CFG].update(upgrader=5), "upgrader of cfg01.lab.local must be a mapping, and is a number"),
+    ],
+)  # fmt: skip
+def test_key_of_another_form_is_refused_with_its_node(change: Any, sentence: str) -> None:
+    assert sentence in lacking(change)
+
+
 def test_everything_that_the_model_lacks_is_said_at_once_and_a_rehearsal_needs_none_of_it() -> None:
     pillar = real_pillar()
     machines(pillar).pop("salts")

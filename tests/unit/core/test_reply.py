@@ -129,6 +129,12 @@ def test_error_that_is_not_too_long_is_left_as_it_is() -> None:
         ({"what": "at 334"}, "at 334"),
         ({"what": "at 334", "remedy": ""}, "at 334"),
         ({"remedy": "restore it"}, "restore it"),
+        (
+            {"what": "at 334", "remedy": "restore it", "service": "nova", "rows": [1, "b", "c", "d"]},
+            "nova: at 334 (1, b, c); restore it",
+        ),
+        ({"what": "at 334", "service": "nova"}, "nova: at 334"),
+        ({"remedy": "restore it", "service": "nova"}, "restore it"),
         ({}, "a finding without words"),
     ],
 )

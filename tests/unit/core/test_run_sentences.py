@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tests.support.clock import BEGIN
 from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.engine.results import reason_of
 from upgrader.errors import Interrupted
@@ -17,9 +19,11 @@ from upgrader.journal.journal import Journal
 from upgrader.plan.step import ANEW, COPY, GATE, Call, Spread, Step
 from upgrader.report.console import ConsoleObserver
 from upgrader.report.document import run_document
-from upgrader.report.text import run_sentence, run_text
+from upgrader.report.status import status_text
+from upgrader.report.text import run_sentence
 from upgrader.transport.reply import Reply
 
+NOW = BEGIN + timedelta(seconds=60)
 STEPS = (
     step("gate", phase=GATE, anew=True),
     step("disk"),
@@ -131,7 +135,7 @@ def test_run_that_was_cut_off_says_where(tmp_path: Path) -> None:
 
 
 def test_status_names_what_was_not_reached_because_of_which(tmp_path: Path) -> None:
-    shown = run_text(ended(tmp_path, "rows", "disk").progress(), tmp_path / "r.jsonl", locked=False)
+    shown = status_text(ended(tmp_path, "rows", "disk").progress(), tmp_path / "r.jsonl", False, NOW)
     assert "not reached because of rows: more\nnot reached because of rows, disk: end" in shown
 
 

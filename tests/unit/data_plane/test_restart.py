@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upgrader_node.compute import restart, stale
+from upgrader_node.compute import dvr, restart, stale
 from upgrader_node.errors import StepError
 
 NOVA, OVS, L3, SWITCH = "nova-compute", "neutron-openvswitch-agent", "neutron-l3-agent", stale.SWITCH
@@ -26,10 +26,20 @@ class Node:
     waited: list[str] = field(default_factory=list)
     obeys: bool = True
     systemd: bool = True
+    distributed: bool = True
+    lays_flows: bool = True
 
     def show(self, name: str) -> dict[str, Any]:
         began = time.clock_gettime(time.CLOCK_MONOTONIC) - self.running[name]
         return {"MainPID": 1, "ExecMainStartTimestampMonotonic": str(int(began * 1e6) if began > 0 else 1)}
+
+    def hold(self) -> list[dvr.Flow]:
+        self.restarts.append("held")
+        return [dvr.Flow("br-tun", "1", 1, 7)] if self.distributed else []
+
+    def release(self, held: list[dvr.Flow], patience: float) -> bool:
+        self.restarts.append("released")
+        return self.lays_flows
 
     def restart(self, name: str) -> bool:
         self.restarts.append(name)
@@ -51,7 +61,7 @@ class Node:
         def wait(salt: Any, names: list[str], patience: float) -> None:
             self.waited += names
 
-        return restart.restart(self.salt, services, 60, str(self.root), wait)
+        return restart.restart(self.salt, services, 60, str(self.root), wait, self)
 
     def package(self, name: str, ago: float) -> None:
         path = self.root / f"var/lib/dpkg/info/{name}.list"
@@ -86,6 +96,7 @@ def test_a_python_library_restarts_all_agents_in_order_and_never_open_vswitch(no
         node.package(name, 50)
     assert node.call()["restarted"] == [OVS, L3, NOVA]
     assert SWITCH not in node.restarts
+    assert node.restarts == ["held", OVS, L3, NOVA, "released"]
     assert node.call(SWITCH)["restarted"] == [SWITCH]
 
 
@@ -123,3 +134,17 @@ def test_a_node_without_agents_and_a_service_of_nobody_are_refused(node: Node) -
     node.running.clear()
     with pytest.raises(StepError, match="none of neutron-openvswitch-agent"):
         node.call()
+
+
+def test_routing_is_held_only_while_the_agent_of_open_vswitch_starts(node: Node) -> None:
+    node.package("nova-common", 50)
+    assert (node.call()["routing"], node.restarts) == ("", [NOVA])
+    node.distributed = False
+    node.package("neutron-common", 50)
+    assert (node.call()["routing"], node.restarts) == ("", [NOVA, "held", OVS, L3])
+
+
+def test_routing_that_is_still_held_is_said(node: Node) -> None:
+    node.package("neutron-common", 50)
+    node.lays_flows = False
+    assert node.call()["routing"].startswith("still held in br-tun")

@@ -228,7 +228,7 @@ def test_inventory_is_where_the_salt_master_reads_it(tmp_path: Path) -> None:
         (None, "is missing"),
         ("ext_pillar: []\n", "names no reclass inventory"),
         ("ext_pillar: [{reclass: {inventory_base_uri: /nonexistent}}]\n", "is no folder"),
-        ("ext_pillar: [{reclass: {storage_type: yaml_git}}]\n", "from yaml_git"),
+        ("ext_pillar: [{reclass: {storage_type: yaml_git}}]\n", "storage_type is yaml_git"),
         ("a: [\n", "is not valid YAML"),
         ("- a\n", "is not a mapping"),
     ],

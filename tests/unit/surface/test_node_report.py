@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tests.support.clock import Clock
+from tests.support.clock import BEGIN, Clock
 from tests.support.data_plane import COMPUTES, GATEWAY, TEST_RUN, data_plane_cloud, data_plane_plan, rollout
 from tests.support.fleet import Fleet, computes, difference
 from tests.support.runs import BAD, GOOD, Run
@@ -23,7 +24,9 @@ from upgrader.report.account.document import report_document
 from upgrader.report.account.forms import FORMS
 from upgrader.report.console import ConsoleObserver
 from upgrader.report.nodes import differences_text
+from upgrader.report.status import status_text
 
+NOW = BEGIN + timedelta(seconds=60)
 ONE, TWO, THREE, FOUR = COMPUTES
 LOST = {
     "comment": "lost",
@@ -74,7 +77,7 @@ def document(run: Run) -> dict[str, Any]:
 
 
 def test_status_tells_batches_and_each_failed_node_in_a_line(broken: Run) -> None:
-    said = text.run_text(broken.progress(), broken.path, False)
+    said = status_text(broken.progress(), broken.path, False, NOW)
     rows = {" ".join(line.split()) for line in said.splitlines()}
     assert any("batch 1: cmp001, cmp002 1 done, 1 failed" in row for row in rows)
     assert any("batch 2: cmp003, cmp004 2 waiting" in row for row in rows)
@@ -91,7 +94,7 @@ def test_node_that_is_worked_on_has_not_failed(tmp_path: Path) -> None:
     run.salt.die_after = "upgrader_package.upgrade"
     with pytest.raises(Interrupted):
         run.start()
-    said = text.run_text(run.progress(), run.path, True)
+    said = status_text(run.progress(), run.path, True, NOW)
     assert "2 under way at b1-packages" in said
     assert "failed" not in said
 
@@ -168,7 +171,7 @@ def test_thousand_computes_of_which_two_in_a_hundred_fail_stay_readable(tmp_path
     bad = [node for node in nodes if salt.is_bad(node)]
     assert not outcome.ok and 10 < len(bad) < 40
     assert {node for _, asked in salt.asked for node in asked} >= set(nodes), "the budget was not used up"
-    assert len(text.run_text(run, path, False).splitlines()) < 60
+    assert len(status_text(run, path, False, NOW).splitlines()) < 60
     assert len(text.run_sentence(run)) < 3000
     salt.mended = True
     salt.asked.clear()

@@ -13,24 +13,41 @@ from upgrader.plan.blocks.batch import AT_ONCE
 from upgrader.plan.step import Plan
 from upgrader.report.wording import short
 from upgrader.transport.base import Transport
+from upgrader.transport.reply import Reply
 
 
 def require_same(transport: Transport, plan: Plan) -> None:
-    """Raises Waiting when the package difference of a node is no longer the one that the plan holds.
+    """Raises Waiting when the package difference of a node is no longer the one that the plan holds, or cannot be had any more.
 
-    A node that does not answer is not judged here: in its batch it fails, and counts.
+    A node that is silent is not judged here: in its batch it fails, and counts.
     """
     planned = approved(plan.steps())
-    changed = [node for node, digest in _now(transport, planned) if digest != planned[node][0]]
+    said = dict(_now(transport, planned))
+    changed = [node for node, reply in said.items() if _digest(reply) not in ("", planned[node][0])]
     if changed:
         raise Waiting(
             f"what would change on {some([short(node) for node in changed])} is not what was shown any more, so nothing was "
             f"done: 'upgrader data-plane --stage test' shows what it is now, then approve that"
         )
+    failed = [_told(reply) for reply in said.values() if not (_digest(reply) or reply.lost or reply.running)]
+    if failed:
+        raise Waiting(
+            f"nothing was done, as nobody can tell whether what was shown is still what would change: {some(failed)}; mend it "
+            f"there, or leave the node out ('--target' with 'and not NODE')"
+        )
 
 
-def _now(transport: Transport, planned: Mapping[str, tuple[str, tuple[str, ...]]]) -> Iterator[tuple[str, str]]:
-    """Each node that answers, with the digest of its difference of this moment; so many at once as stage test asks."""
+def _digest(reply: Reply) -> str:
+    return str(reply.value.get("digest", "")) if isinstance(reply.value, Mapping) else ""
+
+
+def _told(reply: Reply) -> str:
+    said = reply.error or "it answered with something else"
+    return said if reply.node in said else f"{reply.node}: {said}"
+
+
+def _now(transport: Transport, planned: Mapping[str, tuple[str, tuple[str, ...]]]) -> Iterator[tuple[str, Reply]]:
+    """What each node says of its difference of this moment; so many at once as stage test asks."""
     by_include: dict[tuple[str, ...], list[str]] = {}
     for node, (_, include) in planned.items():
         by_include.setdefault(include, []).append(node)
@@ -39,6 +56,4 @@ def _now(transport: Transport, planned: Mapping[str, tuple[str, tuple[str, ...]]
             part = nodes[start : start + AT_ONCE]
             title = "whether what was shown is still what would change"
             step = question("difference", title, "upgrader_package.difference", part, 600, include=list(include))
-            for node, reply in asked(transport, (step,)).items():
-                if isinstance(reply.value, Mapping) and reply.value.get("digest"):
-                    yield node, str(reply.value["digest"])
+            yield from asked(transport, (step,)).items()

@@ -40,7 +40,8 @@ def install_formulas(settings: Settings, to: Path) -> None:
             "\n".join((f"write into {settings.salt_config}.d/upgrader.conf, then restart salt-master:", *_yaml(roots)))
         )
     click.echo(
-        f"then: salt '*' saltutil.sync_all\nclasses for the reclass model: {RECLASS_CLASSES} ('upgrader model check' says how)"
+        "then: salt '*' saltutil.sync_all, and salt-run saltutil.sync_all for the runners (salt-run upgrader.quorum)\n"
+        f"classes for the reclass model: {RECLASS_CLASSES} ('upgrader model check' says how)"
     )
 
 

@@ -50,15 +50,11 @@ class ImageCache:
     def build(self, chain: Sequence[Layer], settings: BuildSettings, narrator: Narrator) -> list[str]:
         """Builds what is absent of a chain and returns the names of what it built."""
         built: list[str] = []
-        if not self.missing(chain):
-            return built
-        with self._alone(narrator):
-            self._remove_partial()
-            for layer in chain:
-                if not self.has(layer):
-                    with narrator.doing(f"Building image layer {layer.recipe.name} ({layer.recipe.title})"):
-                        self._build(layer, up_to(tuple(chain), layer.recipe.name)[:-1], settings)
-                    built.append(layer.recipe.name)
+        for layer in chain:
+            if not self.has(layer) and self._build_alone(
+                layer, up_to(tuple(chain), layer.recipe.name)[:-1], settings, narrator
+            ):
+                built.append(layer.recipe.name)
         return built
 
     def prune(self, keep: Sequence[Layer]) -> list[str]:
@@ -68,6 +64,16 @@ class ImageCache:
         for path in gone:
             shutil.rmtree(path)
         return [path.name for path in gone]
+
+    def _build_alone(self, layer: Layer, below: Sequence[Layer], settings: BuildSettings, narrator: Narrator) -> bool:
+        """Whether it was built here: by the time of our turn another build may have made it. Between two layers others have theirs."""
+        with self._alone(narrator):
+            if self.has(layer):
+                return False
+            self._remove_partial()
+            with narrator.doing(f"Building image layer {layer.recipe.name} ({layer.recipe.title})"):
+                self._build(layer, below, settings)
+            return True
 
     @contextlib.contextmanager
     def _alone(self, narrator: Narrator) -> Iterator[None]:

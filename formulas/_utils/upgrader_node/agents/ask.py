@@ -41,6 +41,29 @@ def demand_hosts(hosts: typing.Any) -> typing.List[str]:
     return list(dict.fromkeys(hosts))
 
 
+def alive(door: Door) -> Answer:
+    """Who of nova's services and of the network agents is heard of, and who is not although he is meant to be."""
+    seen = door.session("alive")
+    meant = [(one["binary"], one["host"], one["up"]) for one in seen["services"] if one["enabled"]]
+    meant += [(one["binary"], one["host"], one["alive"]) for one in seen["agents"] if one["meant"]]
+    dead = sorted("{} on {}".format(binary, host) for binary, host, up in meant if not up)
+    off = len(seen["services"]) + len(seen["agents"]) - len(meant)
+    words = "{} of {} agents are alive, {} are switched off".format(len(meant) - len(dead), len(meant), off)
+    remedy = "start them, or switch them off where they are not to come back"
+    told = [
+        finding(
+            "agents", "agents that nobody hears of: {}".format(len(dead)), remedy, WARNING, rows=dead, count=len(dead)
+        )
+    ]
+    return {
+        "comment": words,
+        "alive": len(meant) - len(dead),
+        "dead": dead,
+        "off": off,
+        "findings": told if dead else [],
+    }
+
+
 def _receipt(door: Door, run: str) -> typing.Tuple[str, Answer]:
     where = os.path.join(door.folder, records.plain(str(run)) + ".json")
     return where, records.read(where, REMEDY) or {"run": run, "hosts": {}, "moves": {}}

@@ -44,6 +44,13 @@ def _service(one: Answer) -> Answer:
     }
 
 
+def alive(cloud: Client, without: typing.Container[str] = ()) -> Answer:
+    """Every service of nova's and every network agent, and whether the APIs hear of it."""
+    services = [dict(_service(one), binary=one["binary"]) for one in _services(cloud)]
+    agents = [] if "neutron" in without else [dict(_agent(one), host=one["host"]) for one in list_agents(cloud)]
+    return {"services": services, "agents": agents}
+
+
 def list_agents(cloud: Client) -> typing.List[Answer]:
     """Every network agent."""
     return list(cloud.call("GET", "network", "/v2.0/agents", SECONDS)["agents"])

@@ -30,6 +30,7 @@ WORK = {
     "plan_moves": lambda cloud, order: moving.plan(cloud, order["host"]),
     "move": lambda cloud, order: {"done": moving.carry_out(cloud, order["moves"], order["back"])},
     "closed": closed,
+    "alive": lambda cloud, order: looking.alive(cloud, order["without"]),
 }  # type: Work
 
 

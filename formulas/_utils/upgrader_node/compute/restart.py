@@ -1,12 +1,12 @@
 """Agents restarted after their packages or their configuration have changed, in order, and judged together. Instances are not touched.
 
 A second call restarts what is still older than its code, and nothing else. Open vSwitch itself is restarted only when it is named:
-traffic stops for seconds meanwhile.
+traffic stops for seconds meanwhile. While neutron's agent of it starts, distributed routing is held in its place (``dvr``).
 """
 
 import typing
 
-from upgrader_node.compute import stale, units
+from upgrader_node.compute import dvr, stale, units
 from upgrader_node.compute.units import Functions, Standing
 from upgrader_node.errors import StepError
 from upgrader_node.service import steady
@@ -20,11 +20,13 @@ def restart(
     patience: float = 60.0,
     root: str = "",
     wait: typing.Callable[..., typing.Any] = steady.wait,
+    routing: typing.Any = dvr,
 ) -> Answer:
     """Restart those of the services that are older than what they are made of. Raises StepError for the first that does not last.
 
     :param services: names; the usual agents of computes and gateways by default
     :param wait: ``steady.wait``: until all of them have stayed up
+    :param routing: ``dvr``: what holds distributed routing while the agent starts
     """
     names = units.plain(services) if services else list(stale.AGENTS)
     for name in names:
@@ -34,12 +36,23 @@ def restart(
         raise StepError("none of {} is on this node: name the services that it has".format(_names(found)))
     wanted = [one for one in found if one.wanted]
     todo = [one for one in wanted if not one.runs or stale.stale(one, root)]
+    held = routing.hold() if any(one.name == dvr.AGENT and one.runs for one in todo) else []
     for one in todo:
         _restart(salt, one)
     if wanted:
         wait(salt, [one.name for one in wanted], patience)
     _demand_new(salt, todo)
-    return _answer(found, wanted, todo)
+    return dict(_answer(found, wanted, todo), routing=_settled(routing, held, patience))
+
+
+def _settled(routing: typing.Any, held: typing.Sequence[dvr.Flow], patience: float) -> str:
+    """What was done about distributed routing, empty where there is none."""
+    if not held:
+        return ""
+    names = ", ".join(sorted({flow.bridge for flow in held}))
+    if routing.release(held, patience):
+        return "held in {} until the agent had laid its flows".format(names)
+    return "still held in {}: the agent has not laid its flows yet, and takes ours away when it has".format(names)
 
 
 def _restart(salt: Functions, one: Standing) -> None:

@@ -24,6 +24,11 @@ def _named(connection: typing.Any, what: str, like: str) -> typing.Dict[str, str
     return {str(name): str(value) for name, value in held}
 
 
+def counters(connection: typing.Any, like: str) -> typing.Dict[str, str]:
+    """The server's status variables whose name fits a pattern of SQL's."""
+    return _named(connection, "STATUS", like)
+
+
 def locally(connection: typing.Any) -> typing.Tuple[str, ...]:
     """Statements behind which nothing that this session does leaves the node; a plain MySQL has no wsrep_on."""
     return LOCALLY if sql.variable(connection, "wsrep_on") is not None else LOCALLY[1:]

@@ -40,6 +40,12 @@ def report(pillar: Pillar, services: typing.Optional[typing.Sequence[str]], know
     }
 
 
+def files_of(pillar: Pillar, services: typing.Sequence[str]) -> typing.Dict[str, judgement.Files]:
+    """Of each of these services that has a configuration here, its files and what they hold."""
+    found = {service: _files(service, pillar) for service in services}
+    return {service: files for service, files in found.items() if files}
+
+
 def _wanted(services: typing.Optional[typing.Sequence[str]]) -> typing.Sequence[str]:
     unknown = sorted(set(services or ()) - set(judgement.FILES))
     if unknown:

@@ -25,6 +25,15 @@ QUESTIONS = (
         + " AS mend_user FROM {db}.local_user l JOIN {db}.user u ON u.id = l.user_id WHERE " + _HOMELESS + " ORDER BY u.id",
     ),
     Question(
+        "endpoints-v2", KEYSTONE, "endpoints", NOTE, "endpoints of identity that name the v2.0 API",
+        "Ocata still answers there, and for users of the default domain only; Queens no longer does",
+        "name v3 (class keystone.client.service.keystone3) once no client and no service asks for v2.0: keystone's access log tells who",
+        "keystone 12.0.2 keystone-paste.ini: /v2.0; keystone 13 release notes: removed-as-of-queens",
+        "SELECT CONCAT(e.interface, ' ', e.url, ' in ', COALESCE(e.region_id, 'no region')) AS named FROM {db}.endpoint e"
+        " JOIN {db}.service s ON s.id = e.service_id WHERE s.type = 'identity'"
+        " AND e.enabled = 1 AND e.url LIKE '%%/v2.0%%' ORDER BY e.interface, e.url",
+    ),
+    Question(
         "tokens-expired", KEYSTONE, "tokens", NOTE, "tokens that have expired",
         "they are copied, compared and flushed with the rest", "'keystone-manage token_flush' on the live cloud saves that time",
         "LP 1188378, LP 1689616", "SELECT id AS named FROM {db}.token WHERE expires < UTC_TIMESTAMP()",

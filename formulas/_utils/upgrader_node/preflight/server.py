@@ -3,6 +3,8 @@
 from upgrader_node.preflight.question import BLOCKER, EVERY_SERVICE, NOTE, SERVER, WARNING, Question
 
 _SYSTEM = "('information_schema', 'performance_schema', 'mysql', 'sys')"
+# Of the source release itself: migrations' own marks, and two of neutron's.
+_KEYLESS = "('alembic_version', 'migrate_version', 'qos_network_policy_bindings', 'qos_port_policy_bindings')"
 _PLAIN = "'^[0-9A-Za-z_$-]{{1,64}}$'"
 # Whether a body names a table of another database, with or without backticks.
 _ELSEWHERE = (
@@ -66,6 +68,16 @@ QUESTIONS = (
     Question(
         "views", EVERY_SERVICE, "views", WARNING, "views", "migrations know nothing of them; what they show may be gone",
         _AWAY, _THEIRS, _VIEWS.replace("IS ", "NOT ", 1),
+    ),
+    Question(
+        "keyless", EVERY_SERVICE, "tables", WARNING, "tables without primary key",
+        "Galera does not replicate a DELETE on them safely, members may hold their rows in another order, and a strict server refuses to write them",
+        "give them one, or let the service's own later schema do it; find out first who made the table where it is none of the release's",
+        "galeracluster.com: Galera limitations, tables without primary keys; Percona XtraDB Cluster: pxc_strict_mode",
+        "SELECT CONCAT(t.table_schema, '.', t.table_name) AS named FROM information_schema.tables t WHERE t.table_schema IN ({names})"
+        " AND t.table_type = 'BASE TABLE' AND t.table_name NOT IN " + _KEYLESS + " AND NOT EXISTS (SELECT 1 FROM"
+        " information_schema.table_constraints c WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name"
+        " AND c.constraint_type = 'PRIMARY KEY') ORDER BY named",
     ),
     Question(
         "table-names", SERVER, "tables", BLOCKER, "tables, in any database of the server, whose name needs quoting",
