@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests: style, types, unit, functional (real Salt, MariaDB and nova in a node), lab (whole stages on nodes).
+# All tests: style, types, unit, functional (real Salt, MariaDB and nova in a node), lab (whole stages on nodes); but ./test.sh ssh.
 # `./test.sh unit` (or functional, lab, ssh, static) runs one layer; `./test.sh soak` everything with the longest matrices whole, for hours.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -72,9 +72,5 @@ soak() {
 if [ $# -gt 0 ]; then
     "$1"
 else
-<<<<<<< HEAD
     everything
-=======
-    static && unit && together && ssh
->>>>>>> 1c4c8d957b4e9d5a9acdf93bbe1c9bdf3223a079
 fi

@@ -5,6 +5,7 @@ import subprocess
 
 import yaml
 from salt.exceptions import CommandExecutionError
+from upgrader_node import spool
 from upgrader_node.errors import StepError
 from upgrader_node.host import pillar, sources
 from upgrader_node.release import delivery, reading
@@ -87,7 +88,7 @@ def pillar_current(timeout=60):
 
         salt '*' upgrader_node.pillar_current
     """
-    if __opts__.get("upgrader_pillar_given"):
+    if __opts__.get(spool.WITHOUT_MASTER):
         return {"comment": "pillar came with the call"}
     if not __salt__["saltutil.refresh_pillar"](wait=True, timeout=timeout):
         raise CommandExecutionError(

@@ -16,7 +16,7 @@ from upgrader.transport.base import Patience, Transport
 from upgrader.transport.doors import DOORS, Access
 from upgrader.transport.ssh import bundle
 
-QUICK = Patience(tick=0.1, probe_every=1.0, silence=5.0, grace=2.0)
+QUICK = Patience(tick=0.1, probe_every=1.0, silence=15.0, grace=4.0)
 
 
 def access_of(folder: Path) -> Access:

@@ -7,6 +7,7 @@ from typing import Any
 
 from upgrader.errors import SaltUnreachable
 from upgrader.plan.step import Call
+from upgrader.transport.minions import Minions
 from upgrader.transport.reply import Reply, judge
 
 Answer = Callable[[Call, str], Mapping[str, Any] | None]
@@ -18,16 +19,12 @@ def named(call: Call) -> str:
     return " ".join((call.function, *phase))
 
 
-class SaltInMemory:
+class SaltInMemory(Minions):
     """``answer(call, node)`` gives what a node returns, or None for a node that says nothing.
 
     ``die_after`` names a function; submitting it raises KeyboardInterrupt *after* it was published, like a killed command.
     ``running`` holds (node, job id) pairs of what still runs, and (node, "dead") for a node that does not say.
     """
-
-    kinds = ("module", "state")
-    lacks: Mapping[str, str] = {}
-    carrier = "minions"
 
     def __init__(self, answer: Answer | None = None, pillar: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.answer: Answer = answer or (
@@ -42,9 +39,6 @@ class SaltInMemory:
         self.die_after: str | None = None
         self.unreachable = False
         self._next = 0
-
-    def silent_because(self, node: str) -> str:
-        return "is the machine up and salt-minion running there?"
 
     def master_id(self) -> str:
         return "cfg01.lab.local"

@@ -59,7 +59,7 @@ def _settled(attempt: Attempt, step: Step, jid: str, nodes: Sequence[str]) -> Re
 
 def _not_to_be_doubled(attempt: Attempt, step: Step, node: str, jid: str, said: Mapping[str, bool]) -> Reply:
     if said.get(node):
-        return at_work(node, still_runs(node, step.call, jid, attempt.waited.get(step.id, 0.0)))
+        return at_work(node, still_runs(attempt.transport, node, step.call, jid, attempt.waited.get(step.id, 0.0)))
     return silent(
         node,
         f"{node} does not say whether it still runs {step.call} (job {jid}): {attempt.transport.silent_because(node)}",

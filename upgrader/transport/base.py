@@ -45,6 +45,9 @@ class Transport(Protocol):
     def silent_because(self, node: str) -> str:
         """What to look at when a node says nothing; or what is known to stand in its way."""
 
+    def looked_after(self, node: str, jid: str) -> str:
+        """What an operator types to see a job that still runs on a node, and to end it."""
+
 
 @dataclass(frozen=True)
 class Patience:

@@ -125,7 +125,7 @@ class _Wait:
 
     def _at_the_end(self, node: str, running: Mapping[str, bool], waited: float) -> Reply:
         if running.get(node):
-            return at_work(node, still_runs(node, self.call, self.jid, waited))
+            return at_work(node, still_runs(self.transport, node, self.call, self.jid, waited))
         if node in running:
             return silent(node, no_longer_runs(node, self.call))
         return silent(
@@ -135,12 +135,9 @@ class _Wait:
         )
 
 
-def still_runs(node: str, call: Call, jid: str, waited: float) -> str:
+def still_runs(transport: Transport, node: str, call: Call, jid: str, waited: float) -> str:
     """Which node, which job, how long, and what to type."""
-    return (
-        f"{node} still runs {call} after {waited:.0f} s (job {jid}); 'salt {node} saltutil.find_job {jid}' shows it and "
-        f"'salt {node} saltutil.term_job {jid}' ends it"
-    )
+    return f"{node} still runs {call} after {waited:.0f} s (job {jid}); {transport.looked_after(node, jid)}"
 
 
 def no_longer_runs(node: str, call: Call) -> str:

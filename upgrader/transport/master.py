@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from upgrader.errors import Refused, SaltUnreachable, UsageError
 from upgrader.plan.step import Call
 from upgrader.transport.echoes import Echoes, heard_once
+from upgrader.transport.minions import Minions
 from upgrader.transport.pillar import compiled
 from upgrader.transport.reply import Reply, judge
 
@@ -21,12 +22,8 @@ DEFAULT_CONFIG = Path("/etc/salt/master")
 PROBE_SECONDS = 4.0
 
 
-class MasterTransport:
+class MasterTransport(Minions):
     """See ``Transport``. Needs read access to the master's configuration and sockets, i.e. root or the master's user."""
-
-    kinds: tuple[str, ...] = ("module", "state")
-    lacks: Mapping[str, str] = {}
-    carrier: str = "minions"
 
     def __init__(self, config: Path = DEFAULT_CONFIG, publish_timeout: int = 15) -> None:
         if not config.is_file():
@@ -133,7 +130,3 @@ class MasterTransport:
             if len(held) >= len(nodes) or time.monotonic() > deadline:
                 return {node: bool(answer.get("return")) for node, answer in held.items() if node in nodes}
             time.sleep(0.1)
-
-    def silent_because(self, node: str) -> str:
-        """Whom to ask about a node that says nothing."""
-        return "is the machine up and salt-minion running there?"

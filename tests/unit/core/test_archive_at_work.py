@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from tests.unit.core.test_archive import write
+from upgrader.errors import UsageError
 from upgrader.journal.archive import Archive
+from upgrader.plan.stages import keeps_backup
 
 
 def written(archive: Archive, cloud: str, run_id: str, at: int) -> Path:
@@ -37,3 +42,23 @@ def test_of_two_journals_written_at_the_same_moment_the_younger_run_is_at_work(t
     younger = written(archive, "a", "2", at=1_000)
     with archive.lock("a", "me"):
         assert archive.at_work() == younger
+
+
+def test_who_names_no_run_to_watch_means_the_youngest_of_all_clouds_that_has_begun(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    with pytest.raises(UsageError, match=r"no run yet in .*; start one with 'upgrader control-plane --stage test-up"):
+        archive.path_of(None)
+    written(archive, "b", "1", at=9_000)
+    youngest = written(archive, "a", "3", at=1_000)
+    written(archive, "b", "2", at=5_000)
+    written(archive, "b", "4", at=7_000).write_text("")
+    assert archive.path_of(None) == youngest
+    assert [path.stem for path in archive.all_paths()] == ["1", "2", "3", "4"]
+
+
+def test_backup_of_a_finished_run_may_go_when_a_younger_one_of_its_stage_has_finished(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    for run in ("1", "2"):
+        write(archive, run, receipt={"$run": "id"})
+    write(archive, "3", state="failed", receipt={"$run": "id"})
+    assert archive.needed_backups("lab", keeps_backup) == {"2", "3"}

@@ -199,3 +199,13 @@ def test_way_back_of_the_data_plane_wants_the_run_that_it_takes_back() -> None:
     with pytest.raises(UsageError) as told:
         data_plane_plan("rollback", rollout())
     assert str(told.value) == ("name the run of the data plane that is taken back; 'upgrader history' lists the runs")
+
+
+def test_packages_of_before_come_from_the_run_that_kept_them_node_by_node() -> None:
+    kept = {COMPUTES[0]: "run-1", COMPUTES[1]: "run-2"}
+    plan = data_plane_plan("rollback", rollout(COMPUTES[:2], run=TEST_RUN, kept=kept))
+    restored = [step.call for step in plan.steps() if step.call.function == "upgrader_package.restore"]
+    assert {call.nodes: call.args["run"] for call in restored} == {
+        COMPUTES[:1]: "run-1",
+        COMPUTES[1:2]: "run-2",
+    }

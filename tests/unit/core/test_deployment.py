@@ -62,6 +62,13 @@ def test_a_sites_formulas_configure_before_the_schemas_and_start_after_every_one
     assert "services-start" not in found
 
 
+def test_copy_that_a_site_configured_is_proven_for_every_service_of_the_cloud() -> None:
+    call = steps("mcp")["copy-proven"].call
+    assert (call.function, call.nodes) == ("upgrader_copy.all_isolated", ("upg01.lab.local",))
+    assert call.args == {"services": ("keystone", "glance", "nova", "cinder", "neutron", "heat")}
+    assert "heat" not in steps("mcp", without="heat")["copy-proven"].call.args["services"]
+
+
 def test_what_a_sites_formula_writes_into_the_catalogue_is_written_again_before_anything_reads_it() -> None:
     found = steps("mcp")
     assert found["deploy-identity-catalogue"].needs == ("deploy-identity",)

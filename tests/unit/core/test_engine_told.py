@@ -104,6 +104,16 @@ def test_what_a_check_has_seen_is_noted_for_each_node(tmp_path: Path) -> None:
     assert {node: reply["node"] for node, reply in replies.items()} == {"n1": "n1", "n2": "n2"}
 
 
+def test_check_is_not_asked_while_no_node_has_said_that_it_is_idle(tmp_path: Path) -> None:
+    check = Call("module", "check.one", ("n1", "n2"))
+    run = Run(tmp_path, (replace(step("one", retry_safe=False), check=check),))
+    run.salt.answer = silent_on("n1", "n2")
+    run.start()
+    run.salt.running |= {("n1", "dead"), ("n2", "dead")}
+    assert run.resume().in_doubt
+    assert run.salt.submitted == ["do.one"]
+
+
 def test_node_is_asked_about_its_own_job_whenever_it_is_asked(tmp_path: Path) -> None:
     run = Run(tmp_path, (ONE,))
     run.salt.answer = silent_on("n1")
@@ -128,6 +138,14 @@ def test_silent_node_is_told_with_what_the_transport_knows_of_it(tmp_path: Path)
     run.start()
     run.salt.running.add(("n1", "dead"))
     assert run.resume().reason.endswith("is n1 plugged in?")
+
+
+def test_node_that_fell_silent_is_told_with_what_the_transport_knows_of_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, (ONE,))
+    run.salt.silent_because = lambda node: f"is {node} plugged in?"  # type: ignore[method-assign]
+    run.salt.answer = silent_on("n1")
+    run.salt.running.add(("n1", "dead"))
+    assert re.fullmatch(r"n1 does not answer \(silent for 2\d s\): is n1 plugged in\?", run.start().failed["one"])
 
 
 def test_node_at_work_is_told_with_all_the_time_that_was_waited_for_it(tmp_path: Path) -> None:

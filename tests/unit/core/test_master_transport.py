@@ -170,6 +170,10 @@ def test_question_what_runs_has_a_job_of_its_own(site: StubbedSite, clock: Clock
     assert probe.isdigit() and probe != asked
 
 
+def test_node_that_says_nothing_is_looked_for_at_its_machine_and_its_minion(site: StubbedSite) -> None:
+    assert site.transport.silent_because(NODES[0]) == "is the machine up and salt-minion running there?"
+
+
 def test_door_on_the_master_is_opened_with_the_configuration_that_was_named(tmp_path: Path) -> None:
     with pytest.raises(SaltUnreachable, match=f"no Salt master configuration at {tmp_path}/elsewhere: run this on"):
         DOORS["master"](Access(tmp_path / "elsewhere"))

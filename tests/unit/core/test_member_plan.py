@@ -46,8 +46,9 @@ def test_last_member_is_kept_unless_another_is_named() -> None:
     """The first one is the one to which a proxy sends the clients."""
     assert nodes(plan_of("hold"), "member-hold") == (THIRD,)
     assert nodes(plan_of("hold", Options(member="dbs02")), "member-hold") == (SECOND,)
+    assert step(plan_of("hold", Options(member="dbs02")), "member-fits").call.args["holder"] == SECOND
     assert nodes(plan_of("hold", databases=5), "member-hold") == ("dbs05.lab.local",)
-    with pytest.raises(UsageError, match="dbs09 is no database node: there are dbs01"):
+    with pytest.raises(UsageError, match=r"dbs09 is no database node: there are dbs01\.lab\.local, dbs02"):
         plan_of("hold", Options(member="dbs09"))
 
 

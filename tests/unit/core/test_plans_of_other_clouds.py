@@ -143,11 +143,14 @@ def test_one_controller_has_nobody_to_share_keys_with() -> None:
     assert not [one for one in steps("real-upgrade", lone) if one.startswith("keystone-keys")]
 
 
-def test_what_production_holds_is_written_down_when_every_row_of_the_configuration_is_there() -> None:
-    cloud = wide()
+@pytest.mark.parametrize("deployment", ["builtin", "mcp"])
+def test_what_production_holds_is_written_down_when_every_row_of_the_configuration_is_there(deployment: str) -> None:
+    pillar = wide_pillar()
+    pillar[CFG]["upgrader"]["deployment"] = deployment
+    cloud = cloud_from_pillar(pillar, CFG)
     found = steps("real-upgrade", cloud)
-    configured = {row.id for row in cloud.deployment.control_before}
-    assert configured & set(found) and configured & set(found) <= before(found, "baseline")
+    configured = {row.id for row in cloud.deployment.control_before} & set(found)
+    assert configured and configured <= before(found, "baseline")
 
 
 def test_window_waits_for_a_watcher_only_where_somebody_watches() -> None:

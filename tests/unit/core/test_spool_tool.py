@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from upgrader_node.spool import WITHOUT_MASTER
 
 from upgrader.transport.ssh.link import READ_AND_RUN, TOOL
 
@@ -99,6 +100,7 @@ def test_job_is_known_once_it_was_begun_and_never_begun_twice(node: Node) -> Non
 def test_job_that_is_killed_neither_runs_nor_answers(node: Node) -> None:
     node.start("1", seconds=60)
     until(lambda: _processes(node.job("1")))
+    assert {os.getsid(pid) for pid in _processes(node.job("1"))}.isdisjoint({os.getsid(0)})
     for pid in _processes(node.job("1")):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not node.runs("1"))
@@ -139,7 +141,7 @@ def test_files_are_the_owners_alone_the_pillar_goes_and_states_get_the_usual_rig
 def test_configuration_of_a_job_asks_no_master(node: Node) -> None:
     node.start("1")
     said = json.loads((node.job("1") / "minion").read_text())
-    assert (said["id"], said["file_client"], said["upgrader_pillar_given"]) == ("n1.lab", "local", True)
+    assert (said["id"], said["file_client"], said[WITHOUT_MASTER]) == ("n1.lab", "local", True)
     assert said["extension_modules"] == f"{said['cachedir']}/extmods"
 
 

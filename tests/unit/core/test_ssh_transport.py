@@ -171,6 +171,25 @@ def test_what_the_machine_says_instead_of_an_answer_is_one_sentence(
     assert command.startswith("sudo -n python3" if host else "python3 -c")
 
 
+@pytest.mark.parametrize(("breaks", "well"), [(1, True), (2, False)])
+def test_connection_that_died_unseen_is_opened_anew_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: int, well: bool
+) -> None:
+    client = create_autospec(paramiko.SSHClient, instance=True)
+    channel = create_autospec(paramiko.Channel, instance=True)
+    channel.makefile.side_effect = lambda mode: BytesIO(b'{"uid": 0}\n')
+    channel.makefile_stderr.side_effect = lambda mode: BytesIO(b"")
+    channel.recv_exit_status.return_value = 0
+    client.get_transport.return_value.open_session.side_effect = [EOFError()] * breaks + [channel]
+    asked = linked(tmp_path / "known", client, monkeypatch)
+    if well:
+        assert asked.ask({"do": "look"}) == {"uid": 0}
+    else:
+        with pytest.raises(OutOfReach, match=r"n1\.lab: the connection broke twice \(EOFError\)"):
+            asked.ask({"do": "look"})
+    assert client.connect.call_count == 2
+
+
 @pytest.mark.parametrize(
     ("seen", "sentence"),
     [

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from upgrader_node.copy import allowed, egress, nft, xtables
 from upgrader_node.errors import StepError
+from upgrader_node.spool import WITHOUT_MASTER
 
 PILLAR: dict[str, Any] = {
     "nova": {"controller": {"database": {"host": "db", "port": 3306, "name": "nova_upgrade"}}},
@@ -51,6 +52,11 @@ def test_the_list_is_the_clones_salt_name_servers_and_packages_and_nothing_else(
         ("10.0.0.3", "tcp", 8080),
         ("10.0.0.3", "tcp", 3142),
     }
+
+
+def test_no_salt_master_is_on_the_list_where_there_is_none() -> None:
+    held, _ = allowed.places(PILLAR, {"master": "salt", WITHOUT_MASTER: True}, "", "", ask)
+    assert reached(held) == {("10.0.0.9", "tcp", 3306)}
 
 
 def test_a_mirror_without_an_address_is_told_and_stops_nothing() -> None:

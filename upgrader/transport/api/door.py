@@ -12,6 +12,7 @@ from upgrader.plan.step import Call
 from upgrader.transport.api.stream import EventStream
 from upgrader.transport.echoes import Echoes, heard_once
 from upgrader.transport.jobs import JobIds
+from upgrader.transport.minions import Minions
 from upgrader.transport.reply import Reply, judge
 
 PROBE_SECONDS = 8.0
@@ -33,14 +34,10 @@ class Talk(Protocol):
         """The event bus."""
 
 
-class ApiTransport:
+class ApiTransport(Minions):
     """See ``Transport``. Calls are published by ``local_async`` under the job id that was journalled; answers are read from the
     master's job cache by runner ``jobs.list_job``, as the transport of the master reads them there.
     """
-
-    kinds: tuple[str, ...] = ("module", "state")
-    lacks: Mapping[str, str] = {}
-    carrier: str = "minions"
 
     def __init__(self, session: Talk, master: str = "") -> None:
         self._session, self._master = session, master
@@ -114,10 +111,6 @@ class ApiTransport:
             if len(held) >= len(nodes) or time.monotonic() > deadline:
                 return {node: bool(answer.get("return")) for node, answer in held.items() if node in nodes}
             time.sleep(0.2)
-
-    def silent_because(self, node: str) -> str:
-        """Whom to ask about a node that says nothing."""
-        return "is the machine up and salt-minion running there?"
 
     def _held(self, jid: str) -> Mapping[str, Any]:
         held = self._job(jid).get("Result")

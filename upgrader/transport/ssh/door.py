@@ -135,6 +135,10 @@ class SshTransport:
         """What stood in the way when the machine was last asked."""
         return self._why.get(node, "is the machine up, and sshd running there?")
 
+    def looked_after(self, node: str, jid: str) -> str:
+        """The job's own process there, by the order that it was given."""
+        return f"'pgrep -fa jobs/{jid}/order' on {node} shows it and 'pkill -f jobs/{jid}/order' ends it"
+
     def _ask(self, node: str, what: str, jid: str) -> Answer:
         return self._link(node).ask({"do": what, **self._place(node), "jids": [jid]})
 

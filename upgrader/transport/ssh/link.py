@@ -36,15 +36,23 @@ class Link:
         self._tool = TOOL.read_bytes()
 
     def ask(self, request: Mapping[str, Any], more: bytes = b"") -> Answer:
-        """What the tool on the machine answers to a request. Raises OutOfReach."""
-        import paramiko
+        """What the tool on the machine answers to a request. Raises OutOfReach.
 
+        A connection that was kept may have died meanwhile, as behind a firewall: then the question is asked once more, on a new
+        one. Every request may be: a job is never begun twice under one id.
+        """
         body = self._tool + json.dumps(request).encode("ascii") + b"\n" + more
         try:
             return self._exchange(self._connected(), body)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except _broken():
             self.close()
-            raise OutOfReach(f"{self.host.node}: the connection broke ({_why(error)}): it is tried again") from error
+        try:
+            return self._exchange(self._connected(), body)
+        except _broken() as error:
+            self.close()
+            raise OutOfReach(
+                f"{self.host.node}: the connection broke twice ({_why(error)}): look at the network"
+            ) from error
 
     def close(self) -> None:
         """Leave the machine."""
@@ -117,6 +125,13 @@ def diagnosed(link: Link, request: Mapping[str, Any]) -> Answer:
             f"{node}: user {user} is not root there: say 'sudo: True' in the roster, and allow it in sudoers"
         )
     return seen
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """How a connection that broke shows."""
+    import paramiko
+
+    return (paramiko.SSHException, OSError, EOFError)
 
 
 def _open(host: Host, known_hosts: Path) -> Any:

@@ -14,6 +14,7 @@ from upgrader_node.errors import StepError
 from upgrader_node.host import findings, settings
 from upgrader_node.host.pillar import value
 from upgrader_node.service.roles import ROLE_OF
+from upgrader_node.spool import WITHOUT_MASTER
 
 Pillar = typing.Mapping[str, typing.Any]
 Resolve = typing.Callable[[str], typing.Tuple[str, ...]]
@@ -68,6 +69,8 @@ def _databases(pillar: Pillar, ask: Resolve) -> typing.Iterator[Allowed]:
 
 
 def _salt(opts: Pillar, ask: Resolve) -> typing.Iterator[Allowed]:
+    if opts.get(WITHOUT_MASTER):
+        return
     masters = opts.get("master") or "salt"
     for master in [masters] if isinstance(masters, str) else masters:
         host, _, port = str(master).rpartition(":") if str(master).count(":") == 1 else (str(master), "", "")
