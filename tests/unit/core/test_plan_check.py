@@ -20,6 +20,7 @@ from upgrader.plan.references import RUN_ID, least_of, reply_of
 from upgrader.plan.stages import STAGES, StageRow, make_plan
 from upgrader.plan.step import GATE, Built, Call, Kept, Options, Plan, Spread, Stage, Step
 from upgrader.transport.master import MasterTransport
+from upgrader.transport.ssh.door import SshTransport
 
 GIVEN = Options(receipt="20170801T101500Z-1a2b", keep=3, protected=("b1",))
 OF_THREE = ("hold", "back", "rejoin")
@@ -119,6 +120,17 @@ def test_every_stage_makes_a_plan_that_the_master_transport_and_the_formulas_can
 ) -> None:
     plan = make_plan(cloud, row.part, row.name, FACTS, given(cloud, repair_server_groups=True))
     check_plan(plan, Ground(MasterTransport.kinds, catalogue_of(FORMULAS), cloud.all_nodes))
+
+
+@pytest.mark.parametrize("row", STAGES, ids=lambda row: f"{row.part} {row.name}")
+def test_ssh_carries_every_stage_but_those_that_give_controllers_new_keys(cloud: Cloud, row: StageRow) -> None:
+    plan = make_plan(cloud, row.part, row.name, FACTS, given(cloud))
+    ground = Ground(SshTransport.kinds, catalogue_of(FORMULAS), cloud.all_nodes, SshTransport.lacks)
+    if row.name in ("real-upgrade", "rollback") and row.part == "control-plane":
+        with pytest.raises(UsageError, match=r"step machine-keys.* upgrader_key\..*, which the transport cannot do"):
+            check_plan(plan, ground)
+    else:
+        check_plan(plan, ground)
 
 
 @pytest.mark.parametrize("databases", [1, 2, 5])
