@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from upgrader.errors import InDoubt, UpgradeError
-from upgrader.journal.journal import Journal, read_journal
+from upgrader.journal.journal import Journal, read_journal, whole_lines
 
 
 @pytest.fixture
@@ -162,3 +162,21 @@ def test_journal_is_never_overwritten(path: Path) -> None:
     Journal.create(path)
     with pytest.raises(UpgradeError, match="nothing was started"):
         Journal.create(path)
+
+
+def test_journal_that_cannot_be_read_is_told_with_why(tmp_path: Path) -> None:
+    with pytest.raises(UpgradeError, match=rf"^journal {tmp_path}/r\.jsonl cannot be read: No such file or directory$"):
+        read_journal(tmp_path / "r.jsonl")
+
+
+def test_piece_of_a_journal_is_read_behind_the_lines_before_it_and_behind_no_others(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path / "r.jsonl")
+    for number in range(4):
+        journal.append("line", "t", number=number)
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    before = journal.records[:3]
+    assert [one["number"] for one in whole_lines(journal.path, lines[3], before)] == [3]
+    with pytest.raises(InDoubt, match="line 3 does not fit the line before it"):
+        whole_lines(journal.path, lines[3], before[:2])
+    with pytest.raises(InDoubt, match="line 1 does not fit"):
+        whole_lines(journal.path, lines[3], [])
