@@ -95,6 +95,7 @@ def failed(rehearsal: Rehearsal, steps: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.soak
 def test_gates_of_a_stage_are_asked_by_state_orchestrate_and_a_silent_node_keeps_away_what_needs_it(
     rehearsal: Rehearsal, plan: dict[str, Any]
 ) -> None:
