@@ -21,7 +21,7 @@ functional() { .venv/bin/python -m tests.support.bench; }
 # Two processes with labs of their own side by side: most of a stage's time is spent waiting. What the second one says is shown at its end.
 # The second begins with the lab's own life, which counts what is left on this machine: nobody else uses loop devices by then, and
 # networks are not the machine's. Files with labs of their own come before those that share one, so that no lab stands idle beside them.
-second=(tests/lab/test_{lab_lifecycle,site,site_rehearsal,backup,restore,kept_member}.py)
+second=(tests/lab/test_{lab_lifecycle,site_rehearsal,backup,restore,kept_member}.py)
 lab() {
     local said other status=0
     said=$(mktemp)

@@ -167,10 +167,13 @@ def agents(compute: Bench) -> Iterator[Bench]:
 
 
 def test_agents_are_restarted_when_their_configuration_is_younger_and_only_then(agents: Bench) -> None:
+    slack = ["sleep", "1.1"]  # the slack between the clocks of files and processes
+    subprocess.run(slack, check=True)
     agents.call("upgrader_compute.restart", run="r1", patience=30)
     before = {name: process(name) for name in ("nova-compute", "neutron-l3-agent", "openvswitch-switch")}
-    assert not agents.call("upgrader_compute.restart", run="r1", patience=30)["changed"]
-    subprocess.run(["sleep", "1.1"], check=True)  # the slack between the clocks of files and processes
+    again = agents.call("upgrader_compute.restart", run="r1", patience=30)
+    assert not again["changed"], again
+    subprocess.run(slack, check=True)
     applied(agents, "upgrader.compute.configured")
     done = agents.call("upgrader_compute.restart", run="r1", patience=30)
     assert done["restarted"] == ["neutron-l3-agent", "nova-compute"]

@@ -97,7 +97,9 @@ def test_all_faults_are_named_at_once_with_their_rows_and_gone_once_all_remedies
         for statement in told[fault]["statements"] if fault in told else ():
             cloud.query(statement)
     cloud.query("SET SESSION foreign_key_checks = 1")
-    assert [key for key, item in asked(cloud).items() if item["severity"] != "info"] == []
+    left = {key for key, item in asked(cloud).items() if item["severity"] != "info"}
+    # Copies of tables that were planted stay, and have no key: nobody but the operator knows what they are for.
+    assert left == {("glance", "keyless"), ("cinder", "keyless"), ("heat", "keyless")}
 
 
 def test_what_has_no_statement_is_named_with_its_rows_and_in_words(cloud: Bench) -> None:

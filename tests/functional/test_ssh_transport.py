@@ -145,8 +145,7 @@ def test_roster_that_does_not_pin_a_machine_down_is_refused(site: SshSite, said:
 
 def test_what_lies_on_a_machine_is_for_root_alone_and_pillar_goes_with_its_job(site: SshSite) -> None:
     assert pinged(opened("ssh", site.folder)) == dict.fromkeys(NODES, "")
-    spool = site.folder / "spool" / ONE / "jobs"
-    until(lambda: not list(spool.glob("*/pillar")), "no pillar any more", 30)
+    until(lambda: not list((site.folder / "spool").glob("*/jobs/*/pillar")), "no pillar any more", 30)
     made = [
         path for path in (site.folder / "spool").rglob("*") if "roots" not in path.parts and "cache" not in path.parts
     ]
