@@ -8,8 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from upgrader.config.files import Configuration, read
 from upgrader.content import FORMULAS
-from upgrader.errors import Refused
 from upgrader.journal.approvals import Approvals
 from upgrader.journal.archive import Archive
 from upgrader.journal.plans import Shelf
@@ -28,9 +26,6 @@ from upgrader.transport.doors import DOORS, Access
 if TYPE_CHECKING:
     from upgrader.cloud.cloud import Cloud
     from upgrader.transport.base import Transport
-
-UNPARSED = re.compile(r"(Parse error: ).*?(, at |\Z)", re.DOTALL)
-"""reclass 2.0.0 (errors.ParseError) shows the text that it cannot read, and then the key."""
 
 
 @dataclass(frozen=True)
@@ -93,18 +88,10 @@ def read_pillars(transport: Transport) -> dict[str, dict[str, Any]]:
     from upgrader.cloud.roles import described_nodes, nodes_by_role
 
     master = transport.master_id()
-    own = pillars_of(transport, [master])
+    own = transport.pillars([master])
     given = lookup(own[master], "upgrader:nodes")
     others = described_nodes(nodes_by_role(given, master)) if given is not None else ()
-    return {**own, **pillars_of(transport, sorted({*others} - {master}))}
-
-
-def pillars_of(transport: Transport, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Pillar of these nodes. Raises Refused, without the value: what reclass cannot parse it repeats, and it may be a password."""
-    try:
-        return transport.pillars(nodes)
-    except Refused as error:
-        raise Refused(UNPARSED.sub(r"\1***\2", str(error))) from None
+    return {**own, **transport.pillars(sorted({*others} - {master}))}
 
 
 def read_cloud(transport: Transport) -> Cloud:

@@ -15,7 +15,7 @@ from upgrader.cli.nodes.choice import Chosen, chosen, known
 from upgrader.cli.nodes.difference import require_same
 from upgrader.cli.nodes.words import Words
 from upgrader.cli.plans import Now
-from upgrader.cli.settings import Settings, pillars_of
+from upgrader.cli.settings import Settings
 from upgrader.cloud.cloud import lookup
 from upgrader.cloud.roles import COMPUTE, GATEWAY
 from upgrader.cloud.target import resolved
@@ -69,7 +69,7 @@ def _pillars(transport: Transport, now: Now) -> Any:
 
     def pillar(node: str) -> Mapping[str, Any]:
         if not held:
-            held.update(pillars_of(transport, now.cloud.all_nodes))
+            held.update(transport.pillars(now.cloud.all_nodes))
         return held.get(node, {})
 
     return pillar
@@ -108,7 +108,7 @@ def _pinned(transport: Transport, plan: Plan) -> Iterator[str]:
     nodes = [
         node for step in plan.steps() if step.call.function == "upgrader_nova.unpinned" for node in step.call.nodes
     ]
-    pillars = pillars_of(transport, nodes) if nodes else {}
+    pillars = transport.pillars(nodes) if nodes else {}
     held = [node for node, pillar in pillars.items() if lookup(pillar, PIN) not in (None, "", "auto")]
     if held:
         yield (

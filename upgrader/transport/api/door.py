@@ -13,6 +13,7 @@ from upgrader.transport.api.stream import EventStream
 from upgrader.transport.echoes import Echoes, heard_once
 from upgrader.transport.jobs import JobIds
 from upgrader.transport.minions import Minions
+from upgrader.transport.pillar import refusal
 from upgrader.transport.reply import Reply, judge
 
 PROBE_SECONDS = 8.0
@@ -63,10 +64,8 @@ class ApiTransport(Minions):
         said = self._run("pillar.show_pillar", minion=node, id=node)
         wrong = said.get("_errors") if isinstance(said, dict) else [said]
         if wrong or not isinstance(said, dict):
-            raise Refused(
-                f"pillar of {node} cannot be compiled: {'; '.join(map(str, wrong or []))[:500]}; mend the model in reclass, or see "
-                "the Salt master's log"
-            )
+            words = "; ".join(map(str, wrong or []))[:500]
+            raise refusal(node, words, "mend the model in reclass, or see the Salt master's log")
         return said
 
     def new_job_id(self) -> str:
