@@ -14,13 +14,33 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tests.support.clouds import lab_pillar
 
 MASTER, NODES = "cfg01.lab.local", ("n1.contract.local", "n2.contract.local")
 USER, PASSWORD = "upgrader", "p:ä# w"
 START_SECONDS = 90.0
+The = TypeVar("The", bound="Startable")
+
+
+class Startable(Protocol):
+    """A site of either kind."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@contextlib.contextmanager
+def running(made: The) -> Iterator[The]:
+    """A site that is started, and stopped in any case."""
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
 
 MODULE = '''
 import os, time

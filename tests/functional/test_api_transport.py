@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.doors import QUICK, access_of, opened
-from tests.functional.salt_site import NODES, SaltSite
+from tests.functional.salt_site import NODES, SaltSite, running
 from upgrader.config.access import SaltApi
 from upgrader.errors import SaltUnreachable, UsageError
 from upgrader.plan.step import Call
@@ -32,12 +32,8 @@ def usual_pillar() -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SaltSite]:
-    made = SaltSite(tmp_path_factory.mktemp("salt"))
-    try:
-        made.start()
+    with running(SaltSite(tmp_path_factory.mktemp("salt"))) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

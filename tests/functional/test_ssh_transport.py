@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.doors import QUICK, access_of, opened
-from tests.functional.salt_site import until
+from tests.functional.salt_site import running, until
 from tests.functional.ssh_site import NODES, SshSite
 from upgrader.errors import SaltUnreachable, UsageError
 from upgrader.plan.step import Call
@@ -34,12 +34,8 @@ def usual_pillar() -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSite]:
-    made = SshSite(tmp_path_factory.mktemp("ssh"))
-    try:
-        made.start()
+    with running(SshSite(tmp_path_factory.mktemp("ssh"))) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

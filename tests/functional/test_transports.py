@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import pytest
 
 from tests.functional.doors import QUICK, engine, opened
-from tests.functional.salt_site import MASTER, NODES, SaltSite, until
+from tests.functional.salt_site import MASTER, NODES, SaltSite, running, until
 from tests.functional.ssh_site import SshSite
 from upgrader.errors import SaltUnreachable
 from upgrader.journal.journal import Journal, read_journal
@@ -52,22 +52,14 @@ class World(Protocol):
 
 @pytest.fixture(scope="module")
 def salt_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SaltSite]:
-    made = SaltSite(tmp_path_factory.mktemp("salt"))
-    try:
-        made.start()
+    with running(SaltSite(tmp_path_factory.mktemp("salt"))) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")
 def ssh_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshSite]:
-    made = SshSite(tmp_path_factory.mktemp("ssh"))
-    try:
-        made.start()
+    with running(SshSite(tmp_path_factory.mktemp("ssh"))) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(params=["master", "api", SSH])

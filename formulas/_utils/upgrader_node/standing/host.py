@@ -45,7 +45,7 @@ def facts(folders: typing.Sequence[str] = FOLDERS) -> Answer:
 
 
 def room(folders: typing.Sequence[str]) -> typing.List[Answer]:
-    """Bytes and inodes that root may still use, each file system once."""
+    """Bytes and inodes that are free as df tells it, without what is reserved; each file system once."""
     found = {}  # type: typing.Dict[int, Answer]
     for folder in folders:
         try:
@@ -57,9 +57,9 @@ def room(folders: typing.Sequence[str]) -> typing.List[Answer]:
             {
                 "folder": folder,
                 "total": held.f_frsize * held.f_blocks,
-                "free": held.f_frsize * held.f_bfree,
+                "free": held.f_frsize * held.f_bavail,
                 "inodes": held.f_files,
-                "inodes_free": held.f_ffree,
+                "inodes_free": held.f_favail,
             },
         )
     return list(found.values())
