@@ -48,6 +48,12 @@ class NodePlan:
     def minion_id(self) -> str:
         return f"{self.name}.{DOMAIN}"
 
+    @property
+    def tunnel_address(self) -> str:
+        """Of a wired node: as the generated cloud has it for its computes; gateways are beside them."""
+        number = int(self.name[3:])
+        return f"10.31.0.{number}" if self.name.startswith("cmp") else f"10.31.1.{number}"
+
     def runs(self, unit: str) -> bool:
         return f"{unit}.service" in self.units
 
@@ -90,6 +96,11 @@ class Topology:
     def database(self) -> NodePlan:
         """The server that is filled; in a cluster, the node that founds it."""
         return next(node for node in self.nodes if node.runs("mariadb"))
+
+    @property
+    def wired(self) -> tuple[NodePlan, ...]:
+        """The computes and gateways with agents."""
+        return tuple(node for node in self.nodes if node.wired)
 
     @property
     def machines(self) -> tuple[NodePlan, ...]:
@@ -177,19 +188,23 @@ PAIR = replace(CONTROL, name="controllers", nodes=(*CONTROL.nodes, *MACHINES[1:]
 # Control plane as in `control`; computes and a gateway with real agents, and a repository with packages of two releases.
 PACKAGES = NodePlan("apt01", "10.20.0.8", "dataplane", ("lab-packages.service",))
 WIRED_UNITS = ("salt-minion.service", "lab-resolver.service", "openvswitch-switch.service", "lab-bridges.service")
-COMPUTES = Topology(
-    "computes",
-    (
-        *(node for node in CONTROL.nodes if node.name != "cmp001"),
-        PACKAGES,
-        # As the generated cloud's computes are called: their rows are these nodes' own.
-        *(NodePlan(f"cmp00{n}", f"10.20.0.5{n}", "compute", WIRED_UNITS, wired=True) for n in (1, 2, 3, 4)),
-        NodePlan("gtw01", "10.20.0.61", "gateway", WIRED_UNITS, wired=True),
-    ),
-    base="services",
-    models=("control", "computes"),
-    megabytes=7000,
-)
+
+
+def _with_computes(name: str, count: int, megabytes: int) -> Topology:
+    """As the generated cloud's computes are called: their rows are these nodes' own."""
+    computes = (
+        NodePlan(f"cmp{number:03d}", f"10.20.0.{address}", "compute", WIRED_UNITS, wired=True)
+        for number, address in enumerate((*range(51, 55), *range(105, 101 + count)), 1)
+    )
+    gateway = NodePlan("gtw01", "10.20.0.61", "gateway", WIRED_UNITS, wired=True)
+    others = (node for node in CONTROL.nodes if node.name != "cmp001")
+    nodes = (*others, PACKAGES, *computes, gateway)
+    return Topology(name, nodes, base="services", models=("control", "computes"), megabytes=megabytes)
+
+
+COMPUTES = _with_computes("computes", 4, 7000)
+# Enough computes for batches and budgets, where the cloud's rows know as many (1,000 instances).
+FLEET = _with_computes("fleet", 20, 10000)
 BENCH = Topology(
     "bench",
     (
@@ -207,7 +222,7 @@ BENCH = Topology(
         ),
     ),
 )
-TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, PAIR, COMPUTES, BENCH)}
+TOPOLOGIES = {topology.name: topology for topology in (NOVA, CONTROL, PAIR, COMPUTES, FLEET, BENCH)}
 
 # What deploys the services: the tool's own states, or the site's formulas under a Salt of the site's own, as MCP has them.
 # In profile ssh there is no Salt anywhere: the tool reaches its nodes through sshd.

@@ -25,8 +25,9 @@ from upgrader.lab.image.disks import BaseImage
 from upgrader.lab.image.recipe import SCRIPTS
 from upgrader.lab.lab import Lab
 from upgrader.lab.machine import record
+from upgrader.lab.mitaka.shape import Shape
 from upgrader.lab.narrator import Narrator
-from upgrader.lab.topology import COMPUTES, CONTROL, NodePlan
+from upgrader.lab.topology import COMPUTES, CONTROL, FLEET, NodePlan
 
 KEYS = {plan.name: KeyPair("private", "public") for plan in COMPUTES.minions}
 PLANS = {plan.name: plan for plan in COMPUTES.nodes}
@@ -61,9 +62,9 @@ def test_model_knows_computes_and_gateways_and_names_ocatas_source(tmp_path: Pat
     named = line.replace("${_param:lab_packages}", agents["_param"]["lab_packages"])
     mitaka = files_of("cmp001")["etc/apt/sources.list.d/openstack.list"].text
     assert named + "\n" == mitaka.replace("mitaka", "ocata") != mitaka
-    for plan in COMPUTES.nodes:
-        if plan.wired:
-            assert yaml.safe_load((folder / "nodes" / f"{plan.minion_id}.yml").read_text())["classes"]
+    for plan in COMPUTES.wired:
+        assert json.loads(made[f"nodes/{plan.minion_id}.yml"].text)["classes"] == [f"cluster.lab.{plan.layer}"]
+        assert (folder / f"classes/cluster/lab/{plan.layer}.yml").exists()
 
 
 def test_a_compute_is_configured_for_mitaka() -> None:
@@ -85,11 +86,21 @@ def test_a_gateway_has_snat_and_dhcp_and_no_nova() -> None:
 
 def test_tunnels_end_where_the_generated_cloud_has_them() -> None:
     addresses = {name: plan for name, plan in PLANS.items() if plan.wired}
-    from upgrader.lab.dataplane.files import tunnel_address
-
-    assert {name: tunnel_address(plan) for name, plan in addresses.items()} == {
+    assert {name: plan.tunnel_address for name, plan in addresses.items()} == {
         "cmp001": "10.31.0.1", "cmp002": "10.31.0.2", "cmp003": "10.31.0.3", "cmp004": "10.31.0.4", "gtw01": "10.31.1.1",
     }  # fmt: skip
+
+
+def test_a_fleet_is_the_hosts_of_a_cloud_of_a_thousand_instances() -> None:
+    shape = Shape(1000, 1)
+    computes = [plan.name for plan in FLEET.wired if plan.layer == "compute"]
+    assert computes == [shape.host(number) for number in range(1, shape.hosts + 1)]
+    assert len(computes) == 20 and FLEET.wired[:4] == COMPUTES.wired[:4]
+    for addresses in (
+        [plan.address for plan in FLEET.nodes],
+        [plan.tunnel_address for plan in FLEET.wired],
+    ):
+        assert len(addresses) == len(set(addresses))
 
 
 @pytest.fixture(scope="module")

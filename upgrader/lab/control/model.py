@@ -47,6 +47,9 @@ def files(topology: Topology, base: BaseImage | None) -> dict[str, NodeFile]:
     for machine in topology.machines:
         own = {"_param": {"single_address": machine.address}, **_caches(topology)}
         held[f"nodes/{machine.minion_id}.yml"] = {"classes": ["cluster.lab.controller"], "parameters": own}
+    for plan in topology.wired:
+        own = {"_param": {"single_address": plan.address, "tunnel_address": plan.tunnel_address}}
+        held[f"nodes/{plan.minion_id}.yml"] = {"classes": [f"cluster.lab.{plan.layer}"], "parameters": own}
     return {path: NodeFile(json.dumps(values, indent=2) + "\n", 0o600) for path, values in held.items()}
 
 

@@ -65,7 +65,7 @@ def dataplane_files(plan: NodePlan, passwords: Passwords) -> dict[str, NodeFile]
     files = {
         f"{UNITS}/lab-bridges.service": NodeFile(BRIDGES_UNIT),
         f"{UNITS}/ovs-vswitchd.service.wants/lab-bridges.service": NodeFile(link=f"/{UNITS}/lab-bridges.service"),
-        "usr/local/sbin/lab-bridges": NodeFile(BRIDGES.format(tunnel=tunnel_address(plan)), 0o755),
+        "usr/local/sbin/lab-bridges": NodeFile(BRIDGES.format(tunnel=plan.tunnel_address), 0o755),
         "etc/apt/sources.list.d/openstack.list": NodeFile(source("mitaka") + "\n"),
         "etc/neutron/neutron.conf": NodeFile(_neutron(plan, passwords), 0o640),
         "etc/neutron/plugins/ml2/openvswitch_agent.ini": NodeFile(_openvswitch(plan)),
@@ -75,12 +75,6 @@ def dataplane_files(plan: NodePlan, passwords: Passwords) -> dict[str, NodeFile]
     if compute:
         return {**files, "etc/nova/nova.conf": NodeFile(_nova(plan, passwords), 0o640)}
     return {**files, "etc/neutron/dhcp_agent.ini": NodeFile(DHCP)}
-
-
-def tunnel_address(plan: NodePlan) -> str:
-    """As the generated cloud has it for its computes; gateways are beside them."""
-    number = int(plan.name[3:])
-    return f"10.31.0.{number}" if plan.name.startswith("cmp") else f"10.31.1.{number}"
 
 
 def _neutron(plan: NodePlan, passwords: Passwords) -> str:
@@ -105,7 +99,7 @@ def _openvswitch(plan: NodePlan) -> str:
 [ovs]
 datapath_type = netdev
 bridge_mappings = physnet1:br-floating
-local_ip = {tunnel_address(plan)}
+local_ip = {plan.tunnel_address}
 [agent]
 tunnel_types = vxlan
 l2_population = true
