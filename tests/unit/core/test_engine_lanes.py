@@ -24,6 +24,7 @@ def test_lanes_go_on_beside_each_other_and_each_keeps_its_order(tmp_path: Path) 
     began = [event.step.id for event in run.heard if isinstance(event, StepStarted)]
     assert began == ["one", "k1", "g1", "h1", "g2", "k2", "k3", "last"]
     assert run.clock() - before < 34.0, "as long as the longest lane, not as all of them"
+    assert 30.0 <= run.progress().seconds() < 34.0 < sum(state.seconds or 0 for state in run.progress().steps.values())
 
 
 def test_a_lane_that_fails_leaves_the_others_to_come_to_their_end(tmp_path: Path) -> None:
