@@ -8,14 +8,8 @@ from upgrader_node.errors import StepError
 from upgrader_node.release.path import Phase, ServicePath
 from upgrader_node.schema.findings import Finding
 from upgrader_node.schema.target import Target
-from upgrader_node.service import manage
+from upgrader_node.service import forked, manage
 
-# The tool itself, in the Python that ran something before it: argv is the tool's script and its words.
-START = """\
-import runpy, sys
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name='__main__')
-"""
 REFILL = "fill the copy again and repeat the upgrade"
 # MySQL's errors for a change that is there already, or for something that is gone already.
 _HALF_DONE = ("(1050,", "(1051,", "(1054,", "(1060,", "(1061,", "(1091,", "(1146,", "(1826,", "(1022,", "(1359,")
@@ -33,6 +27,7 @@ class Session(typing.NamedTuple):
     user: typing.Optional[manage.Account]
     lock_file: str
     patience: float = 3600.0
+    forked: bool = False  # its tool is imported once for all commands
 
     @property
     def database(self) -> str:
@@ -181,15 +176,27 @@ def run(
     keep_open: typing.Sequence[int] = (),
     before: str = "",
     own_words: typing.Sequence[str] = (),
+    stdin: str = "",
+    shown: typing.Sequence[str] = (),
 ) -> manage.Outcome:
-    """One run of the tool, unjudged; ``before`` is Python to be run before the tool in its own Python, with ``own_words``."""
-    name = session.tool.rpartition("/")[2]
-    before += session.service.before
-    argv = [session.python, "-c", before + START] + list(own_words) + [session.tool] if before else [session.tool]
-    argv += ["--config-file", session.target.config_file] + [str(word) for word in words]
-    shown = " ".join([name] + [str(word) for word in words])
+    """One run of the tool, unjudged; ``before`` is Python to be run before the tool in its own Python, with ``own_words``.
+
+    ``shown`` are the words that are told, where others come over ``stdin`` because a password is among them.
+    """
+    texts = [str(word) for word in words]
+    all_words = ("--config-file", session.target.config_file, *texts)
+    command = forked.Command(session.python, session.tool, all_words, before + session.service.before, tuple(own_words))
+    told = " ".join([session.tool.rpartition("/")[2], *(shown or texts)])
     secrets, home = session.target.secrets, session.service.home
-    return manage.run(argv, timeout, "", shown, secrets, keep_open, home, session.user)
+    if session.forked:
+        return forked.run(command, timeout, stdin, told, secrets, keep_open, home, session.user)
+    return manage.run(command.argv(), timeout, stdin, told, secrets, keep_open, home, session.user)
+
+
+def finish(session: Session) -> None:
+    """The tool is not asked any more: the process that has it imported need not wait for its time to end."""
+    if session.forked:
+        forked.end(session.python, session.tool, session.service.home, session.user)
 
 
 def judged(outcome: manage.Outcome, allowed: typing.Sequence[int] = (0,)) -> manage.Outcome:
