@@ -29,8 +29,6 @@ else:
     import _multiprocessing
 
 NAME = "upgrader-fork"
-IDLE = 300.0
-"""Seconds without a question after which it ends."""
 ORDER = 131072
 HIGH = 512  # our own descriptors go above this, so that those of a command can have the numbers that its words name
 SAID = 65536
@@ -178,12 +176,12 @@ def descriptor(connection):
     return int(struct.unpack("i", more[0][2][:4])[0])
 
 
-def serve(listener, asker, tool):
-    # type: (typing.Any, int, Import) -> typing.Optional[typing.Dict[str, typing.Any]]
-    """Until nobody has asked for a while. Returns None then, and in the process of a command the order for it."""
+def serve(listener, asker, idle, tool):
+    # type: (typing.Any, int, float, Import) -> typing.Optional[typing.Dict[str, typing.Any]]
+    """Until nobody has asked for ``idle`` seconds. Returns None then, and in the process of a command the order for it."""
     server = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that attend
-    while SELECT([listener], [], [], IDLE)[0]:
+    while SELECT([listener], [], [], idle)[0]:
         connection = accepted(listener)
         changed = "" if tool.trouble else tool.changed()
         if tool.trouble or changed:
@@ -252,8 +250,8 @@ def become(link, order, given):
 
 def main():
     # type: () -> None
-    """``python -c BOOT LISTENER ASKER SCRIPT PADDING``, this text on stdin. In the command's process it ends as its program does."""
-    number, asker, script = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    """``python -c BOOT LISTENER ASKER IDLE SCRIPT PADDING``, this text on stdin. In the command's process it ends as its program does."""
+    number, asker, idle, script = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     if FORK():
         os._exit(0)
     null = os.open(os.devnull, os.O_RDWR)
@@ -265,7 +263,7 @@ def main():
     title(NAME, [NAME, name + ":", "imports"])
     tool = Import(script)
     title(NAME, [NAME, name + ":", "imported, waits for commands"])
-    order = serve(listener, asker, tool)
+    order = serve(listener, asker, idle, tool)
     if order is None:
         os._exit(0)
     for output, said in enumerate(tool.said):
