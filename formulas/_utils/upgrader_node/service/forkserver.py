@@ -87,7 +87,9 @@ class Import(object):
         # type: (str) -> None
         began, known = time.time(), set(descriptors())
         self.said = [b"", b""]
-        self.trouble = self._load(script) or self._left(known)
+        self.trouble = self._load(script)
+        forget_hub()
+        self.trouble = self.trouble or self._left(known)
         self.files = {} if self.trouble else stamps(loaded(script))
         # A clock of the file system's is a few milliseconds behind.
         late = [path for path, stamp in self.files.items() if stamp[3] > began - 0.1 and not os.path.isdir(path)]
@@ -131,6 +133,23 @@ class Import(object):
         """A file that is not as it was imported, or was written while it was, or ""."""
         now = stamps(self.files)
         return self.late or next((path for path in sorted(self.files) if now[path] != self.files[path]), "")
+
+
+def forget_hub():
+    # type: () -> None
+    """An event loop of eventlet's, with its epoll, that nothing waits in: each command makes its own, of the same kind.
+
+    nova's is made while it is imported: urllib3 opens a socket to see whether there is IPv6, and the socket is eventlet's.
+    """
+    hubs = sys.modules.get("eventlet.hubs")
+    local = getattr(hubs, "_threadlocal", None)
+    hub = getattr(local, "hub", None)
+    if hub is None or hub.running or hub.timers or hub.next_timers or hub.get_readers() or hub.get_writers():
+        return
+    hubs.use_hub(local.Hub)  # type: ignore[union-attr]
+    close = getattr(getattr(hub, "poll", None), "close", None)
+    if close:
+        close()
 
 
 def loaded(script):

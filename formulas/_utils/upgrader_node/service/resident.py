@@ -97,10 +97,10 @@ def _demand_guard(script: str) -> None:
 
 def _demand_folder() -> None:
     """Nobody but us may make, or have made, a socket where we ask."""
-    os.makedirs(FOLDER, 0o700, exist_ok=True)
-    for folder in (os.path.dirname(FOLDER), FOLDER):
+    for folder, others in ((os.path.dirname(FOLDER), 0o022), (FOLDER, 0o077)):
+        os.makedirs(folder, 0o700, exist_ok=True)
         seen = os.lstat(folder)
-        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or stat.S_IMODE(seen.st_mode) & 0o077:
+        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & others:
             raise NotForked(
                 "{0} is not a folder of ours alone (owner {1}, mode {2:o}); remove it".format(
                     folder, seen.st_uid, stat.S_IMODE(seen.st_mode)
