@@ -95,7 +95,7 @@ class Tool:
         return [pid for pid, text in _processes() if f"upgrader-fork {self.script.name}: imported" in text]
 
     def end(self) -> None:
-        forked.end(sys.executable, str(self.script))
+        forked.end(self.command())
 
 
 def _processes() -> Iterator[tuple[int, str]]:

@@ -28,6 +28,7 @@ class Session(typing.NamedTuple):
     lock_file: str
     patience: float = 3600.0
     forked: bool = False  # its tool is imported once for all commands
+    folders: typing.Optional[typing.Dict[str, str]] = None  # of packages, once they have been asked for
 
     @property
     def database(self) -> str:
@@ -125,7 +126,8 @@ class Service(typing.NamedTuple):
     ``before`` is run by the tool's Python before the tool, where that has a fault to be got around. ``recorded``: its schema
     changes are written down, so that one that was cut off is taken up. ``own_user``: its tool runs as the service's user.
     ``needs_queue``: its configuration must name the message queue. ``owned`` says why there is nothing to upgrade, or "".
-    ``findings`` judges a copy where more is to be asked than the phases and the rows.
+    ``findings`` judges a copy where more is to be asked than the phases and the rows. ``imports`` are modules that every command
+    of the tool imports, but not before it works: where the tool is forked they are imported with it.
     """
 
     tool: str
@@ -138,6 +140,7 @@ class Service(typing.NamedTuple):
     needs_queue: bool = False
     owned: typing.Callable[[typing.Mapping[str, typing.Any]], str] = _nobody_else
     findings: typing.Optional[typing.Callable[[Session, typing.Any], typing.List[Finding]]] = None
+    imports: typing.Tuple[str, ...] = ()
 
 
 def look_version(session: Session, wanted: int) -> Look:
@@ -184,8 +187,7 @@ def run(
     ``shown`` are the words that are told, where others come over ``stdin`` because a password is among them.
     """
     texts = [str(word) for word in words]
-    all_words = ("--config-file", session.target.config_file, *texts)
-    command = forked.Command(session.python, session.tool, all_words, before + session.service.before, tuple(own_words))
+    command = _command(session, texts, before, own_words)
     told = " ".join([session.tool.rpartition("/")[2], *(shown or texts)])
     secrets, home = session.target.secrets, session.service.home
     if session.forked:
@@ -193,10 +195,18 @@ def run(
     return manage.run(command.argv(), timeout, stdin, told, secrets, keep_open, home, session.user)
 
 
+def _command(
+    session: Session, words: typing.Sequence[str] = (), before: str = "", own_words: typing.Sequence[str] = ()
+) -> forked.Command:
+    texts = ("--config-file", session.target.config_file, *words)
+    program = before + session.service.before
+    return forked.Command(session.python, session.tool, texts, program, tuple(own_words), session.service.imports)
+
+
 def finish(session: Session) -> None:
     """The tool is not asked any more: the process that has it imported need not wait for its time to end."""
     if session.forked:
-        forked.end(session.python, session.tool, session.service.home, session.user)
+        forked.end(_command(session), session.service.home, session.user)
 
 
 def judged(outcome: manage.Outcome, allowed: typing.Sequence[int] = (0,)) -> manage.Outcome:

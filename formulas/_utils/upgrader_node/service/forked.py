@@ -34,13 +34,21 @@ _log = logging.getLogger(__name__)
 
 
 class Command(typing.NamedTuple):
-    """One command of a tool: ``before`` is Python to be run before it, with ``own_words`` for its first arguments."""
+    """One command of a tool: ``before`` is Python to be run before it, with ``own_words`` for its first arguments.
+
+    ``imports`` are modules that the tool imports by itself, but not before it works.
+    """
 
     python: str
     script: str
     words: typing.Tuple[str, ...]
     before: str = ""
     own_words: typing.Tuple[str, ...] = ()
+    imports: typing.Tuple[str, ...] = ()
+
+    def server(self, home: str, user: typing.Optional[manage.Account]) -> Server:
+        """The resident process that it can be forked by."""
+        return Server(self.python, self.script, user.home if user else home, user, self.imports)
 
     def argv(self) -> typing.List[str]:
         """The same command in a process of its own."""
@@ -60,17 +68,16 @@ def run(
     user: typing.Optional[manage.Account] = None,
 ) -> manage.Outcome:
     """As ``manage.run``, by a process that is forked where that can be. StepError where the process that waits for it was lost."""
-    server = _server(command.python, command.script, home, user)
     try:
-        return _forked(server, command, timeout, stdin, shown, secrets, keep_open)
+        return _forked(command.server(home, user), command, timeout, stdin, shown, secrets, keep_open)
     except NotForked as reason:
         _log.warning("%s is imported for each command: %s", command.script, reason)
     return manage.run(command.argv(), timeout, stdin, shown, secrets, keep_open, home, user)
 
 
-def end(python: str, script: str, home: str = "/", user: typing.Optional[manage.Account] = None) -> None:
-    """End the resident process of a tool, if there is one. Commands that it has begun go on; left alone, it ends by itself."""
-    server = _server(python, script, home, user)
+def end(command: Command, home: str = "/", user: typing.Optional[manage.Account] = None) -> None:
+    """End the resident process that forks such commands, if there is one. What it has begun goes on; left alone, it ends by itself."""
+    server = command.server(home, user)
     try:
         link = connected(server.path)
         if link is None:
@@ -80,11 +87,7 @@ def end(python: str, script: str, home: str = "/", user: typing.Optional[manage.
                 tell(link, {"end": True})
             os.unlink(server.path)
     except (OSError, NotForked) as error:
-        _log.warning("the process that imported %s is left to end by itself: %s", script, error)
-
-
-def _server(python: str, script: str, home: str, user: typing.Optional[manage.Account]) -> Server:
-    return Server(python, script, user.home if user else home, user)
+        _log.warning("the process that imported %s is left to end by itself: %s", command.script, error)
 
 
 def _forked(
@@ -112,13 +115,13 @@ def _carried_out(
 ) -> int:
     """Have the command done, and wait for it: its exit code, as Popen gives it, or ``TIMED_OUT``."""
     _order(link, command, stdin, given)
-    begun = heard(link, BEGIN_SECONDS) or {}
+    begun = heard(link, max(timeout, BEGIN_SECONDS)) or {}
     if "refused" in begun:
         raise NotForked(begun["refused"])
     if "ended" in begun:
         return int(begun["ended"])
     if "begun" not in begun:
-        raise _lost(command)
+        raise _lost(command, "whether it has begun is not known")
     pid, born = int(begun["begun"]), host_lock.born(int(begun["begun"]))
     ended = heard(link, timeout)
     if ended is None:
@@ -127,7 +130,7 @@ def _carried_out(
         return manage.TIMED_OUT
     if "ended" not in ended:
         _end_orphan(pid, born)
-        raise _lost(command)
+        raise _lost(command, "what it had begun was stopped, and how far it came is not known")
     return int(ended["ended"])
 
 
@@ -158,12 +161,12 @@ def _order(link: socket.socket, command: Command, stdin: str, given: typing.Dict
         os.close(reader)
 
 
-def _lost(command: Command) -> StepError:
+def _lost(command: Command, known: str) -> StepError:
     words = (
-        "the process that waits for '{0}' was lost (killed, or out of memory): what it had begun was stopped, and how far it"
-        " came is not known; run the step again, which waits for whatever is left of it"
+        "the process that waits for '{0}' was lost (killed, or out of memory): {1};"
+        " run the step again, which waits for whatever is left of it"
     )
-    return StepError(words.format(os.path.basename(command.script)))
+    return StepError(words.format(os.path.basename(command.script), known))
 
 
 def _kill(pid: int) -> None:

@@ -10,6 +10,7 @@ with one descriptor each, ``begun`` (by the command's process itself, when its d
 
 import ctypes
 import fcntl
+import importlib
 import json
 import os
 import random
@@ -34,8 +35,7 @@ HIGH = 512  # our own descriptors go above this, so that those of a command can 
 SAID = 65536
 # Of the standard library as it is now: a tool may put eventlet's in their places while it is imported.
 FORK, READ, WRITE, WAITPID, SELECT, SOCKET = os.fork, os.read, os.write, os.waitpid, select.select, socket.socket
-KEPT = []  # type: typing.List[typing.Any]
-"""What must not be collected in the command's process: the names of this program are among it."""
+KEPT = []  # type: typing.List[typing.Any]  # not collected in a command's process, because the names of this program are in it
 
 
 def tell(link, what):
@@ -60,10 +60,8 @@ def title(name, words):
         fields = opened.read().rpartition(")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # proc(5): arg_start and arg_end, fields 48 and 49
     if start:
-        text = b"\0".join(word if isinstance(word, bytes) else word.encode("utf-8") for word in words)[
-            : end - start - 1
-        ]
-        ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
+        text = b"\0".join(word if isinstance(word, bytes) else word.encode("utf-8") for word in words)
+        ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
     with open("/proc/self/comm", "w") as opened:
         opened.write(native(name[:15]))
 
@@ -71,23 +69,30 @@ def title(name, words):
 def descriptors():
     # type: () -> typing.Dict[int, str]
     """Every open descriptor but 0, 1 and 2, and what it is."""
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            found[int(name)] = os.readlink("/proc/self/fd/" + name)
-        except OSError:
-            continue  # the listing's own
-    return {number: what for number, what in found.items() if number > 2}
+    names = [name for name in os.listdir("/proc/self/fd") if int(name) > 2]
+    # Without the listing's own.
+    return {
+        int(name): os.readlink("/proc/self/fd/" + name) for name in names if os.path.lexists("/proc/self/fd/" + name)
+    }
+
+
+def silence(*numbers):
+    # type: (int) -> None
+    """Nothing is read from these descriptors, and what is written there is gone."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in numbers:
+        os.dup2(null, number)
+    os.close(null)
 
 
 class Import(object):
     """What came of importing a tool: why it cannot be forked, if so, what it said, and the files that it is made of."""
 
-    def __init__(self, script):
-        # type: (str) -> None
+    def __init__(self, script, more):
+        # type: (str, typing.Sequence[str]) -> None
         began, known = time.time(), set(descriptors())
         self.said = [b"", b""]
-        self.trouble = self._load(script)
+        self.trouble = self._load(script, more)
         forget_hub()
         self.trouble = self.trouble or self._left(known)
         self.files = {} if self.trouble else stamps(loaded(script))
@@ -95,27 +100,27 @@ class Import(object):
         late = [path for path, stamp in self.files.items() if stamp[3] > began - 0.1 and not os.path.isdir(path)]
         self.late = min(late) if late else ""
 
-    def _load(self, script):
-        # type: (str) -> str
-        """Run the tool's script under another name than __main__; what it says meanwhile is kept, for each command to say it."""
+    def _load(self, script, more):
+        # type: (str, typing.Sequence[str]) -> str
+        """Run the tool's script under another name than __main__, then import ``more``; what is said is kept, for commands to say it."""
         sys.argv, sys.path[0] = [script, "--help"], os.path.dirname(script)
         outputs = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]
         for number, output in enumerate(outputs):
             os.dup2(output.fileno(), number + 1)
         try:
             runpy.run_path(script, run_name="upgrader_import")
+            for name in more:
+                importlib.import_module(name)
             trouble = ""
         except BaseException as error:  # noqa: BLE001 (SystemExit as well: whatever ends an import is told)
             trouble = "importing {0} failed: {1}: {2}".format(script, type(error).__name__, str(error)[:200])
         sys.stdout.flush()
         sys.stderr.flush()
-        null = os.open(os.devnull, os.O_RDWR)
         for number, output in enumerate(outputs):
             output.seek(0)
             self.said[number] = output.read(SAID)
             output.close()
-            os.dup2(null, number + 1)
-        os.close(null)
+        silence(1, 2)
         return trouble
 
     @staticmethod
@@ -142,14 +147,11 @@ def forget_hub():
     nova's is made while it is imported: urllib3 opens a socket to see whether there is IPv6, and the socket is eventlet's.
     """
     hubs = sys.modules.get("eventlet.hubs")
-    local = getattr(hubs, "_threadlocal", None)
+    local = getattr(hubs, "_threadlocal", None)  # type: typing.Any
     hub = getattr(local, "hub", None)
-    if hub is None or hub.running or hub.timers or hub.next_timers or hub.get_readers() or hub.get_writers():
-        return
-    hubs.use_hub(local.Hub)  # type: ignore[union-attr]
-    close = getattr(getattr(hub, "poll", None), "close", None)
-    if close:
-        close()
+    if hub and hubs and not (hub.running or hub.timers or hub.next_timers or hub.get_readers() or hub.get_writers()):
+        hubs.use_hub(local.Hub)
+        getattr(getattr(hub, "poll", None), "close", int)()
 
 
 def loaded(script):
@@ -167,15 +169,14 @@ def loaded(script):
 
 def stamps(paths):
     # type: (typing.Iterable[str]) -> typing.Dict[str, typing.Any]
-    """What changes with a file: number, size, time of its content and of its entry. None for one that is not there."""
+    """What changes with a file: number, size, time of its content and of its entry. Noughts for one that is not there."""
     found = {}  # type: typing.Dict[str, typing.Any]
     for path in paths:
         try:
             seen = os.stat(path)
+            found[path] = (seen.st_ino, seen.st_size, seen.st_mtime, seen.st_ctime)
         except OSError:
             found[path] = (0, 0, 0, 0)
-            continue
-        found[path] = (seen.st_ino, seen.st_size, seen.st_mtime, seen.st_ctime)
     return found
 
 
@@ -218,7 +219,8 @@ def attend(connection, asker, server):
     # type: (typing.Any, int, int) -> typing.Dict[str, typing.Any]
     """One question, from its beginning to its end. Returns in the command's process only."""
     link = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD, HIGH)
-    if struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, 17, 12))[1] != asker:  # SO_PEERCRED
+    credentials = connection.getsockopt(socket.SOL_SOCKET, getattr(socket, "SO_PEERCRED", 17), 12)
+    if struct.unpack("3i", credentials)[1] != asker:
         os._exit(1)
     tell(link, {"ready": True})
     text = READ(link, ORDER)
@@ -269,18 +271,16 @@ def become(link, order, given):
 
 def main():
     # type: () -> None
-    """``python -c BOOT LISTENER ASKER IDLE SCRIPT PADDING``, this text on stdin. In the command's process it ends as its program does."""
+    """``python -c BOOT LISTENER ASKER IDLE SCRIPT MODULES PADDING``, this text on stdin. In the command's process it ends as its program does."""
     number, asker, idle, script = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     if FORK():
         os._exit(0)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
+    silence(0)
     listener = socket.fromfd(number, socket.AF_UNIX, socket.SOCK_SEQPACKET)
     os.close(number)
     name = os.path.basename(script)
     title(NAME, [NAME, name + ":", "imports"])
-    tool = Import(script)
+    tool = Import(script, sys.argv[5].split())
     title(NAME, [NAME, name + ":", "imported, waits for commands"])
     order = serve(listener, asker, idle, tool)
     if order is None:

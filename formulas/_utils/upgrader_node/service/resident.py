@@ -38,17 +38,26 @@ class NotForked(Exception):
 
 
 class Server(typing.NamedTuple):
-    """One resident process: the tool that it has imported and as whom it runs; ``path`` is its socket."""
+    """One resident process: the tool that it has imported, with further modules, and as whom it runs; ``path`` is its socket."""
 
     python: str
     script: str
     home: str
     user: typing.Optional[manage.Account]
+    imports: typing.Tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
         """The name says what is behind it, so that another tool, or another version of the server, is never asked."""
-        parts = (self.python, self.script, self.home, repr(self.user), _BOOT, inspect.getsource(forkserver))
+        parts = (
+            self.python,
+            self.script,
+            self.home,
+            repr(self.user),
+            repr(self.imports),
+            _BOOT,
+            inspect.getsource(forkserver),
+        )
         digest = hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()[:16]
         return os.path.join(FOLDER, "{0}-{1}".format(os.path.basename(self.script)[:32], digest))
 
@@ -178,8 +187,9 @@ def _started(server: Server) -> socket.socket:
 
 def _launch(server: Server, listener: int) -> None:
     """The process that forks the resident one, to its end."""
+    words = [str(listener), str(os.geteuid()), str(IDLE_SECONDS), server.script, " ".join(server.imports), _PADDING]
     process = subprocess.Popen(
-        [server.python, "-c", _BOOT, str(listener), str(os.geteuid()), str(IDLE_SECONDS), server.script, _PADDING],
+        [server.python, "-c", _BOOT, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -91,7 +91,7 @@ def session(
             _demand_databases(path, target, connection)
             lock_file = os.path.join(node.cachedir, "upgrader-{0}-{1}.lock".format(service, target.name("main")))
             user = _account(path) if driven.own_user else None
-            yield Session(driven, path, target, connection, tool, python, user, lock_file, patience, forked)
+            yield Session(driven, path, target, connection, tool, python, user, lock_file, patience, forked, {})
 
 
 def _target(
