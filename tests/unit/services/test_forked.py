@@ -151,6 +151,29 @@ def test_a_tool_is_imported_once_for_many_commands(tool: Tool) -> None:
     assert tool.imports == 1 and len(tool.servers()) == 1
 
 
+def test_what_a_tool_imports_only_when_it_works_is_imported_with_it(
+    tool: Tool, caplog: pytest.LogCaptureFixture
+) -> None:
+    late = tool.module.parent / "late_of_the_test.py"
+    late.write_text(f"with open({str(tool.folder / 'late')!r}, 'a') as opened:\n    opened.write('once\\n')\n")
+    time.sleep(0.15)
+    command = tool.command("three", before="import late_of_the_test\n")._replace(imports=("late_of_the_test",))
+    assert [forked.run(command, 30).exit_code for _ in range(2)] == [3, 3]
+    assert (tool.folder / "late").read_text() == "once\n"
+    forked.end(command)
+    gone = command._replace(before="", imports=("no_such_module",))
+    assert forked.run(gone, 30).exit_code == 3 and "no_such_module" in reason(caplog)
+
+
+def test_a_tool_that_is_needed_soon_is_imported_meanwhile(tool: Tool, caplog: pytest.LogCaptureFixture) -> None:
+    forked.begin(tool.command())
+    until(tool.servers)
+    forked.begin(tool.command())
+    assert tool.run("three").exit_code == 3 and tool.imports == 1
+    forked.begin(forked.Command(sys.executable, "/no/such/script", ()))
+    assert not caplog.records
+
+
 def test_two_first_commands_at_once_import_it_once(tool: Tool) -> None:
     threads = [threading.Thread(target=tool.run, args=("first",)) for _ in range(4)]
     for thread in threads:

@@ -203,6 +203,12 @@ def _command(
     return forked.Command(session.python, session.tool, texts, program, tuple(own_words), session.service.imports)
 
 
+def prepare(session: Session) -> None:
+    """The tool is asked soon: it is imported while the databases are looked at."""
+    if session.forked:
+        forked.begin(_command(session), session.service.home, session.user)
+
+
 def finish(session: Session) -> None:
     """The tool is not asked any more: the process that has it imported need not wait for its time to end."""
     if session.forked:

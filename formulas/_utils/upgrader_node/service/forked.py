@@ -18,7 +18,7 @@ import typing
 
 from upgrader_node.errors import StepError
 from upgrader_node.host import lock as host_lock
-from upgrader_node.service import manage
+from upgrader_node.service import manage, resident
 from upgrader_node.service.resident import BEGIN_SECONDS, NotForked, Server, connected, heard, ready, tell
 
 END_SECONDS = 60.0
@@ -73,6 +73,12 @@ def run(
     except NotForked as reason:
         _log.warning("%s is imported for each command: %s", command.script, reason)
     return manage.run(command.argv(), timeout, stdin, shown, secrets, keep_open, home, user)
+
+
+def begin(command: Command, home: str = "/", user: typing.Optional[manage.Account] = None) -> None:
+    """A command of this tool comes soon: have it imported meanwhile. What is in the way is told when the command comes."""
+    with contextlib.suppress(NotForked, OSError):
+        resident.begin(command.server(home, user))
 
 
 def end(command: Command, home: str = "/", user: typing.Optional[manage.Account] = None) -> None:

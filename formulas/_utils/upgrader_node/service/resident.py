@@ -81,9 +81,7 @@ def heard(link: socket.socket, seconds: float) -> typing.Optional[Message]:
 def ready(server: Server) -> socket.socket:
     """A connection to a server that has imported the tool as it stands now. NotForked where there is none to be had."""
     try:
-        _demand_guard(server.script)
-        _demand_folder()
-        _demand_fit(server.path)
+        _demand_sound(server)
         for anew in (False, True, True):  # a server may be stale, and a file written while the next one imports it
             link = _reached(server, anew)
             said = heard(link, IMPORT_SECONDS)
@@ -95,6 +93,18 @@ def ready(server: Server) -> socket.socket:
         raise _unfit(server.path, said)
     except OSError as error:
         raise NotForked(str(error)) from None
+
+
+def begin(server: Server) -> None:
+    """Have the tool imported from now on, where it is not, and wait for nothing. NotForked and OSError say what is in the way."""
+    _demand_sound(server)
+    _reached(server, False).close()
+
+
+def _demand_sound(server: Server) -> None:
+    _demand_guard(server.script)
+    _demand_folder()
+    _demand_fit(server.path)
 
 
 def _demand_guard(script: str) -> None:
