@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from upgrader_node.errors import StepError
 from upgrader_node.host import lock as host_lock
+from upgrader_node.host import settings
 from upgrader_node.service import forked, manage, resident
 
 TOOL = """\
@@ -447,3 +448,16 @@ def test_nothing_of_the_asking_process_stays_open_in_the_resident_one(tool: Tool
         links = [os.readlink(one) for one in Path(f"/proc/{server}/fd").iterdir()]
     assert sorted({link.partition(":")[0] for link in links}) == ["/dev/null", "socket"]
     assert os.getsid(server) not in (os.getsid(0), server)
+
+
+@pytest.mark.parametrize(
+    ("pillar", "wanted"), [({}, True), ({"schema": {"fork": False}}, False), ({"schema": {"fork": True}}, True)]
+)
+def test_pillar_switches_it_off(pillar: dict[str, Any], wanted: bool) -> None:
+    assert settings.forked({"upgrader": pillar}) is wanted
+
+
+@pytest.mark.parametrize("said", ["no", 0, None])
+def test_a_switch_that_is_neither_true_nor_false_is_refused(said: object) -> None:
+    with pytest.raises(StepError, match="upgrader:schema:fork must be true or false"):
+        settings.forked({"upgrader": {"schema": {"fork": said}}})
