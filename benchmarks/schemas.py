@@ -3,7 +3,7 @@
 Runs on the lab's bench node: ``upgrader lab --name bench4 up --topology bench``, then
 ``upgrader lab --name bench4 exec bench01 -- env PYTHONPATH=/src /opt/salt/bin/python -m benchmarks.schemas 1000 --rounds 3``.
 
-Three sides, one after the other in each round, each on copies that are filled anew, each beginning without a resident process:
+Three sides, of each service one right after the other, each on copies that are filled anew, each beginning without a resident process:
 the commands as a runbook has them; our phases with pillar ``upgrader:schema:fork: false``, which import a tool for each command;
 our phases as they are. The schemas are keystone's, glance's, cinder's, neutron's, heat's and nova's two (its third, cell0's, is
 made on the way). What our phases do beyond the runbook (every look before and after, the check for what is left offline, the
@@ -28,6 +28,8 @@ from tabulate import tabulate
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "formulas" / "_utils"))
 
+from upgrader_node.service import resident  # noqa: E402
+
 from benchmarks.nova_schema import machine  # noqa: E402
 from tests.functional.bench import DUMPS, PASSWORD, Bench  # noqa: E402
 from tests.functional.copies import SERVICES, Copies  # noqa: E402
@@ -50,7 +52,7 @@ RUNBOOK: dict[str, tuple[tuple[str, ...], ...]] = {
     "heat": (("db_sync", "79"), ("db_sync",), ("migrate_properties_data",), ("service", "clean")),
 }
 """What an operator would type: Mitaka's services of cinder are left to be removed by hand, neutron's offline check is not made."""
-PLAIN, WITHOUT, WITH = "runbook", "ours, no forks", "ours"
+SIDES = PLAIN, WITHOUT, WITH = "runbook", "ours, no forks", "ours"
 Seconds = dict[str, float]
 
 
@@ -78,25 +80,37 @@ def runbook(copies: Copies, service: str) -> None:
             )
 
 
-def side(copies: Copies, name: str) -> Seconds:
-    """One side of one round: seconds by service. Ours is proven afterwards, which also ends what is resident."""
-    bench, found = copies.bench, {}
+def once(copies: Copies, service: str, name: str) -> float:
+    """Seconds of one service on one side. Ours is proven afterwards, which also ends what is resident."""
+    bench = copies.bench
     bench.set_role("upgrader", {"schema": {"fork": name == WITH}})
-    for service in SERVICES:
+    if service == "nova":
+        large_cloud.clone(bench)
+        steps = large_cloud.plain_steps(bench) if name == PLAIN else large_cloud.fast_steps(bench)
+        seconds = took(lambda: [step() for step in steps])
+        if name != PLAIN:
+            bench.phase("services")
+    else:
         copies.fresh(service)
         if name == PLAIN:
             plain_password(copies, service)
-        found[service] = took(partial(runbook if name == PLAIN else Copies.phases, copies, service))
-        if name != PLAIN:
-            copies.call("verify", service)
-    large_cloud.clone(bench)
-    steps = large_cloud.plain_steps(bench) if name == PLAIN else large_cloud.fast_steps(bench)
-    found["nova"] = took(lambda: [step() for step in steps])
+        seconds = took(partial(runbook if name == PLAIN else Copies.phases, copies, service))
     if name != PLAIN:
-        bench.phase("services")
-        bench.nova("verify")
+        copies.call("verify", service)
     if processes():
-        raise RuntimeError(f"{name}: resident processes are left, the next side would not begin without")
+        raise RuntimeError(f"{name}: a resident process of {service} is left, the next side would not begin without")
+    return seconds
+
+
+def all_sides(copies: Copies, number: int) -> dict[str, Seconds]:
+    """One round: each service's three sides one right after the other, because the machine may have other work; each round another is first."""
+    found: dict[str, Seconds] = {name: {} for name in SIDES}
+    order = [*SIDES[number % 3 :], *SIDES[: number % 3]]
+    for service in (*SERVICES, "nova"):
+        for name in order:
+            found[name][service] = once(copies, service, name)
+        told = ", ".join(f"{name} {found[name][service]:.1f} s" for name in SIDES)
+        print(f"round {number + 1}, {service}: {told}", flush=True)
     return found
 
 
@@ -106,9 +120,9 @@ def plain_password(copies: Copies, service: str) -> None:
     conf.write_text(conf.read_text().replace(f"services_bench:{quote(PASSWORD, safe='')}@", "plain_bench:plain@"))
 
 
-def processes() -> list[str]:
-    """Resident processes, after a moment in which they may end."""
-    deadline, left = time.monotonic() + 10, ["?"]
+def processes(seconds: float = 10) -> list[str]:
+    """Resident processes, after a time in which they may end."""
+    deadline, left = time.monotonic() + seconds, ["?"]
     while left and time.monotonic() < deadline:
         left = [text for text in map(_command_line, Path("/proc").glob("[0-9]*")) if text.startswith("upgrader-fork")]
         time.sleep(0.05)
@@ -124,14 +138,13 @@ def _command_line(process: Path) -> str:
 
 def shown(rounds: Sequence[dict[str, Seconds]]) -> str:
     """Medians of all rounds by service, and the ratios of the sums."""
-    sides = (PLAIN, WITHOUT, WITH)
     rows: list[list[str]] = []
     for service in (*SERVICES, "nova"):
-        medians = [statistics.median(one[name][service] for one in rounds) for name in sides]
+        medians = [statistics.median(one[name][service] for one in rounds) for name in SIDES]
         rows.append(
             [service, *(f"{value:.1f}" for value in medians), *(f"{value / medians[0]:.2f}" for value in medians[1:])]
         )
-    sums = [[sum(one[name].values()) for one in rounds] for name in sides]
+    sums = [[sum(one[name].values()) for one in rounds] for name in SIDES]
     ratios = [[ours / plain for ours, plain in zip(values, sums[0], strict=True)] for values in sums[1:]]
     rows.append(
         [
@@ -156,13 +169,9 @@ def main() -> int:
         copies = sources(bench, arguments.instances)
         bench.account("plain_bench", "'%'", "`%\\_upgrade`.*", password="plain")
         bench.account("plain_bench", "localhost", "`%\\_upgrade`.*", password="plain")
-        rounds = []
+        processes(resident.IDLE_SECONDS + 10)
         try:
-            for number in range(arguments.rounds):
-                rounds.append({name: side(copies, name) for name in (PLAIN, WITHOUT, WITH)})
-                for name, found in rounds[-1].items():
-                    each = ", ".join(f"{service} {seconds:.1f}" for service, seconds in found.items())
-                    print(f"round {number + 1}, {name}: {sum(found.values()):.1f} s ({each})", flush=True)
+            rounds = [all_sides(copies, number) for number in range(arguments.rounds)]
         finally:
             bench.forget_account("plain_bench")
             copies.close()
