@@ -14,6 +14,8 @@ two releases in pillar ``upgrader:release`` (mitaka and ocata where it has none)
 tool of an interrupted run to end before anything is started.
 """
 
+import functools
+
 import yaml
 from salt.exceptions import CommandExecutionError
 from upgrader_node.schema import driver
@@ -36,7 +38,8 @@ def __virtual__():
 
 
 def _node(pillar, opts, salt):
-    return opening.Node(pillar, opts["cachedir"], salt["cp.get_file_str"], pymysql, yaml, CommandExecutionError)
+    fetch = functools.lru_cache(maxsize=None)(salt["cp.get_file_str"])  # within a call it is asked for several times
+    return opening.Node(pillar, opts["cachedir"], fetch, pymysql, yaml, CommandExecutionError)
 
 
 def _owned(node, service, release):

@@ -37,16 +37,19 @@ class Minion:
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def tools(self, name: str) -> list[int]:
-        """The processes of a tool below this minion, by walking its children."""
+        """The processes of a tool: below this minion, by walking its children, or forked by the one that has it imported."""
         found, waiting = [], [self.process.pid]
         while waiting:
             pid = waiting.pop()
             with contextlib.suppress(OSError):  # it ended while it was looked at
                 for task in Path(f"/proc/{pid}/task").glob("*/children"):
                     waiting += [int(child) for child in task.read_text().split()]
-            if pid != self.process.pid and name in _command_line(pid):
+            text = _command_line(pid)
+            if pid != self.process.pid and name in text and "forkserver" not in text:
                 found.append(pid)
-        return found
+        numbers = [int(one) for one in os.listdir("/proc") if one.isdigit()]
+        forked = [pid for pid in numbers if "".join(_command_line(pid).split(" ")[1:2]).endswith(f"/bin/{name}")]
+        return found + [pid for pid in forked if pid not in found]
 
     def kill(self, name: str, with_tool: bool) -> None:
         """SIGKILL, the tool first where it is to die too; else it stays behind as an orphan."""

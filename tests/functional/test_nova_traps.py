@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import subprocess
 import threading
@@ -216,8 +217,13 @@ def test_an_orphaned_nova_manage_is_waited_for(mitaka: Bench) -> None:
 
 
 def test_a_nova_manage_that_does_not_end_is_stopped(mitaka: Bench) -> None:
-    sentence = failure(mitaka, "db_sync", version=334, timeout=1)
-    assert "was stopped after 1 s" in sentence
+    """It waits for a table that is being read."""
+    reader = pymysql.connect(unix_socket=str(SOCKET), user="root", database=MAIN, autocommit=False)
+    with contextlib.closing(reader), reader.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM instance_extra LIMIT 1")
+        sentence = failure(mitaka, "db_sync", version=334, timeout=2)
+    assert "was stopped after 2 s" in sentence
+    assert mitaka.nova("db_sync", version=334, patience=60)["after"]["main"] == 334
 
 
 @pytest.mark.soak

@@ -126,6 +126,19 @@ def test_a_tool_that_has_a_word_of_its_own_is_asked_although_nothing_is_left(pan
     assert done(panko, tmp_path, "ask")["changed"] is False and panko.asked == 1
 
 
+def test_a_tool_is_imported_early_for_a_phase_that_runs_it_and_is_not_done(
+    panko: Panko, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[str] = []
+    monkeypatch.setattr(driver, "prepare", lambda session: prepared.append(session.tool))
+    session = panko.session(tmp_path)
+    works = dict(session.service.works, add=Work(panko.look, panko.add, commands=("add",)))
+    session = session._replace(service=session.service._replace(works=works))
+    for identity in ("first", "first", "ask"):
+        driver.phase(session, driver.known(session, identity), 60)
+    assert prepared == ["/bin/panko-manage"]
+
+
 def test_a_run_without_complaint_and_without_effect_is_a_failure(panko: Panko, tmp_path: Path) -> None:
     with pytest.raises(StepError, match="phase idle ran without a complaint, and yet nothing is added"):
         done(panko, tmp_path, "idle")

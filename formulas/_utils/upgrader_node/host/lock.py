@@ -89,7 +89,7 @@ def exclusively(lock: Lock, function: str, run: str = "", folder: str = "") -> t
                 )
             ) from None
         try:
-            _write(descriptor, Owner(function, str(run), os.getpid(), _born(os.getpid()), _now()))
+            _write(descriptor, Owner(function, str(run), os.getpid(), born(os.getpid()), _now()))
             yield
         finally:
             os.ftruncate(descriptor, 0)
@@ -104,7 +104,7 @@ def owner(lock: Lock, folder: str = "") -> typing.Optional[Owner]:
             held = Owner(**json.load(file))
     except (OSError, ValueError, TypeError):
         return None
-    return held if _born(held.pid) == held.born else None
+    return held if born(held.pid) == held.born else None
 
 
 def _path(lock: Lock, folder: str) -> str:
@@ -116,7 +116,7 @@ def _write(descriptor: int, held: Owner) -> None:
     os.pwrite(descriptor, json.dumps(held._asdict()).encode(), 0)
 
 
-def _born(pid: int) -> int:
+def born(pid: int) -> int:
     """When a process started, in clock ticks since boot (proc(5), field 22); -1 when there is none, or only its remains."""
     try:
         with open("/proc/{}/stat".format(pid)) as file:

@@ -25,6 +25,7 @@ PYTHON = "upgrader:verify:python"
 EGRESS_ALLOW = "upgrader:egress:allow"
 SITE_COMMAND = "upgrader:site:command"
 SITE_CONFIG = "upgrader:site:config_dir"
+FORK = "upgrader:schema:fork"
 
 DEFAULT_STORE = "/srv/backup/upgrader"
 DEFAULT_KEEP = 5  # as salt-formula-xtrabackup's server has it
@@ -81,6 +82,14 @@ class Site(typing.NamedTuple):
 def site(pillar: Pillar) -> Site:
     """Where the site's own Salt is; by default where its packages put it."""
     return Site(str(value(pillar, SITE_COMMAND, DEFAULT_SITE[0])), str(value(pillar, SITE_CONFIG, DEFAULT_SITE[1])))
+
+
+def forked(pillar: Pillar) -> bool:
+    """Whether a service's tool is imported once for all commands of its schema. Raises StepError for what is neither yes nor no."""
+    said = value(pillar, FORK, True)
+    if not isinstance(said, bool):
+        raise StepError("pillar {} must be true or false, not {!r}".format(FORK, said))
+    return said
 
 
 def galera_role(pillar: Pillar) -> Account:

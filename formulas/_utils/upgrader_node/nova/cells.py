@@ -13,7 +13,7 @@ from upgrader_node.nova import databases, judgement, nova_manage, rows
 from upgrader_node.nova.rows import CELL0_UUID, Cell
 from upgrader_node.nova.schemas import demand
 from upgrader_node.release.path import Phase
-from upgrader_node.schema.session import Done, Look, Session, Tool
+from upgrader_node.schema.session import Done, Look, Session, Tool, run
 from upgrader_node.schema.target import Target
 from upgrader_node.service import manage
 from upgrader_node.service.oslo_conf import parse_transport
@@ -108,11 +108,8 @@ def _with_secret(tool: Tool, words: typing.Sequence[str], timeout: float) -> man
     """One nova-manage whose arguments go over stdin, because one of them holds a password."""
     session = tool.session
     session.connection.demand_lock()
-    stdin = json.dumps(["nova-manage", "--config-file", session.target.config_file] + list(words))
-    told = "nova-manage " + " ".join(word for word in words if "://" not in word)
-    argv = [session.python, "-c", nova_manage.ARGUMENTS_FROM_STDIN]
-    secrets, home = session.target.secrets, session.service.home
-    return manage.run(argv, timeout, stdin, told, secrets, tool.keep_open, home, session.user)
+    before, told = nova_manage.ARGUMENTS_FROM_STDIN, [word for word in words if "://" not in word]
+    return run(session, (), timeout, tool.keep_open, before, stdin=json.dumps(list(words)), shown=told)
 
 
 def others(session: Session) -> typing.List[Cell]:

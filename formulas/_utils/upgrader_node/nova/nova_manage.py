@@ -5,8 +5,8 @@ import typing
 
 from upgrader_node.service.manage import Outcome
 
-# Runs the real nova-manage with arguments that come on stdin: what holds a password must not stand in /proc/*/cmdline.
-ARGUMENTS_FROM_STDIN = "import json, sys; sys.argv = [str(word) for word in json.load(sys.stdin)]; from nova.cmd.manage import main; sys.exit(main())"
+# Before the real nova-manage: further arguments come on stdin, because what holds a password must not stand in /proc/*/cmdline.
+ARGUMENTS_FROM_STDIN = "import json, sys; sys.argv += [str(word) for word in json.load(sys.stdin)]\n"
 HOME = "/var/lib/nova"
 CELL0_UNREACHABLE = "ERROR: Could not access cell0."
 CELL0_THERE = "Cell0 is already setup"

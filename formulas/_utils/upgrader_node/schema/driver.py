@@ -11,7 +11,7 @@ from upgrader_node.errors import StepError
 from upgrader_node.release.path import Phase
 from upgrader_node.schema import commands, exclusive, resume
 from upgrader_node.schema import findings as schema_findings
-from upgrader_node.schema.session import REFILL, Done, Look, Session, Tool, Work
+from upgrader_node.schema.session import REFILL, Done, Look, Session, Tool, Work, prepare
 
 Answer = typing.Dict[str, typing.Any]
 
@@ -54,6 +54,8 @@ def phase(session: Session, phase: Phase, timeout: float) -> Answer:
     before, always = look(session, phase), work(session, phase).always
     if not before.pending and not always:
         return answer(before.state, before.state, False, before.comment)
+    if work(session, phase).commands:
+        prepare(session)
     _demand_order(session, phase)
     with exclusive.exclusively(_ground(session)) as descriptor:
         again, done = look(session, phase), None

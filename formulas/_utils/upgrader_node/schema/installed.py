@@ -19,6 +19,13 @@ _FIND = "import pkgutil, sys; print(pkgutil.get_loader(sys.argv[1]).get_filename
 
 def package(session: Session, name: str) -> str:
     """The folder of a Python package, as the tool's own Python finds it (and does not import it)."""
+    known = {} if session.folders is None else session.folders
+    if name not in known:
+        known[name] = _found(session, name)
+    return known[name]
+
+
+def _found(session: Session, name: str) -> str:
     shown = "python: where is {0}".format(name)
     outcome = manage.run([session.python, "-c", _FIND, name], 60, shown=shown, user=session.user)
     path = outcome.stdout.strip()

@@ -8,14 +8,8 @@ from upgrader_node.errors import StepError
 from upgrader_node.release.path import Phase, ServicePath
 from upgrader_node.schema.findings import Finding
 from upgrader_node.schema.target import Target
-from upgrader_node.service import manage
+from upgrader_node.service import forked, manage
 
-# The tool itself, in the Python that ran something before it: argv is the tool's script and its words.
-START = """\
-import runpy, sys
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name='__main__')
-"""
 REFILL = "fill the copy again and repeat the upgrade"
 # MySQL's errors for a change that is there already, or for something that is gone already.
 _HALF_DONE = ("(1050,", "(1051,", "(1054,", "(1060,", "(1061,", "(1091,", "(1146,", "(1826,", "(1022,", "(1359,")
@@ -33,6 +27,8 @@ class Session(typing.NamedTuple):
     user: typing.Optional[manage.Account]
     lock_file: str
     patience: float = 3600.0
+    forked: bool = False  # its tool is imported once for all commands
+    folders: typing.Optional[typing.Dict[str, str]] = None  # of packages, once they have been asked for
 
     @property
     def database(self) -> str:
@@ -130,7 +126,8 @@ class Service(typing.NamedTuple):
     ``before`` is run by the tool's Python before the tool, where that has a fault to be got around. ``recorded``: its schema
     changes are written down, so that one that was cut off is taken up. ``own_user``: its tool runs as the service's user.
     ``needs_queue``: its configuration must name the message queue. ``owned`` says why there is nothing to upgrade, or "".
-    ``findings`` judges a copy where more is to be asked than the phases and the rows.
+    ``findings`` judges a copy where more is to be asked than the phases and the rows. ``imports`` are modules that every command
+    of the tool imports, but not before it works: where the tool is forked they are imported with it.
     """
 
     tool: str
@@ -143,6 +140,7 @@ class Service(typing.NamedTuple):
     needs_queue: bool = False
     owned: typing.Callable[[typing.Mapping[str, typing.Any]], str] = _nobody_else
     findings: typing.Optional[typing.Callable[[Session, typing.Any], typing.List[Finding]]] = None
+    imports: typing.Tuple[str, ...] = ()
 
 
 def look_version(session: Session, wanted: int) -> Look:
@@ -181,15 +179,40 @@ def run(
     keep_open: typing.Sequence[int] = (),
     before: str = "",
     own_words: typing.Sequence[str] = (),
+    stdin: str = "",
+    shown: typing.Sequence[str] = (),
 ) -> manage.Outcome:
-    """One run of the tool, unjudged; ``before`` is Python to be run before the tool in its own Python, with ``own_words``."""
-    name = session.tool.rpartition("/")[2]
-    before += session.service.before
-    argv = [session.python, "-c", before + START] + list(own_words) + [session.tool] if before else [session.tool]
-    argv += ["--config-file", session.target.config_file] + [str(word) for word in words]
-    shown = " ".join([name] + [str(word) for word in words])
+    """One run of the tool, unjudged; ``before`` is Python to be run before the tool in its own Python, with ``own_words``.
+
+    ``shown`` are the words that are told, where others come over ``stdin`` because a password is among them.
+    """
+    texts = [str(word) for word in words]
+    command = _command(session, texts, before, own_words)
+    told = " ".join([session.tool.rpartition("/")[2], *(shown or texts)])
     secrets, home = session.target.secrets, session.service.home
-    return manage.run(argv, timeout, "", shown, secrets, keep_open, home, session.user)
+    if session.forked:
+        return forked.run(command, timeout, stdin, told, secrets, keep_open, home, session.user)
+    return manage.run(command.argv(), timeout, stdin, told, secrets, keep_open, home, session.user)
+
+
+def _command(
+    session: Session, words: typing.Sequence[str] = (), before: str = "", own_words: typing.Sequence[str] = ()
+) -> forked.Command:
+    texts = ("--config-file", session.target.config_file, *words)
+    program = before + session.service.before
+    return forked.Command(session.python, session.tool, texts, program, tuple(own_words), session.service.imports)
+
+
+def prepare(session: Session) -> None:
+    """The tool is asked soon: it is imported while the databases are looked at."""
+    if session.forked:
+        forked.begin(_command(session), session.service.home, session.user)
+
+
+def finish(session: Session) -> None:
+    """The tool is not asked any more: the process that has it imported need not wait for its time to end."""
+    if session.forked:
+        forked.end(_command(session), session.service.home, session.user)
 
 
 def judged(outcome: manage.Outcome, allowed: typing.Sequence[int] = (0,)) -> manage.Outcome:

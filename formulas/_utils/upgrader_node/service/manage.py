@@ -127,11 +127,11 @@ def run(
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             code = TIMED_OUT
-        stdout, stderr = _text(out), _text(err)
+        stdout, stderr = text(out), text(err)
     return Outcome(shown or " ".join(argv), code, stdout, stderr, time.monotonic() - started, tuple(secrets))
 
 
-def _text(stream: typing.IO[bytes]) -> str:
+def text(stream: typing.IO[bytes]) -> str:
     stream.seek(0)
     return stream.read().decode("utf-8", "replace")
 

@@ -6,7 +6,7 @@ from upgrader_node.database import sql
 from upgrader_node.release.delivery import Given
 from upgrader_node.schema import driver
 from upgrader_node.schema.findings import BLOCKER, Counts, summary
-from upgrader_node.schema.session import Session
+from upgrader_node.schema.session import Session, finish
 from upgrader_node.upgrade import opening
 from upgrader_node.upgrade.opening import Node
 
@@ -57,5 +57,6 @@ def verify(session: Session, expected: typing.Optional[Counts], error: typing.Ty
     service = session.path.name
     if any(item["severity"] == BLOCKER for item in findings):
         raise error("{0}'s copy is not as it should be, {1}".format(service, summary(findings)))
+    finish(session)
     comment = "{0} is at {1}".format(service, versions(session)["comment"])
     return {"comment": comment, "findings": findings, "compared": expected is not None}

@@ -13,6 +13,7 @@ from upgrader_node.database import sql
 from upgrader_node.database.watched import WatchedConnection
 from upgrader_node.errors import StepError
 from upgrader_node.host import pillar as host_pillar
+from upgrader_node.host import settings
 from upgrader_node.release import delivery
 from upgrader_node.release.path import ReleasePath, ServicePath
 from upgrader_node.release.reading import NotAPath
@@ -80,7 +81,7 @@ def session(
     secrets = []  # type: typing.List[str]
     with errors(node, secrets):
         path, driven = service_path(node, service, release), SERVICES[service]
-        role = host_pillar.value(node.pillar, path.role, {}) or {}
+        role, forked = host_pillar.value(node.pillar, path.role, {}) or {}, settings.forked(node.pillar)
         target = _target(path, driven, role, allow_production)
         secrets.extend(target.secrets)
         tool, python = manage.program(role, driven.tool, path.role)
@@ -90,7 +91,7 @@ def session(
             _demand_databases(path, target, connection)
             lock_file = os.path.join(node.cachedir, "upgrader-{0}-{1}.lock".format(service, target.name("main")))
             user = _account(path) if driven.own_user else None
-            yield Session(driven, path, target, connection, tool, python, user, lock_file, patience)
+            yield Session(driven, path, target, connection, tool, python, user, lock_file, patience, forked, {})
 
 
 def _target(
