@@ -107,7 +107,7 @@ def matrix():
         known = served.read(__salt__["cp.cache_file"], DRIVERS)
         files = report.files_of(__pillar__, ("cinder", "glance", "neutron"))
         packages = standing_host.packages() if shutil.which("dpkg-query") else {}
-        found = drivers.findings(__opts__["id"], files, known, packages) + drivers.hypervisor(
-            __opts__["id"], packages, known
-        )
+        node = __opts__["id"]
+        found = drivers.findings(node, files, known, packages) + drivers.hypervisor(node, packages, known)
+        found += drivers.switch(node, packages)
     return {"comment": "{} services with files here".format(len(files)), "findings": found}

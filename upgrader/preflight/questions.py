@@ -44,7 +44,7 @@ OWN = (
     Own("replication", "no member of the database cluster holds the others up", "upgrader_standing.replication", (DATABASE,)),
     Own("queue", "the message queue has no alarm, no partition, and is read", "upgrader_standing.queue", (MESSAGE_QUEUE,)),
     Own("haproxy", "every server behind haproxy serves", "upgrader_standing.proxied", (CONTROL, PROXY, DATABASE)),
-    Own("matrix", "the new release has the drivers that are configured", "upgrader_standing.matrix", (CONTROL, COMPUTE)),
+    Own("matrix", "the new release has the drivers that are configured", "upgrader_standing.matrix", (CONTROL, COMPUTE, GATEWAY)),
     Own("mirrors", "package sources answer", "upgrader_standing.mirrors_reached", (UPGRADE, COMPUTE, GATEWAY)),
     Own(BACKUPS, "when the newest backup was proven", "upgrader_store.receipts", (BACKUP,), first=True),
 )  # fmt: skip

@@ -104,6 +104,22 @@ def test_hypervisors(packages: dict[str, str], told: list[str]) -> None:
     assert len(said) == len(told) and all(words in one["what"] for one, words in zip(said, told, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("2.0.2-0ubuntu0.14.04.3", ["Open vSwitch 2.0.2"]),
+        ("2.4.0-1", []),
+        ("2.5.5-0ubuntu0.16.04.2", []),
+        ("2.10.0-1", []),
+        ("", []),
+    ],
+)
+def test_switch_that_is_older_than_the_new_agent_is_meant_for_is_a_warning(version: str, told: list[str]) -> None:
+    said = drivers.switch("gtw01", {"openvswitch-switch": version} if version else {})
+    assert [one["severity"] for one in said] == ["warning" for _ in told]
+    assert all(words in one["what"] for one, words in zip(said, told, strict=True))
+
+
 def test_what_the_release_has_is_more_than_names() -> None:
     """A tool that derived nothing would make every driver a stranger."""
     assert len(KNOWN["cinder"]["volume_driver"]) > 200 and "openvswitch" in KNOWN["neutron"]["mechanism_drivers"]

@@ -24,6 +24,7 @@ SECTIONS = {
 }
 """Where neutron's configuration names plugins and drivers."""
 CONTRAIL = "neutron-plugin-contrail"
+SWITCH, LEAST_SWITCH = "openvswitch-switch", "2.4"
 LBAAS_1 = (
     "lbaas",
     "neutron_lbaas.services.loadbalancer.plugin.LoadBalancerPlugin",
@@ -74,6 +75,16 @@ def hypervisor(node: str, packages: typing.Mapping[str, str], known: Known) -> F
                 )
             )
     return found
+
+
+def switch(node: str, packages: typing.Mapping[str, str]) -> Findings:
+    """Open vSwitch that Ocata's agent is meant for (Ocata's Networking Guide, "Open vSwitch mechanism driver": 2.4 or higher)."""
+    version = packages.get(SWITCH, "")
+    if not version or numbers(version) >= numbers(LEAST_SWITCH):
+        return []
+    what = "has Open vSwitch {}, and {} or higher is recommended for the new agent".format(version, LEAST_SWITCH)
+    remedy = "upgrade {} first, at a time when the traffic of this node may stop".format(SWITCH)
+    return [of_node(node, what, remedy, WARNING, id="matrix-switch")]
 
 
 def numbers(version: str) -> typing.Tuple[int, ...]:
