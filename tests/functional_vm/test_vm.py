@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,20 @@ def test_driver_that_is_not_there_is_passed_over(node: finding.Host, idle: Guest
     assert finding.find(by_virsh, idle.name).uri == QEMU
     with pytest.raises(StepError, match=r"no answer of lxd:///system \(virsh list ended with exit code 1: "):
         finding.find(by_virsh, "ctl09")
+
+
+def test_container_whose_end_its_controller_missed_is_off_without_force(
+    node: finding.Host, container: Container
+) -> None:
+    """The controller, stopped while its init ends, stands for one that did not listen yet."""
+    power.start(node, container.name)
+    container.wait_up()
+    controller = int(container.virsh("domid").strip())
+    (init,) = Path(f"/proc/{controller}/task/{controller}/children").read_text().split()
+    os.kill(controller, signal.SIGSTOP)
+    os.kill(int(init), signal.SIGTERM)
+    until(lambda: " Z " in Path(f"/proc/{init}/stat").read_text(), "the end of the init", 60)
+    assert container.state == "running"
+    answer = power.stop(node, container.name, 60, hard=False)
+    assert answer["comment"] == f"{container.name} went off by itself" and not answer["hard"]
+    assert container.state == "shut off"

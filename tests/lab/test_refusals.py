@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -282,7 +283,8 @@ def test_minion_killed_in_the_middle_of_a_step_is_found_out_and_made_good(rehear
         rehearsal.upg.run(["systemctl", "restart", "salt-minion"])
         assert process.wait(timeout=900) == 4, "the other services' steps are done first"
     ran = rehearsal.run("status")
-    assert "at step nova-online-newton, which is in doubt: upg01.lab.local" in ran.stdout.splitlines()[0]
+    assert "which is in doubt: upg01.lab.local" in ran.stdout.splitlines()[0]
+    assert re.search(r"nova-online-newton +in doubt", ran.stdout)
     assert rehearsal.gets_past("nova-online-newton")
 
 

@@ -64,8 +64,7 @@ def _follow(archive: Archive, path: Path, console: ConsoleObserver) -> tuple[Run
             worked = time.monotonic()
         elif time.monotonic() - worked > IDLE:
             return _known(replay.run, path), tail.records
-        waiting = replay.waiting(utc_now()) if at_work else None
-        if waiting is not None:
+        for waiting in replay.waiting(utc_now()) if at_work else ():
             console.notify(waiting)
         time.sleep(EVERY)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from upgrader.engine.attempt import Attempt
 from upgrader.engine.doubt import take_up
 from upgrader.engine.events import Observer, RunFinished, RunStarted, StepPassed
+from upgrader.engine.lanes import side_by_side
 from upgrader.engine.results import Outcome, outcome_of
 from upgrader.engine.spreading import carry_out
 from upgrader.engine.telling import Audience
@@ -18,7 +20,7 @@ from upgrader.journal.journal import Journal
 from upgrader.journal.progress import Fold, RunProgress
 from upgrader.journal.step_fold import SETTLED
 from upgrader.journal.way import in_the_way, is_anew, left_out
-from upgrader.plan.step import Plan, Step
+from upgrader.plan.step import Plan, Step, beside
 from upgrader.transport.base import Patience, Transport
 
 
@@ -85,8 +87,17 @@ def _all_steps(attempt: Attempt, steps: Sequence[Step], resumed: bool) -> None:
     for number, step in enumerate(steps, start=1):
         if attempt.state(step).jobs:
             take_up(attempt, step, number, total)
-    for number, step in enumerate(steps, start=1):
-        _one_step(attempt, step, number, total, resumed)
+    numbers = {step.id: number for number, step in enumerate(steps, start=1)}
+
+    def one_after_the_other(of: Attempt, lane: Sequence[Step]) -> None:
+        for step in lane:
+            _one_step(of, step, numbers[step.id], total, resumed)
+
+    for lanes in beside(steps):
+        if len(lanes) == 1:
+            one_after_the_other(attempt, *lanes.values())
+        else:
+            side_by_side(attempt, [partial(one_after_the_other, lane=lane) for lane in lanes.values()])
 
 
 def _one_step(attempt: Attempt, step: Step, number: int, total: int, resumed: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from upgrader.errors import UsageError
 from upgrader.plan.catalogue import Catalogue
 from upgrader.plan.references import RUN_ID
-from upgrader.plan.step import WORK, Call, Plan, Step
+from upgrader.plan.step import WORK, Call, Plan, Step, beside
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,17 @@ def _order(plan: Plan, steps: list[Step]) -> None:
                 f"it needs {', '.join(late)}, which does not come before it: put that first, or break the circle",
             )
         seen.add(step.id)
+    for lanes in beside(steps):
+        for lane, own in lanes.items():
+            _demand_apart(plan, own, {step.id for name, other in lanes.items() if name != lane for step in other})
+
+
+def _demand_apart(plan: Plan, own: list[Step], others: Collection[str]) -> None:
+    """What is done at the same time is not known to come before."""
+    for step in own:
+        met = sorted(set(step.needs) & set(others))
+        if met:
+            raise _fault(plan, step.id, f"it needs {', '.join(met)} of a lane beside its own: put both into one lane")
 
 
 def _kinds(step: Step, ground: Ground, steps: Mapping[str, Step]) -> str:

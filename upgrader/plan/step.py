@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import groupby
 from typing import Any
 
 from upgrader.errors import UsageError
@@ -79,6 +80,8 @@ class Step:
     do well in a step that this one needs is left out, and the others go on. ``always`` steps of a batch are asked of all its
     nodes as soon as what they need was begun, and again when that was done again. ``about`` are the nodes that a call to
     another node, such as a controller, is about.
+
+    Steps that stand behind each other and have each a ``lane`` are done lane beside lane; those of one lane keep their order.
     """
 
     id: str
@@ -99,6 +102,7 @@ class Step:
     mends: str = ""
     batch: int = 0
     about: tuple[str, ...] = ()
+    lane: str = ""
 
     def __post_init__(self) -> None:
         if not self.mends:
@@ -175,14 +179,26 @@ class Plan:
         )
 
 
+def beside(steps: Iterable[Step]) -> Iterator[dict[str, list[Step]]]:
+    """The steps in their order: lanes that are done beside each other, by name; a step without a lane stands alone."""
+    for in_lanes, run in groupby(steps, key=lambda step: bool(step.lane)):
+        if not in_lanes:
+            yield from ({"": [step]} for step in run)
+            continue
+        lanes: dict[str, list[Step]] = {}
+        for step in run:
+            lanes.setdefault(step.lane, []).append(step)
+        yield lanes
+
+
 def _fields(part: Any) -> dict[str, Any]:
     """One part of a plan by its fields, not copied. Raises TypeError for what is no part of a plan."""
     held = {one.name: getattr(part, one.name) for one in fields(part)}
     return {name: value for name, value in held.items() if value or name not in OF_BATCHES.get(type(part), ())}
 
 
-OF_BATCHES: Mapping[type, tuple[str, ...]] = {Step: ("batch", "about"), Stage: ("target", "max_failures")}
-"""Fields that stand in a plan's JSON only where they say something: most plans go over no nodes in batches."""
+OF_BATCHES: Mapping[type, tuple[str, ...]] = {Step: ("batch", "about", "lane"), Stage: ("target", "max_failures")}
+"""Fields that stand in a plan's JSON only where they say something: most steps are of no batch and of no lane."""
 
 
 def _call(raw: Mapping[str, Any] | None) -> Call | None:

@@ -33,6 +33,8 @@ class ConsoleObserver:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
         self._status: Status | None = None
+        self._open: dict[str, str] = {}
+        self._told_last = ""
         self._said = 0.0
         self._passed_last = ("", "")
 
@@ -45,6 +47,7 @@ class ConsoleObserver:
         elif isinstance(event, StepFinished):
             self._stop_status()
             self._finished(event)
+            self._show_open()
         elif isinstance(event, StepPassed):
             self._passed(event)
         elif isinstance(event, RunStarted):
@@ -88,29 +91,40 @@ class ConsoleObserver:
         self._said = time.monotonic()
         again = "waiting again for " if event.reattached else ""
         line = f"{_count(event.number, event.total)} {again}{escape(event.step.title)} [dim]({node_list(event.step.call.nodes)})[/dim]"
+        self._open[event.step.id], self._told_last = line, event.step.id
         if self._console.is_terminal:
-            self._status = self._console.status(line, spinner="line")
-            self._status.start()
+            self._show_open()
         else:
             self._print(line)
+
+    def _show_open(self) -> None:
+        """The live line: of lanes beside each other the step that was heard of last."""
+        if self._open and self._console.is_terminal:
+            if self._status is None:
+                self._status = self._console.status("", spinner="line")
+                self._status.start()
+            self._status.update(self._beside(list(self._open.values())[-1]))
+
+    def _beside(self, line: str) -> str:
+        others = len(self._open) - 1
+        return f"{line} [dim]and {others} beside it[/dim]" if others else line
 
     def _waiting(self, event: StepWaiting) -> None:
         text = f"{escape(event.step.title)}: {duration(event.seconds)}, waiting for {node_list(event.missing)}"
         if event.progress is not None:
             text += f", {escape(progress_text(event.progress))}"
         if self._status is not None:
-            self._status.update(text)
+            self._status.update(self._beside(text))
         elif time.monotonic() - self._said > HEARTBEAT:
             self._said = time.monotonic()
             self._print(f"        ... {text}")
 
     def _finished(self, event: StepFinished) -> None:
         mark = "[green]done[/green]" if event.ok else "[bold red]failed[/bold red]"
-        head = (
-            f"{_count(event.number, event.total)} {escape(event.step.title)} "
-            if self._console.is_terminal
-            else "        "
-        )
+        self._open.pop(event.step.id, None)
+        alone = not self._console.is_terminal and self._told_last == event.step.id
+        head = "        " if alone else f"{_count(event.number, event.total)} {escape(event.step.title)} "
+        self._told_last = ""
         replies = {node: reply.to_json() for node, reply in event.replies.items()}
         said = result_line(event.step.call.nodes, replies) if event.ok else ""
         self._print(f"{head}{mark} in {duration(event.seconds)}{escape(f': {said}' if said else '')}")

@@ -29,16 +29,16 @@ class Replay:
     def __init__(self) -> None:
         self.run: RunProgress | None = None
         self._fold, self._seen = Fold(), 0
-        self._open: Record | None = None
+        self._open: dict[str, Record] = {}
         self._begun = ""
 
     def catch_up(self, records: Sequence[Record]) -> Iterator[Event]:
-        """Of what happened before only the step that is open: the rest is a sentence's to tell. Folds all lines at once."""
+        """Of what happened before only what is open: the rest is a sentence's to tell. Folds all lines at once."""
         self.run, self._seen = self._fold.of(records), len(records)
         for row in records:
             self._note(row)
-        if self._open is not None:
-            yield self._started(self.run, self._open)
+        for row in self._open.values():
+            yield self._started(self.run, row)
 
     def take(self, records: Sequence[Record]) -> Iterator[Event]:
         """The events of the lines that were not taken yet. Fewer lines than before: some were cut off again, and come anew."""
@@ -50,27 +50,29 @@ class Replay:
             self._note(records[number])
             yield from self._events(self.run, records[number])
 
-    @property
-    def since(self) -> str:
-        """When the open step began; empty between steps."""
-        return self._open["at"] if self._open is not None else ""
+    def since(self, step: str) -> str:
+        """When an open step began."""
+        return str(self._open[step]["at"])
 
-    def waiting(self, now: str) -> StepWaiting | None:
-        """For whom the open step waits, and since when; None between steps."""
-        if self.run is None or self._open is None:
-            return None
-        step, state = self._step(self.run, self._open["step"]), self.run.steps[self._open["step"]]
+    def waiting(self, now: str) -> tuple[StepWaiting, ...]:
+        """For whom each open step waits, and since when; none between steps, several where lanes go beside each other."""
+        return tuple(self._waiting(self.run, row, now) for row in self._open.values() if self.run is not None)
+
+    def _waiting(self, run: RunProgress, row: Record, now: str) -> StepWaiting:
+        step, state = self._step(run, row["step"]), run.steps[row["step"]]
         missing = tuple(node for node in state.nodes or step.call.nodes if node not in state.replies)
-        return StepWaiting(step, seconds_between(self._open["at"], now), missing)
+        return StepWaiting(step, seconds_between(row["at"], now), missing)
 
     def _note(self, row: Record) -> None:
-        """Which step is open, and since when somebody works on the run."""
+        """Which steps are open, and since when somebody works on the run."""
         if row["event"] in ("run-started", "run-resumed"):
-            self._open, self._begun = None, row["at"]
-        elif row["event"] in ("run-finished", "run-interrupted", "run-abandoned", "step-finished"):
-            self._open = None
+            self._open, self._begun = {}, row["at"]
+        elif row["event"] in ("run-finished", "run-interrupted", "run-abandoned"):
+            self._open = {}
+        elif row["event"] == "step-finished":
+            self._open.pop(row["step"], None)
         elif row["event"] == "step-started":
-            self._open = row
+            self._open[row["step"]] = row
 
     def _events(self, run: RunProgress, row: Record) -> Iterator[Event]:
         event = row["event"]

@@ -42,15 +42,21 @@ def status_text(run: RunProgress, journal: Path, locked: bool, now: datetime, wh
 def _where(run: RunProgress, working: bool, now: datetime) -> Iterator[tuple[str, str]]:
     if not working:
         return
-    at = [step for step in failing(run) if run.steps[step.id].state in DOUBTFUL]
-    for step in at[-1:]:
+    at = _open(run)
+    for step in at:
         state = run.steps[step.id]
         missing = [node for node in state.nodes or step.call.nodes if node not in state.done_nodes()]
         yield "now:", f"{step.id} on {node_list(missing)}{_since(state.begun_at, now)}"
-    following = _next(run, {step.id for step in at[-1:]})
+    following = _next(run, {step.id for step in at})
     if following:
         yield "next:", f"{following.title} ({following.id})"
     yield "type:", f"upgrader watch {run.run_id}"
+
+
+def _open(run: RunProgress) -> list[Step]:
+    """What is being done: the last step that was begun, and those of the lanes beside it."""
+    at = [step for step in failing(run) if run.steps[step.id].state in DOUBTFUL]
+    return [step for step in at if step.lane] if at and at[-1].lane else at[-1:]
 
 
 def _since(begun: str, now: datetime) -> str:

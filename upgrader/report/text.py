@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
 from upgrader.journal.progress import ABANDONED, FINISHED, RunProgress
 from upgrader.journal.step_fold import FAILED, IN_DOUBT, SETTLED
 from upgrader.journal.way import failing
-from upgrader.plan.step import Plan
+from upgrader.plan.step import Plan, Step, beside
 from upgrader.report.outcome import remedy, told
 from upgrader.report.wording import duration, node_list
 
@@ -25,8 +25,14 @@ def plan_text(plan: Plan) -> str:
         lines += [
             f"stage {stage.name}: {stage.title}",
             tabulate(rows, ["#", "phase", "step", "nodes", "call", "what it does"], tablefmt="simple"),
+            *(_beside(lanes) for lanes in beside(stage.steps) if len(lanes) > 1),
         ]
     return "\n".join(lines)
+
+
+def _beside(lanes: Mapping[str, Sequence[Step]]) -> str:
+    first, last = next(iter(lanes.values()))[0], list(lanes.values())[-1][-1]
+    return f"from {first.id} to {last.id}: {', '.join(lanes)} beside each other"
 
 
 def run_sentence(run: RunProgress) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from upgrader.engine.events import StepWaiting
@@ -25,14 +25,14 @@ AT_WORK = "running"
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a run. ``waiting`` is its open step where a process works on it, ``since`` when that step began."""
+    """One look at a run. ``waiting`` are its open steps where a process works on it, ``since`` when each began."""
 
     run: RunProgress
     rows: Sequence[Record]
     path: Path
     at_work: bool
-    waiting: StepWaiting | None = None
-    since: str = ""
+    waiting: tuple[StepWaiting, ...] = ()
+    since: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def version(self) -> tuple[str, str, bool]:
@@ -98,7 +98,8 @@ class Journals:
         found = followed.look()
         assert found.run is not None
         at_work = found.run.state == RUNNING and self.archive.is_worked_on(path.parents[1].name, path.stem)
-        waiting, since = (found.waiting(now), found.since) if at_work else (None, "")
+        waiting = found.waiting(now) if at_work else ()
+        since = {one.step.id: found.since(one.step.id) for one in waiting}
         return Look(found.run, followed.rows, path, at_work, waiting, since)
 
     def of(self, cloud: str) -> tuple[list[Summary], list[str]]:

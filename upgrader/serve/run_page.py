@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from upgrader.engine.events import StepWaiting
 from upgrader.journal.approvals import WAITING
@@ -60,7 +60,7 @@ def _now(look: Look) -> str:
     lines = _failed(look) + "".join(html("<p>{}</p>", cut(line)) for line in unreached_lines(unreached(run)))
     return (
         html('<p class="result {}">{}</p>', verdict(state_of(look)), cut(said, MORE))
-        + (_doing(look, look.waiting) if look.at_work else "") + lines
+        + (_doing(look) if look.at_work else "") + lines
         + html("<p>Started {} UTC by {}; journal {}. ", clock(run.started_at), run.operator, look.path)
         + link(f"{run_path(run.run_id)}/report", "The whole run on one page") + "</p>"
     )  # fmt: skip
@@ -73,30 +73,28 @@ def _failed(look: Look) -> str:
     return f"<p>What failed, node by node: {links}{' and more' if len(bad) > SHOWN else ''}.</p>" if bad else ""
 
 
-def _doing(look: Look, waiting: StepWaiting | None) -> str:
-    upcoming = _next(look.run, waiting.step.id if waiting else "")
+def _doing(look: Look) -> str:
+    upcoming = _next(look.run, {one.step.id for one in look.waiting})
     after = html(" Next: {}.", upcoming.title) if upcoming else ""
-    if waiting is None:
+    if not look.waiting:
         return f'<p class="doing">Between two steps.{after}</p>'
-    since = f"since {clock(look.since)[11:]} UTC"
-    time = html('<time datetime="{}" data-since="{}" data-said="{}">{}</time>', look.since, look.since, since, since)
-    return (
-        html(
-            '<p class="doing">Now: <b>{}</b>, waiting for {}, ',
-            waiting.step.title,
-            node_list(waiting.missing) or "its end",
-        )
-        + f"{time}.{after}</p>"
-    )
+    *others, last = (_open(one, look.since[one.step.id]) for one in look.waiting)
+    return "".join(f'<p class="doing">{one}.</p>' for one in others) + f'<p class="doing">{last}.{after}</p>'
 
 
-def _next(run: RunProgress, open_step: str) -> Step | None:
-    """The first step behind the open one that may still be reached."""
+def _open(waiting: StepWaiting, begun: str) -> str:
+    since = f"since {clock(begun)[11:]} UTC"
+    head = html("Now: <b>{}</b>, waiting for {}, ", waiting.step.title, node_list(waiting.missing) or "its end")
+    return head + html('<time datetime="{}" data-since="{}" data-said="{}">{}</time>', begun, begun, since, since)
+
+
+def _next(run: RunProgress, opened: Set[str]) -> Step | None:
+    """The first step behind the open ones that may still be reached."""
     steps = tuple(run.plan.steps())
-    behind = [step.id for step in steps].index(open_step) + 1 if open_step else 0
+    behind = max((number for number, step in enumerate(steps, 1) if step.id in opened), default=0)
     kept = not_reached(run)
     left = (step for step in steps[behind:] if run.steps[step.id].state not in SETTLED)
-    return next((step for step in left if step.id not in kept or kept[step.id] == (open_step,)), None)
+    return next((step for step in left if step.id not in kept or set(kept[step.id]) <= opened), None)
 
 
 def _steps(look: Look) -> str:
@@ -106,9 +104,9 @@ def _steps(look: Look) -> str:
 
 
 def step_state(look: Look, step: Step) -> str:
-    """A step's state; the open one of a run at work is running."""
+    """A step's state; an open one of a run at work is running."""
     state = look.run.steps[step.id].state
-    return "running" if state == IN_DOUBT and look.waiting is not None and look.waiting.step.id == step.id else state
+    return "running" if state == IN_DOUBT and step.id in look.since else state
 
 
 def _row(look: Look, number: int, step: Step) -> tuple[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from tests.support.clouds import CTL, DATABASES, FACTS, KVM, foundation_node, re
 from upgrader.cloud.cloud import Cloud, cloud_from_pillar
 from upgrader.errors import Refused, UsageError
 from upgrader.plan.stages import make_plan
-from upgrader.plan.step import GATE, Built, Kept, Options, Plan, Step
+from upgrader.plan.step import GATE, Built, Kept, Options, Plan, Step, beside
 from upgrader.report.text import plan_text
 
 GOLDEN = Path(__file__).parents[2] / "plans"
@@ -76,14 +76,16 @@ def test_no_schema_and_no_machine_is_touched_before_the_way_back_is_kept() -> No
         assert {"member-window", "objects-written-down", "rows-counted"} <= before(found, step)
 
 
-def test_production_schemas_run_once_on_the_first_controller_one_after_the_other() -> None:
+def test_production_schemas_run_once_on_the_first_controller_each_service_beside_the_others() -> None:
     found = steps(plan_of("real-upgrade"))
     phases = [step for step in found.values() if step.call.function == "upgrader_schema.phase"]
     assert {step.call.nodes for step in phases} == {(CTL,)}
     assert all(step.call.args["allow_production"] is True for step in phases)
     assert all("--stage rollback" in step.no_undo for step in phases)
     for earlier, later in itertools.pairwise(phases):
-        assert earlier.id in before(found, later.id)
+        assert (earlier.id in before(found, later.id)) == (earlier.lane == later.lane)
+    lanes = [block for block in beside(found.values()) if len(block) > 1]
+    assert [sorted(block) for block in lanes] == [["cinder", "glance", "heat", "keystone", "neutron", "nova"]]
 
 
 def test_no_service_starts_before_every_schema_is_verified_and_the_catalogue_written() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -277,11 +278,25 @@ def test_replay_says_for_whom_the_open_step_waits(tmp_path: Path) -> None:
     replay = Replay()
     (opened,) = replay.catch_up(rows[:open_at])
     assert isinstance(opened, StepStarted)
-    waiting = replay.waiting("2017-08-01T10:15:30.000+00:00")
-    assert waiting is not None
+    (waiting,) = replay.waiting("2017-08-01T10:15:30.000+00:00")
     assert (waiting.missing, waiting.seconds) == (("n1", "n2"), 30.0)
     assert any(isinstance(event, StepFinished) for event in replay.take(rows))
-    assert replay.waiting("2017-08-01T10:15:30.000+00:00") is None
+    assert replay.waiting("2017-08-01T10:15:30.000+00:00") == ()
+
+
+def test_replay_knows_every_step_that_is_open_beside_others(tmp_path: Path) -> None:
+    run = Run(
+        tmp_path, (replace(step("a"), lane="one"), replace(step("b"), lane="two"), replace(step("c"), lane="two"))
+    )
+    run.salt.answer = lambda call, node: None
+    run.start()
+    rows, replay = read_journal(run.path), Replay()
+    begun = [number for number, row in enumerate(rows, start=1) if row["event"] == "step-started"]
+    opened = list(replay.catch_up(rows[: begun[1]]))
+    assert [event.step.id for event in opened if isinstance(event, StepStarted)] == ["a", "b"]
+    assert [one.step.id for one in replay.waiting("2017-08-01T10:15:30.000+00:00")] == ["a", "b"]
+    list(replay.take(rows))
+    assert replay.waiting("2017-08-01T10:15:30.000+00:00") == ()
 
 
 def test_stamp_is_told(tmp_path: Path) -> None:

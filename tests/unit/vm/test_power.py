@@ -109,3 +109,20 @@ def test_init_of_a_container_is_its_controllers_only_child_and_asked_in_its_own_
     assert controller.wait(10) == 256 - signal.SIGTERM
     controller.stdout.close()
     assert not container.ask(controller.pid)
+
+
+def test_init_that_has_ended_unnoticed_is_told_from_one_that_lives() -> None:
+    code = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); sys.stdin.read(); p.wait()"
+    controller = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert controller.stdout is not None and controller.stdin is not None
+    init = int(controller.stdout.readline())
+    assert not container.ended(controller.pid)
+    os.kill(init, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while not container.ended(controller.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    controller.communicate("")
+    assert not container.ended(controller.pid)

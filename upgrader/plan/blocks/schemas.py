@@ -42,7 +42,10 @@ def in_production(cloud: Cloud) -> Where:
 def schema_steps(
     cloud: Cloud, service_name: str, needs: tuple[str, ...], options: Options, where: Where | None = None
 ) -> tuple[Step, ...]:
-    """One step for each phase of a service, each after the one before; one that is done already is passed over."""
+    """One step for each phase of a service, each after the one before; one that is done already is passed over.
+
+    Each service is a lane: its databases are its own.
+    """
     at, steps = where or on_the_copy(cloud), list[Step]()
     for phase in _wanted(cloud.path.service(service_name), options):
         identity = f"{service_name}-{phase.id}"
@@ -50,7 +53,8 @@ def schema_steps(
         call = Call("module", "upgrader_schema.phase", at.node, args, phase.minutes * MINUTE)
         title = f"{service_name}: {phase.title}"
         progress = _progress(at.node, phase)
-        steps.append(work(identity, title, call, at.no_undo, needs, progress=progress, mends=at.mends))
+        more = {"progress": progress, "mends": at.mends, "lane": service_name}
+        steps.append(work(identity, title, call, at.no_undo, needs, **more))
         needs = (identity,)
     return tuple(steps)
 
@@ -65,7 +69,7 @@ def verify_step(
     args = {"service": service_name, "expected": expected, **release(cloud), **dict(at.args)}
     call = Call("module", "upgrader_schema.verify", at.node, args, 30 * MINUTE)
     title = f"verify {service_name}: {what} against {at.against}"
-    return verification(f"verify-{service_name}", title, call, needs, mends=at.mends)
+    return verification(f"verify-{service_name}", title, call, needs, mends=at.mends, lane=service_name)
 
 
 def source_versions(cloud: Cloud) -> dict[str, SourceVersion]:

@@ -24,6 +24,20 @@ def ask(controller: int, proc: str = "/proc") -> bool:
     return True
 
 
+def ended(controller: int, proc: str = "/proc") -> bool:
+    """Whether the init is dead and its controller has not noticed: the domain would be called running for ever.
+
+    A controller listens for its init's end only once it has told libvirtd that all is ready (``virLXCControllerMain`` of
+    libvirt's lxc_controller.c): an init that ends before is never collected. Nothing of the guest lives behind its init.
+    """
+    init = _only_child(controller, proc)
+    try:
+        with open("{}/{}/stat".format(proc, init)) as file:
+            return file.read().rpartition(")")[2].split()[:1] == ["Z"]
+    except OSError:
+        return False
+
+
 def _only_child(pid: int, proc: str) -> int:
     try:
         with open("{0}/{1}/task/{1}/children".format(proc, pid)) as file:

@@ -78,9 +78,11 @@ def _ask(hypervisor: Hypervisor, name: str, seconds: float) -> Standing:
 
 def _request(hypervisor: Hypervisor, name: str) -> None:
     try:
-        if hypervisor.uri.startswith("lxc:") and container.ask(hypervisor.number(name)):
-            return
-        hypervisor.shutdown(name)
+        controller = hypervisor.number(name) if hypervisor.uri.startswith("lxc:") else 0
+        if controller and container.ended(controller):
+            hypervisor.destroy(name)
+        elif not controller or not container.ask(controller):
+            hypervisor.shutdown(name)
     except LibvirtFailed:
         # It ended in this moment, or its guest cannot be asked: the deadline tells which.
         return

@@ -1,0 +1,141 @@
+"""Lanes: steps of one service keep their order, those of several services go on beside each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.mortal import Worked, moments
+from tests.support.runs import Run, failing, step
+from tests.support.salt_in_memory import SaltInMemory
+from upgrader.engine.events import StepStarted
+from upgrader.errors import Interrupted, UsageError
+from upgrader.journal.journal import read_journal
+from upgrader.plan.check import Ground, check_plan
+from upgrader.plan.step import Call, Plan, Stage, Step, plan_from_json
+
+
+def laned(identity: str, lane: str, *needs: str) -> Step:
+    return replace(step(identity, needs=needs), call=Call("module", f"do.{identity}", ("n1", "n2")), lane=lane)
+
+
+STEPS = (
+    step("one"),
+    laned("k1", "keystone", "one"),
+    laned("k2", "keystone", "k1"),
+    laned("k3", "keystone", "k2"),
+    laned("g1", "glance", "one"),
+    laned("g2", "glance", "g1"),
+    laned("h1", "heat", "one"),
+    step("last", needs=("k3", "g2", "h1")),
+)
+
+
+class Slow(SaltInMemory):
+    """Each answer comes so many seconds after the job; what is not named, at once."""
+
+    def __init__(self, clock: Callable[[], float], seconds: dict[str, float]) -> None:
+        super().__init__()
+        self.clock, self.seconds, self.due = clock, seconds, dict[str, float]()
+
+    def submit(self, call: Call, jid: str) -> None:
+        self.due[jid] = self.clock() + self.seconds.get(call.function, 0.0)
+        super().submit(call, jid)
+
+    def answers(self, call: Call, jid: str) -> dict[str, Any]:
+        return dict(super().answers(call, jid)) if self.clock() >= self.due[jid] else {}
+
+    def still_running(self, jid: str, nodes: Sequence[str]) -> dict[str, bool]:
+        return {node: self.clock() < self.due.get(jid, 0.0) for node in nodes}
+
+
+class SlowRun(Run):
+    def __init__(self, folder: Path, seconds: dict[str, float], steps: tuple[Step, ...] = STEPS) -> None:
+        super().__init__(folder, steps)
+        self.salt = Slow(self.clock, seconds)
+
+
+def test_lanes_go_on_beside_each_other_and_each_keeps_its_order(tmp_path: Path) -> None:
+    run = SlowRun(tmp_path, {"do.k1": 10.0, "do.k2": 10.0, "do.k3": 10.0, "do.g1": 4.0, "do.g2": 4.0, "do.h1": 2.0})
+    before = run.clock()
+    assert run.start().ok
+    began = [event.step.id for event in run.heard if isinstance(event, StepStarted)]
+    assert began == ["one", "k1", "g1", "h1", "g2", "k2", "k3", "last"]
+    assert run.clock() - before < 34.0, "as long as the longest lane, not as all of them"
+
+
+def test_a_lane_that_fails_leaves_the_others_to_come_to_their_end(tmp_path: Path) -> None:
+    run = SlowRun(tmp_path, {"do.g1": 5.0, "do.k1": 1.0})
+    run.salt.answer = failing("do.k1")
+    assert not run.start().ok
+    assert [run.state(one) for one in ("k1", "k2", "g2", "h1", "last")] == [
+        "failed",
+        "pending",
+        "done",
+        "done",
+        "pending",
+    ]
+    run.well()
+    assert run.resume().ok
+    assert run.salt.submitted == ["do.k1", "do.k2", "do.k3", "do.last"]
+
+
+def test_ctrl_c_in_one_lane_ends_all_of_them_where_they_wait_and_a_resume_goes_on(tmp_path: Path) -> None:
+    run = SlowRun(tmp_path, {"do.k1": 50.0, "do.g1": 1.0, "do.h1": 50.0})
+    run.salt.die_after = "do.g2"
+    with pytest.raises(Interrupted):
+        run.start()
+    assert [run.state(one) for one in ("k1", "g1", "h1")] == ["in doubt", "done", "in doubt"]
+    assert run.events()[-1] == "run-interrupted"
+    submitted = Counter(run.salt.submitted)
+    assert run.resume().ok
+    assert Counter(run.salt.submitted) - submitted == Counter(["do.k2", "do.k3", "do.last"]), "nothing is doubled"
+
+
+def test_run_with_lanes_that_is_killed_at_any_moment_does_everything_once(tmp_path: Path) -> None:
+    number = moments(tmp_path, STEPS)
+    for moment in range(1, number + 1):
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            mortal = Worked(folder, patch, STEPS)
+            assert mortal.until_killed(moment) is None
+            outcome = mortal.until_killed(-1)
+        assert outcome is not None and outcome.ok, moment
+        assert set(mortal.effects.values()) == {1}, (moment, mortal.effects)
+        assert {effect for effect, _ in mortal.effects} >= {f"do.{one.id}" for one in STEPS if one.lane}
+
+
+def test_what_breaks_in_one_lane_is_raised_and_leaves_no_lane_behind(tmp_path: Path) -> None:
+    class Breaks(Slow):
+        def submit(self, call: Call, jid: str) -> None:
+            if call.function == "do.g2":
+                raise OSError(28, "No space left on device")
+            super().submit(call, jid)
+
+    run = SlowRun(tmp_path, {"do.k1": 50.0})
+    run.salt = Breaks(run.clock, {"do.k1": 50.0})
+    with pytest.raises(OSError, match="No space left"):
+        run.start()
+    lines = len(read_journal(run.path))
+    run.clock.pause(100.0)
+    assert len(read_journal(run.path)) == lines
+
+
+def test_a_step_may_not_need_what_goes_on_beside_it() -> None:
+    steps = (laned("k1", "keystone"), laned("g1", "glance", "k1"))
+    plan = Plan("lab", "mitaka", "ocata", "control-plane", (Stage("s", "t", steps),))
+    with pytest.raises(UsageError, match="it needs k1 of a lane beside its own: put both into one lane"):
+        check_plan(plan, Ground(("module",), None, ("n1", "n2")))  # type: ignore[arg-type]  the order is judged first
+
+
+def test_lanes_stand_in_the_plans_json_and_nowhere_where_there_are_none() -> None:
+    plan = Plan("lab", "mitaka", "ocata", "control-plane", (Stage("s", "t", STEPS),))
+    assert plan_from_json(plan.to_json()) == plan
+    alone = Plan("lab", "mitaka", "ocata", "control-plane", (Stage("s", "t", (step("one"),)),))
+    assert '"lane"' not in alone.to_json()
