@@ -31,7 +31,6 @@ import contextlib
 import json
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -89,8 +88,8 @@ class Bench:
         self.sums = self.rehearsal.checksums(SOURCES)
         ours, back = self._ours()
         self.reference.prepare()
-        there = self._watched(f"bench-{number}-there-{time.time():.0f}", self._reference)
-        again = self._watched(f"bench-{number}-back-{time.time():.0f}", self._reference_back)
+        there = self._watched(f"bench-{number}-there-{time.time():.0f}", self.reference.forward)
+        again = self._watched(f"bench-{number}-back-{time.time():.0f}", self.reference.back)
         self._tidy()
         return told.Round(ours, back, there, again)
 
@@ -146,12 +145,6 @@ class Bench:
         if not isinstance(said, dict):
             raise RuntimeError(f"upgrader_prober.{function}: {said}")
         return said
-
-    def _reference(self) -> None:
-        self.reference.forward()
-
-    def _reference_back(self) -> float:
-        return round(self.reference.back(), 1)
 
     # --- how a side has to end
 
@@ -230,14 +223,25 @@ def account() -> str:
     return json.dumps({"clouds": {"bench": cloud}}) + "\n"
 
 
-def stand(lab: Lab, instances: int, gigabytes: float, packages: Path) -> Bench:
+def packages_of(lab: Lab) -> Path:
+    """The mirror of a lab, in its folder: whole under its name, or not there."""
+    place = lab.folder / "benchmark-mirror"
+    if not place.is_dir():
+        plain = lab.images.files(up_to(chain(lab_recipes()), PLAIN)[-1])
+        fresh = place.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        counted = mirror(lab.node("upg01").root, plain, lab.images.folder / "debs", fresh)
+        fresh.rename(place)
+        print(f"mirror: {counted}", file=sys.stderr)
+    return place
+
+
+def stand(lab: Lab, instances: int, gigabytes: float) -> Bench:
     """The lab rehearsed and filled. One that is up already is gone on with."""
     if lab.options is None:
         lab.up(topology=CONTROL.name, instances=instances)
-    layers = up_to(chain(lab_recipes()), PLAIN)
-    counted = mirror(lab.node("upg01").root, lab.images.files(layers[-1]), lab.images.folder / "debs", packages)
-    bench = Bench(lab, packages)
-    print(f"mirror: {counted}", file=sys.stderr)
+    bench = Bench(lab, packages_of(lab))
     if not bench.rehearsed():
         bench.cluster.timed("rehearsal", lambda: bench.cluster.command(*STAGE, "test-upgrade"))
     bench.reference.provide_image()
@@ -271,20 +275,20 @@ def main() -> int:
     options.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the result (text)")
     given = options.parse_args()
     lab = Lab(given.lab, narrator=Narrator())
-    if not given.keep:
-        lab.down()
-    rounds = list[told.Round]()
-    packages = Path(tempfile.mkdtemp(prefix="bench-mirror-"))
-    with contextlib.ExitStack() as after:
-        after.callback(shutil.rmtree, packages)
-        if not given.keep:
-            after.callback(lab.down)
-        bench = stand(lab, given.instances, given.gigabytes, packages)
-        for number in range(1, given.rounds + 1):
-            rounds.append(bench.round(number))
-            print(told.of_round(number, rounds[-1]), file=sys.stderr, flush=True)
     facts = {"machine": machine(), "instances": given.instances, "gigabytes": given.gigabytes}
-    return 0 if report(rounds, facts, given.output) else 1
+    rounds, met = list[told.Round](), False
+    with contextlib.ExitStack() as after:
+        if not given.keep:
+            lab.down()
+            after.callback(lab.down)
+        bench = stand(lab, given.instances, given.gigabytes)
+        try:
+            for number in range(1, given.rounds + 1):
+                rounds.append(bench.round(number))
+                print(told.of_round(number, rounds[-1]), file=sys.stderr, flush=True)
+        finally:
+            met = bool(rounds) and report(rounds, facts, given.output)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

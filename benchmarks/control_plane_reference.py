@@ -239,7 +239,7 @@ class Reference:
             self.cfg.run(["salt-key", "-y", "-d", self.minion])
         began = time.monotonic()
         self._restore()
-        databases = time.monotonic() - began
+        databases = round(time.monotonic() - began, 1)
         with self.step("machine started"):
             write_private(self.cfg, f"{MASTER_KEYS}/{self.minion}", self._key, 0o644)
             self.kvm.run([*VIRSH, "start", self.minion])
