@@ -19,7 +19,8 @@ a human on either side. Stand-ins, and whom each one helps:
   by its formulas, and runs base states twice and highstates. Helps the reference by minutes, so do keystone.client and service rows by SQL.
 * No proxies, keepalived, glusterfs: not in the lab. Helps the reference, which restarts and installs them.
 * The second backup is incremental, as the reference's is less than two days after its rehearsal; zstd for qpress, a pipe for rsync.
-* ``galera_new_cluster`` for an edited my.cnf; raw disks of containers for qcow2 of qemu, which boots in 3 s here. Helps both.
+* ``galera_new_cluster`` for an edited my.cnf; the others' datadirs emptied, where the reference removes ib_logfile* only, without which
+  MariaDB 10.11 does not start; raw disks of containers for qcow2 of qemu, which boots in 3 s here. Helps both.
 * nova's map_cell0 gets its URL, and glance's alembic its password, in a spelling that they bear: the lab's passwords are that bad.
 * With ``--gigabytes``, rows are written after the rehearsal: its copies are small on both sides.
 """
@@ -77,7 +78,7 @@ class Bench:
         self.rehearsal, self.cfg = self.cluster.rehearsal, self.cluster.cfg
         self.reference = Reference(lab, self.rehearsal, packages)
         self.rows, self.sums = self._rows(), dict[str, str]()
-        self.versions, self.servers = dict[str, list[str]](), set[str]()
+        self.versions = dict[str, list[str]]()
 
     def rehearsed(self) -> bool:
         history = json.loads(self.rehearsal.run("history", "-o", "json").stdout)["runs"]
@@ -187,9 +188,11 @@ class Bench:
         return {api: (int(status), who) for api, (status, who) in asked.items()}
 
     def _client(self, command: str) -> str:
-        return self.rehearsal.upg.run(
-            [CLIENT, "--os-cloud", "bench", *command.split(), "-f", "json"], timeout=120
-        ).stdout
+        return (
+            self.lab.node(ASKING)
+            .run([CLIENT, "--os-cloud", "bench", *command.split(), "-f", "json"], timeout=120)
+            .stdout
+        )
 
     def _rows(self) -> list[tuple[Any, ...]]:
         return list(self.cluster.ask(ROWS))

@@ -250,11 +250,10 @@ class Reference:
         return databases
 
     def _restore(self) -> None:
-        with self.step("databases: stop all, empty the first"):
+        with self.step("databases: stop all, empty them"):
             everywhere(self.others, ["systemctl", "stop", "mariadb"])
             self.first.run(["systemctl", "stop", "mariadb"])
-            everywhere(self.others, ["sh", "-c", f"rm -f {DATADIR}/ib_logfile*"])
-            self.first.run(["find", DATADIR, "-mindepth", "1", "-delete"])
+            everywhere(self.rehearsal.databases, ["find", DATADIR, "-mindepth", "1", "-delete"])
         with self.step("databases: fetch and unpack"):
             for archive, folder in ((FULL, "full"), (INCREMENT, "increment")):
                 unpack = f"set -o pipefail; mkdir -p {RESTORING}/{folder}; zstd -q -d -c | mbstream -x -C {RESTORING}/{folder}"
