@@ -36,7 +36,7 @@ def record(run):
         return repositories.record(run)
 
 
-def difference(include=(), exclude=(), release=None):
+def difference(include=(), exclude=(), release=None, run=None):
     """
     What an upgrade would do to this node's packages: each with its versions, its size in bytes and what happens to it; the digest.
 
@@ -45,6 +45,7 @@ def difference(include=(), exclude=(), release=None):
 
     :param include: groups (``qemu``, ``libvirt``, ``openvswitch``) or packages that are upgraded with the others
     :param exclude: packages that stay as they are
+    :param run: the run that has changed this node's sources: what differs from now on is somebody else's, and ``restore`` leaves it
 
     CLI Example:
 
@@ -54,6 +55,8 @@ def difference(include=(), exclude=(), release=None):
     """
     with told_as(CommandExecutionError), lock.exclusively(lock.PACKAGES, "upgrader_package.difference"):
         wanted = selection.wish(include, exclude)
+        if run:
+            repositories.note(run)
         return package_difference.take(_data(__pillar__, __salt__, release), __opts__["id"], wanted)
 
 

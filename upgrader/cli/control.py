@@ -20,7 +20,7 @@ from upgrader.journal.step_fold import SETTLED
 from upgrader.journal.way import to_take_back
 from upgrader.plan.blocks.member import HELD
 from upgrader.plan.stages import CONTROL_PLANE, stage_row
-from upgrader.plan.step import Built, Options, Plan
+from upgrader.plan.step import Built, Options, Plan, spent
 from upgrader.report.wording import duration
 from upgrader.transport.base import Transport
 
@@ -177,7 +177,8 @@ def _impact(archive: Archive, plan: Plan) -> str:
         "services-configure": "control-configure",
         "services-start": "control-start",
     }
-    seconds = sum(state.seconds or 0 for step, state in rehearsed.steps.items() if same.get(step, step) in window)
+    took = {step: state.seconds or 0.0 for step, state in rehearsed.steps.items() if same.get(step, step) in window}
+    seconds = spent(rehearsed.plan.steps(), took)
     return f"{head} In the rehearsal the same steps took {duration(seconds)}; the start of the machines comes on top."
 
 

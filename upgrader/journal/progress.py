@@ -11,7 +11,7 @@ from typing import Any
 from upgrader.errors import InDoubt
 from upgrader.journal.journal import Record
 from upgrader.journal.step_fold import SETTLED, StepFold, StepProgress
-from upgrader.plan.step import GATE, Plan, Step, plan_from_json
+from upgrader.plan.step import GATE, Plan, Step, plan_from_json, spent
 
 RUNNING, FINISHED, STOPPED, ABANDONED = "unfinished", "finished", "failed", "abandoned"
 
@@ -43,6 +43,10 @@ class RunProgress:
     def changed(self) -> bool:
         """Whether anything but gates was ever begun."""
         return any(self.steps[step.id].attempts for step in self.plan.steps() if step.phase != GATE)
+
+    def seconds(self) -> float:
+        """How long its steps took by now, without the time between its attempts."""
+        return spent(self.plan.steps(), {step: state.seconds or 0.0 for step, state in self.steps.items()})
 
     def answers(self) -> Mapping[str, Mapping[str, Any]]:
         """What the nodes of each settled step answered, in the plan's order of nodes, for later steps that refer to it."""

@@ -191,6 +191,12 @@ def beside(steps: Iterable[Step]) -> Iterator[dict[str, list[Step]]]:
         yield lanes
 
 
+def spent(steps: Iterable[Step], seconds: Mapping[str, float]) -> float:
+    """How long steps took of which each took so many seconds: of lanes beside each other the longest counts."""
+    blocks = ([sum(seconds.get(step.id, 0.0) for step in lane) for lane in lanes.values()] for lanes in beside(steps))
+    return sum(max(lanes) for lanes in blocks)
+
+
 def _fields(part: Any) -> dict[str, Any]:
     """One part of a plan by its fields, not copied. Raises TypeError for what is no part of a plan."""
     held = {one.name: getattr(part, one.name) for one in fields(part)}

@@ -85,6 +85,7 @@ def run_document(run: RunProgress, journal: str, locked: bool | None = None) -> 
         "not_reached": [{"step": step, "because": list(causes)} for step, causes in unreached(run).items()],
         "journal": journal,
         "in_progress": locked,
+        "seconds": round(run.seconds(), 3),
         "nodes": [asdict(one) for one in standings(run)],
         "steps": _steps(run),
     }

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from upgrader.engine.spreading import batches
-from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, NODE, VERIFY, Call, Plan, Step
+from upgrader.plan.step import ANEW, BACKUPS, COPY, GATE, LIVE, NODE, VERIFY, Call, Plan, Step, spent
 from upgrader.report.account.markdown import plain
 from upgrader.report.outcome import FALLBACK, RESUME
 from upgrader.report.pasted import RUN, Hole, fill, holes, node_command, salt_command
@@ -25,7 +25,7 @@ KINDS: Mapping[str, str] = {
 
 def runbook(plan: Plan, seconds: Mapping[str, float], measured_by: str, purposes: Mapping[str, str]) -> str:
     """The whole text. ``seconds`` each step took in run ``measured_by`` (empty: none has finished yet); ``purposes`` are of functions."""
-    took = _durations(seconds, measured_by)
+    took = _durations(plan, seconds, measured_by)
     wanted = _wanted(plan)
     lines = [*_head(plan, took)]
     for stage in plan.stages:
@@ -50,10 +50,10 @@ def _head(plan: Plan, took: str) -> Iterator[str]:
     yield from _pasted([f"{RUN.variable}=$(date -u +%Y%m%dT%H%M%SZ)-0000"])
 
 
-def _durations(seconds: Mapping[str, float], measured_by: str) -> str:
+def _durations(plan: Plan, seconds: Mapping[str, float], measured_by: str) -> str:
     if not measured_by:
         return "No run of this stage has finished here yet, so nobody knows how long it takes."
-    return f"Took {duration(sum(seconds.values()))} in run `{measured_by}`; durations below are that run's."
+    return f"Took {duration(spent(plan.steps(), seconds))} in run `{measured_by}`; durations below are that run's."
 
 
 def _step(

@@ -40,8 +40,7 @@ def run_sentence(run: RunProgress) -> str:
     total, settled = len(run.steps), sum(1 for step in run.steps.values() if step.state in SETTLED)
     head = f"run {run.run_id} ({run.stage} of cloud {run.plan.cloud}): "
     if run.state == FINISHED:
-        took = duration(sum(step.seconds or 0 for step in run.steps.values()))
-        return f"{head}finished, all {total} steps done in {took}"
+        return f"{head}finished, all {total} steps done in {duration(run.seconds())}"
     if run.state == ABANDONED:
         return f"{head}left behind after {settled} of {total} steps"
     done = f"{head}{settled} of {total} steps done"

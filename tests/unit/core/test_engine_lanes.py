@@ -3,61 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.lanes import STEPS, Slow, SlowRun, laned
 from tests.support.mortal import Worked, moments
-from tests.support.runs import Run, failing, step
-from tests.support.salt_in_memory import SaltInMemory
+from tests.support.runs import failing, step
 from upgrader.engine.events import StepStarted
 from upgrader.errors import Interrupted, UsageError
 from upgrader.journal.journal import read_journal
 from upgrader.plan.check import Ground, check_plan
-from upgrader.plan.step import Call, Plan, Stage, Step, plan_from_json
-
-
-def laned(identity: str, lane: str, *needs: str) -> Step:
-    return replace(step(identity, needs=needs), call=Call("module", f"do.{identity}", ("n1", "n2")), lane=lane)
-
-
-STEPS = (
-    step("one"),
-    laned("k1", "keystone", "one"),
-    laned("k2", "keystone", "k1"),
-    laned("k3", "keystone", "k2"),
-    laned("g1", "glance", "one"),
-    laned("g2", "glance", "g1"),
-    laned("h1", "heat", "one"),
-    step("last", needs=("k3", "g2", "h1")),
-)
-
-
-class Slow(SaltInMemory):
-    """Each answer comes so many seconds after the job; what is not named, at once."""
-
-    def __init__(self, clock: Callable[[], float], seconds: dict[str, float]) -> None:
-        super().__init__()
-        self.clock, self.seconds, self.due = clock, seconds, dict[str, float]()
-
-    def submit(self, call: Call, jid: str) -> None:
-        self.due[jid] = self.clock() + self.seconds.get(call.function, 0.0)
-        super().submit(call, jid)
-
-    def answers(self, call: Call, jid: str) -> dict[str, Any]:
-        return dict(super().answers(call, jid)) if self.clock() >= self.due[jid] else {}
-
-    def still_running(self, jid: str, nodes: Sequence[str]) -> dict[str, bool]:
-        return {node: self.clock() < self.due.get(jid, 0.0) for node in nodes}
-
-
-class SlowRun(Run):
-    def __init__(self, folder: Path, seconds: dict[str, float], steps: tuple[Step, ...] = STEPS) -> None:
-        super().__init__(folder, steps)
-        self.salt = Slow(self.clock, seconds)
+from upgrader.plan.step import Call, Plan, Stage, plan_from_json
 
 
 def test_lanes_go_on_beside_each_other_and_each_keeps_its_order(tmp_path: Path) -> None:
@@ -67,6 +24,7 @@ def test_lanes_go_on_beside_each_other_and_each_keeps_its_order(tmp_path: Path) 
     began = [event.step.id for event in run.heard if isinstance(event, StepStarted)]
     assert began == ["one", "k1", "g1", "h1", "g2", "k2", "k3", "last"]
     assert run.clock() - before < 34.0, "as long as the longest lane, not as all of them"
+    assert 30.0 <= run.progress().seconds() < 34.0 < sum(state.seconds or 0 for state in run.progress().steps.values())
 
 
 def test_a_lane_that_fails_leaves_the_others_to_come_to_their_end(tmp_path: Path) -> None:

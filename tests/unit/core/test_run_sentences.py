@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.clock import BEGIN
+from tests.support.lanes import SlowRun
 from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.engine.results import reason_of
 from upgrader.errors import Interrupted
@@ -219,3 +220,17 @@ def test_reason_names_the_first_five_nodes_that_were_left_out() -> None:
     five = {f"n{count}": "alive" for count in range(5)}
     assert reason_of([], five).endswith("n4 was not asked, as step alive failed there")
     assert reason_of([], five | {"n5": "alive", "n6": "alive"}).endswith("failed there; and 2 more nodes")
+
+
+def test_end_of_a_step_names_it_again_where_another_lane_was_heard_of_meanwhile(tmp_path: Path) -> None:
+    out, run = io.StringIO(), SlowRun(tmp_path, {"do.k1": 10.0, "do.g1": 4.0, "do.g2": 1.0, "do.h1": 2.0})
+    observer = ConsoleObserver(Console(file=out, width=200))
+    run.notify = observer.notify  # type: ignore[method-assign]
+    assert run.start().ok
+    said = out.getvalue().splitlines()
+    assert said[1] == "[ 1/8] one (n1, n2)" and said[2].startswith("        done in ")
+    assert said[4:8:2] == ["[ 5/8] g1 (n1, n2)", said[6]] and said[6].startswith("        done in 2"), (
+        "h1 was told of last"
+    )
+    ends = [line for line in said if " done in " in line]
+    assert len(ends) == 8 and ends[2].startswith("[ 5/8] g1 done in 4"), said

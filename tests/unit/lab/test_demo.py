@@ -53,7 +53,7 @@ class World:
             return {"runs": [dict(run) for run in self.runs]}
         assert words[0] == "status"
         run = next(run for run in self.runs if run["run"] == words[1])
-        return {**run, "reason": "", "steps": [], "in_progress": self.at_work}
+        return {**run, "reason": "", "steps": [], "seconds": 0.0, "in_progress": self.at_work}
 
     def _show(self, *words: str) -> int:
         self.shown.append(words)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clock import BEGIN
+from tests.support.lanes import SlowRun
 from tests.support.runs import BAD, GOOD, Run, step
 from upgrader.errors import Interrupted
 from upgrader.report.status import status_text
@@ -85,3 +86,13 @@ def test_step_of_a_journal_without_times_is_shown_without_them(cut: Run) -> None
     run = cut.progress()
     run.steps["s20"].__dict__["begun_at"] = "some time ago"
     assert "since" not in status_text(run, cut.path, True, BEGIN)
+
+
+def test_every_step_of_lanes_beside_each_other_is_named(tmp_path: Path) -> None:
+    run = SlowRun(tmp_path, {"do.k1": 50.0, "do.g1": 1.0, "do.h1": 50.0})
+    run.salt.die_after = "do.g2"
+    with pytest.raises(Interrupted):
+        run.start()
+    lines = shown(run, locked=True).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("now: ")] == ["k1", "g2", "h1"]
+    assert next(line for line in lines if line.startswith("next: ")).endswith("(k2)")

@@ -55,7 +55,7 @@ def figures(run: Run) -> Figures:
     watched = list(_answers(run, "watch-end"))
     return Figures(
         run["run"], run["stage"], run["state"], run["reason"],
-        sum(step["seconds"] or 0 for step in run["steps"]),
+        run["seconds"],
         {name: Outage(said["down_seconds"], said["longest_seconds"]) for one in watched for name, said in one["targets"].items()},
         sum(gap["seconds"] for one in watched for gap in one.get("not_watched") or ()),
         sum(back) if len(back) == len(DATABASES_BACK) else None,

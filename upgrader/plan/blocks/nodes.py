@@ -38,7 +38,7 @@ def asked(line: Line, facts: Facts) -> None:
     _site_ready(line)
     _model_ready(line)
     title = "what would change, package by package"
-    line.then(batch.on_nodes("difference", title, "upgrader_package.difference", include=include))
+    line.then(batch.on_nodes("difference", title, "upgrader_package.difference", include=include, run=RUN_ID))
 
 
 def _site_ready(line: Line) -> None:

@@ -26,17 +26,42 @@ def record(run: str, paths: typing.Sequence[str] = PATHS, root: str = kept.ROOT)
     return {"comment": words, "changed": made, "archive": held.archive, "paths": sorted(held.paths)}
 
 
+def note(run: str, paths: typing.Sequence[str] = PATHS, root: str = kept.ROOT) -> None:
+    """What the sources are once they were changed for this run, once in a run: what differs later is somebody else's work."""
+    if recorded(run, root) and not os.path.exists(_changed(run, root)):
+        records.write(_changed(run, root), {path: kept.listing(path) for path in paths})
+
+
+def _changed(run: str, root: str) -> str:
+    return os.path.join(root, NAME, records.plain(str(run)) + ".changed.json")
+
+
+def of_others(run: str, root: str = kept.ROOT) -> typing.Set[str]:
+    """The files that this run left alone and that are not as it found them: an operator has mended a source meanwhile."""
+    held = kept.require(NAME, records.plain(str(run)), root)
+    after = records.read(_changed(run, root), "remove it: the sources then go back as a whole") or {}
+    theirs = set()  # type: typing.Set[str]
+    for path, listed in after.items():
+        before = held.paths.get(path, {})
+        theirs |= kept.unlike(path, listed, kept.listing(path)) - kept.unlike(path, before, listed)
+    return theirs
+
+
 def recorded(run: str, root: str = kept.ROOT) -> bool:
     """Whether this run has kept them."""
     return kept.read(NAME, records.plain(str(run)), root) is not None
 
 
 def put_back(run: str, paths: typing.Sequence[str] = PATHS, root: str = kept.ROOT) -> typing.List[str]:
-    """The sources as they were; what was not there then is moved aside. The paths that changed. Raises StepError without a record."""
-    held = kept.require(NAME, records.plain(str(run)), root)
-    done = kept.put_back(held, str(run))
+    """The sources as they were; what was not there then is moved aside. The paths that changed. Raises StepError without a record.
+
+    Files that somebody else changed since (``of_others``) stay: a source that was taken away because it is broken would stop
+    the way back.
+    """
+    held, leave = kept.require(NAME, records.plain(str(run)), root), of_others(run, root)
+    done = kept.put_back(held, str(run), leave)
     for path in paths:
-        if path not in held.paths and os.path.lexists(path):
+        if path not in held.paths and os.path.lexists(path) and not any(one.startswith(path) for one in leave):
             os.rename(path, files.free_name("{}.before-{}".format(path, run)))
             done.append(path)
     return done

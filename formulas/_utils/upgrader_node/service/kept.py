@@ -109,17 +109,30 @@ def differing(kept: Kept) -> typing.List[str]:
     return sorted(path for path, held in kept.paths.items() if listing(path) != held)
 
 
-def put_back(kept: Kept, identity: str) -> typing.List[str]:
-    """Put every path that differs back; what is there is moved aside first. Returns the paths that were put back."""
+def put_back(kept: Kept, identity: str, leave: typing.AbstractSet[str] = frozenset()) -> typing.List[str]:
+    """Put every path that differs back; what is there is moved aside first. Returns the paths that were put back.
+
+    With ``leave`` those files stay as they are, and what is put back is put back file by file.
+    """
     if _digest(kept.archive) != kept.sha256:
         raise StepError("{0} is not what was kept (its sha256 differs): nothing was put back".format(kept.archive))
-    todo = differing(kept)
+    todo = [path for path in _files_that_differ(kept) if path not in leave] if leave else differing(kept)
     for path in todo:
         try:
             _put_back(kept.archive, path, identity)
         except OSError as error:
             raise StepError("{0} cannot be put back: {1}".format(path, error)) from None
     return todo
+
+
+def _files_that_differ(kept: Kept) -> typing.List[str]:
+    return sorted(file for path, held in kept.paths.items() for file in unlike(path, held, listing(path)))
+
+
+def unlike(path: str, one: typing.Mapping[str, str], other: typing.Mapping[str, str]) -> typing.Set[str]:
+    """The files of a path that are not the same in two listings of it; the path itself where it is one file."""
+    names = {name for name in set(one) | set(other) if one.get(name) != other.get(name) and name != "."}
+    return {os.path.join(path, name) if name else path for name in names}
 
 
 def _put_back(archive_path: str, path: str, identity: str) -> None:
@@ -132,7 +145,8 @@ def _put_back(archive_path: str, path: str, identity: str) -> None:
             archive.extractall(beside, members=members, numeric_owner=True)
         if os.path.lexists(path):
             _aside(path, identity)
-        os.rename(os.path.join(beside, inside), path)
+        if members:  # else it was not there
+            os.rename(os.path.join(beside, inside), path)
 
 
 def _aside(path: str, identity: str) -> None:
