@@ -16,7 +16,8 @@ a human on either side. Stand-ins, and whom each one helps:
 * Ours begins with a base image that holds the code, as the lab's model says. Where a site's image has none, the deployment installs it in
   the window. Helps ours: hence the line without the reference's installation.
 * Configuration and keystone's keys: an archive of what the lab's own states wrote on our controller, unpacked. The reference renders both
-  by its formulas, and runs base states twice and highstates. Helps the reference by minutes, so do keystone.client and service rows by SQL.
+  by its formulas, and runs base states twice and highstates. Helps the reference, and so does SQL
+  for keystone.client's calls and for cinder's old service rows.
 * No proxies, keepalived, glusterfs: not in the lab. Helps the reference, which restarts and installs them.
 * The second backup is incremental, as the reference's is less than two days after its rehearsal; zstd for qpress, a pipe for rsync.
 * ``galera_new_cluster`` for an edited my.cnf; the others' datadirs emptied, where the reference removes ib_logfile* only, without which
