@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from upgrader_node.schema.services.glance import GLANCE_MANAGE
-from upgrader_node.schema.session import START
+from upgrader_node.service.forked import START
 
 from upgrader.lab.machine.node import Node, node_environment
 

@@ -51,6 +51,7 @@ blocker, what it lacks besides is one warning of each kind.
 | volume and backup drivers, image stores, network plugins that Ocata's own code does not have (blocker) | `tools/derive_drivers.py` |
 | such as it has under another name, and such as are none of its own: their maker's package must be Ocata's | the same |
 | libvirt older than 1.2.1 and QEMU older than 1.5.3 (blocker) | nova 15.1.5 virt/libvirt/driver.py |
+| Open vSwitch older than 2.4 on a compute or gateway (warning) | Ocata Networking Guide, Open vSwitch mechanism driver |
 | package sources that do not answer, by apt's own list and proxies, asked for their index without a download | |
 | a newest proven backup that is more than a day old, or none | |
 

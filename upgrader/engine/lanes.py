@@ -14,16 +14,20 @@ from greenlet import getcurrent, greenlet
 from upgrader.engine.attempt import Attempt
 
 Lane = Callable[[Attempt], None]
+MOST = 3
+"""Lanes at a time: more of them only take each other's processors, and nova's, the longest, takes as long as all others in two."""
 
 
-def side_by_side(attempt: Attempt, lanes: Iterable[Lane]) -> None:
-    """Returns when every lane has come to its end. Each gets the attempt with a pause of its own."""
+def side_by_side(attempt: Attempt, lanes: Iterable[Lane], most: int = MOST) -> None:
+    """Returns when every lane has come to its end. Each gets the attempt with a pause of its own; at most so many at a time, in order."""
     hub = getcurrent()
     own = replace(attempt, pause=lambda seconds: hub.switch(attempt.clock() + seconds))
-    due = {greenlet(lane, parent=hub): attempt.clock() for lane in lanes}
-    begun = set[greenlet]()
+    waiting = [greenlet(lane, parent=hub) for lane in lanes]
+    due, begun = dict[greenlet, float](), set[greenlet]()
     try:
-        while due:
+        while due or waiting:
+            while waiting and len(due) < most:
+                due[waiting.pop(0)] = attempt.clock()
             lane = min(due, key=due.__getitem__)
             if due[lane] > attempt.clock():
                 attempt.pause(due[lane] - attempt.clock())

@@ -97,7 +97,8 @@ def _all_steps(attempt: Attempt, steps: Sequence[Step], resumed: bool) -> None:
         if len(lanes) == 1:
             one_after_the_other(attempt, *lanes.values())
         else:
-            side_by_side(attempt, [partial(one_after_the_other, lane=lane) for lane in lanes.values()])
+            longest_first = sorted(lanes.values(), key=len, reverse=True)
+            side_by_side(attempt, [partial(one_after_the_other, lane=lane) for lane in longest_first])
 
 
 def _one_step(attempt: Attempt, step: Step, number: int, total: int, resumed: bool) -> None:

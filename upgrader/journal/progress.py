@@ -10,7 +10,7 @@ from typing import Any
 
 from upgrader.errors import InDoubt
 from upgrader.journal.journal import Record
-from upgrader.journal.step_fold import SETTLED, StepFold, StepProgress
+from upgrader.journal.step_fold import DOUBTFUL, SETTLED, StepFold, StepProgress
 from upgrader.plan.step import GATE, Plan, Step, plan_from_json, spent
 
 RUNNING, FINISHED, STOPPED, ABANDONED = "unfinished", "finished", "failed", "abandoned"
@@ -37,8 +37,9 @@ class RunProgress:
         return self.plan.stages[0].name
 
     def first_unsettled(self) -> str | None:
-        """Id of the step where the run stands, or None when every step is settled."""
-        return next((step.id for step in self.plan.steps() if self.steps[step.id].state not in SETTLED), None)
+        """Id of the step where the run stands, or None when every step is settled: of lanes beside each other one that was begun."""
+        left = [step.id for step in self.plan.steps() if self.steps[step.id].state not in SETTLED]
+        return next((step for step in left if self.steps[step].state in DOUBTFUL), left[0] if left else None)
 
     def changed(self) -> bool:
         """Whether anything but gates was ever begun."""

@@ -10,7 +10,7 @@ import pytest
 from tests.support.lanes import STEPS, Slow, SlowRun, laned
 from tests.support.mortal import Worked, moments
 from tests.support.runs import failing, step
-from upgrader.engine.events import StepStarted
+from upgrader.engine.events import StepFinished, StepStarted
 from upgrader.errors import Interrupted, UsageError
 from upgrader.journal.journal import read_journal
 from upgrader.plan.check import Ground, check_plan
@@ -25,6 +25,26 @@ def test_lanes_go_on_beside_each_other_and_each_keeps_its_order(tmp_path: Path) 
     assert began == ["one", "k1", "g1", "h1", "g2", "k2", "k3", "last"]
     assert run.clock() - before < 34.0, "as long as the longest lane, not as all of them"
     assert 30.0 <= run.progress().seconds() < 34.0 < sum(state.seconds or 0 for state in run.progress().steps.values())
+
+
+def test_no_more_than_three_go_on_at_a_time_and_the_longest_begins(tmp_path: Path) -> None:
+    lanes = {"a": 1, "b": 1, "c": 1, "d": 3, "e": 2}
+    steps = tuple(
+        laned(f"{name}{number}", name, *([f"{name}{number - 1}"] if number > 1 else []))
+        for name, count in lanes.items()
+        for number in range(1, count + 1)
+    )
+    run = SlowRun(tmp_path, {f"do.{one.id}": 10.0 for one in steps}, steps)
+    assert run.start().ok
+    open_now, most, began = set[str](), 0, []
+    for event in run.heard:
+        if isinstance(event, StepStarted):
+            open_now.add(event.step.id)
+            began.append(event.step.id)
+        elif isinstance(event, StepFinished):
+            open_now.remove(event.step.id)
+        most = max(most, len(open_now))
+    assert most == 3 and began[:3] == ["d1", "e1", "a1"] and len(began) == len(steps)
 
 
 def test_a_lane_that_fails_leaves_the_others_to_come_to_their_end(tmp_path: Path) -> None:

@@ -77,8 +77,15 @@ def test_file_does_what_the_engine_does(command: Command, salt: SaltInMemory, tm
     run = yaml.safe_load(text)["nodes-answer"]["salt.runner"][1]["run"]
     text = text.replace(run, RUN)
     assert carried_out(text, nodes, tmp_path / "orch") == []
-    # The engine asks for progress on the way, which only informs.
-    assert nodes.asked == [one for one in engine if not one[0].startswith("upgrader_progress.")]
+    # The engine asks for progress on the way, which only informs. What it does in lanes is done here lane after lane.
+    did = [one for one in engine if not one[0].startswith("upgrader_progress.")]
+    assert sorted(nodes.asked) == sorted(did)
+    for service in ("keystone", "nova", "heat"):
+        of_lane = f'"service": "{service}"'
+        assert [one for one in nodes.asked if of_lane in one[2]] == [one for one in did if of_lane in one[2]]
+    assert [one for one in nodes.asked if '"service"' not in one[2]] == [
+        one for one in did if '"service"' not in one[2]
+    ]
 
 
 def plan_text() -> str:
