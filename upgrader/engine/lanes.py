@@ -18,15 +18,15 @@ MOST = 3
 """Lanes at a time: more of them only take each other's processors, and nova's, the longest, takes as long as all others in two."""
 
 
-def side_by_side(attempt: Attempt, lanes: Iterable[Lane], most: int = MOST) -> None:
-    """Returns when every lane has come to its end. Each gets the attempt with a pause of its own; at most so many at a time, in order."""
+def side_by_side(attempt: Attempt, lanes: Iterable[Lane]) -> None:
+    """Returns when every lane has come to its end. Each gets the attempt with a pause of its own; they begin in their order."""
     hub = getcurrent()
     own = replace(attempt, pause=lambda seconds: hub.switch(attempt.clock() + seconds))
     waiting = [greenlet(lane, parent=hub) for lane in lanes]
     due, begun = dict[greenlet, float](), set[greenlet]()
     try:
         while due or waiting:
-            while waiting and len(due) < most:
+            while waiting and len(due) < MOST:
                 due[waiting.pop(0)] = attempt.clock()
             lane = min(due, key=due.__getitem__)
             if due[lane] > attempt.clock():

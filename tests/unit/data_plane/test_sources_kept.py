@@ -80,3 +80,19 @@ def test_run_without_a_note_goes_back_as_a_whole(sources: Sources) -> None:
     (sources.lists / "broken.list").unlink()
     assert sources.back() == [str(sources.lists)]
     assert sources.held() == before
+
+
+def test_what_was_not_there_before_goes_aside_whatever_was_mended_beside_it(sources: Sources) -> None:
+    """The list's name is the beginning of its folder's."""
+    sources.main.unlink()
+    preferences = Path(sources.paths[2])
+    repositories.record("r1", sources.paths, sources.root)
+    sources.main.write_text("deb http://debian ocata main\n")
+    preferences.mkdir()
+    (preferences / "ours").write_text("Package: *\n")
+    repositories.note("r1", sources.paths, sources.root)
+    (sources.lists / "broken.list").unlink()
+    (preferences / "theirs").write_text("Package: x\n")
+    sources.back()
+    assert not sources.main.exists() and not (preferences / "ours").exists() and (preferences / "theirs").exists()
+    assert not (sources.lists / "broken.list").exists()

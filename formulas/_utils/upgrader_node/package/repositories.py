@@ -7,7 +7,7 @@ beside it.
 import os
 import typing
 
-from upgrader_node.host import files, records
+from upgrader_node.host import records
 from upgrader_node.host.findings import some
 from upgrader_node.service import kept
 
@@ -58,13 +58,9 @@ def put_back(run: str, paths: typing.Sequence[str] = PATHS, root: str = kept.ROO
     Files that somebody else changed since (``of_others``) stay: a source that was taken away because it is broken would stop
     the way back.
     """
-    held, leave = kept.require(NAME, records.plain(str(run)), root), of_others(run, root)
-    done = kept.put_back(held, str(run), leave)
-    for path in paths:
-        if path not in held.paths and os.path.lexists(path) and not any(one.startswith(path) for one in leave):
-            os.rename(path, files.free_name("{}.before-{}".format(path, run)))
-            done.append(path)
-    return done
+    held = kept.require(NAME, records.plain(str(run)), root)
+    absent = {path: {} for path in paths}  # type: typing.Dict[str, typing.Dict[str, str]]
+    return kept.put_back(held._replace(paths=dict(absent, **held.paths)), str(run), of_others(run, root))
 
 
 def said(paths: typing.Sequence[str]) -> str:

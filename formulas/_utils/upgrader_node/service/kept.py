@@ -110,7 +110,7 @@ def differing(kept: Kept) -> typing.List[str]:
 
 
 def put_back(kept: Kept, identity: str, leave: typing.AbstractSet[str] = frozenset()) -> typing.List[str]:
-    """Put every path that differs back; what is there is moved aside first. Returns the paths that were put back.
+    """Put every path that differs back; what is there is moved aside first, and a path that held nothing stays away. Returns the paths.
 
     With ``leave`` those files stay as they are, and what is put back is put back file by file.
     """
