@@ -1,7 +1,10 @@
 """Disks of virtual machines kept with a receipt, and put back from one. Nothing is ever overwritten; every call may be cut off."""
 
+import os
+
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import StepError, told_as
+from upgrader_node.host import sources
 from upgrader_node.machine import disk, identity
 from upgrader_node.vm import back as back_to
 from upgrader_node.vm import check as gate
@@ -15,6 +18,8 @@ except ImportError:
     libvirt = None
 
 __virtualname__ = "upgrader_disk"
+# Salt's own defaults (conf_file, cachedir).
+USUAL_FOLDER, USUAL_MODULES = "/etc/salt", "/var/cache/salt/minion/extmods"
 
 
 def __virtual__():
@@ -192,7 +197,9 @@ def prepare(name, run, path, base, sha256, format="qcow2", size=0, minion_id="",
     :param size: megabytes that the guest sees; 0 leaves it as the image is
     :param minion_id: seed it with this name, new keys of Salt and of ssh: into a file system (a container's root), else on a
         small disk for cloud-init, ``<path>.seed-<run>``
-    :param salts: its minions, each ``{"folder": "/etc/salt", "master": "cfg01.lab.local"}``
+    :param salts: its minions, each ``{"folder": "/etc/salt", "master": "cfg01.lab.local"}``; one with ``modules`` (its folder of
+        extension modules; ``/var/cache/salt/minion/extmods`` for ``/etc/salt``) gets this node's own modules of the tool into it,
+        where the seed goes into a file system
     :param files: text files by path; ``network-config`` is cloud-init's
     The answer has the public keys; the private ones never leave the disks.
 
@@ -203,7 +210,9 @@ def prepare(name, run, path, base, sha256, format="qcow2", size=0, minion_id="",
         salt 'kvm01*' upgrader_disk.prepare ctl01.lab.local run=20261129-1 path=/var/lib/libvirt/images/ctl01/system.qcow2 \\
             base=salt://images/xenial.qcow2 sha256=9f86d0... size=102400
     """
-    sown = identity.Seed(minion_id, tuple(identity.Salt(one["folder"], one["master"]) for one in salts), files or {})
+    sown = identity.Seed(
+        minion_id, tuple(_minion(one) for one in salts), files or {}, sources.modules(_extmods(__opts__))
+    )
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.prepare", run):
         wanted = disk.Wanted(path, format, int(size))
         return disk.prepare(_host(__opts__), name, run, disk.Base(_local(__salt__, base), sha256), wanted, sown)
@@ -220,6 +229,16 @@ def place(name, run):
     """
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.place", run):
         return disk.place(_host(__opts__), name, run)
+
+
+def _minion(said):
+    folder = said["folder"]
+    usual = USUAL_MODULES if folder == USUAL_FOLDER else ""
+    return identity.Salt(folder, said["master"], said.get("modules", usual))
+
+
+def _extmods(opts):
+    return os.path.join(opts["cachedir"], "extmods")
 
 
 def _local(salt, base):

@@ -244,14 +244,15 @@ def test_killed_command_is_taken_up_by_the_next_one_and_nothing_runs_twice(
 
 
 def test_job_that_runs_while_the_way_to_it_breaks_is_collected(door: str, site: World) -> None:
-    transport = opened(door, site.folder)
-    call, jid = Call("module", "test.sleep", (ONE,), {"length": 20}, timeout=120), transport.new_job_id()
+    transport, mark = opened(door, site.folder), f"broken-{door}"
+    work = {"path": str(site.folder / mark), "seconds": 20}
+    call, jid = Call("module", "contract.counted", (ONE,), work, timeout=120), transport.new_job_id()
     transport.submit(call, jid)
-    until(lambda: transport.still_running(jid, (ONE,)).get(ONE), "the job at work")
+    until(lambda: site.lines(mark) == [ONE], "the job at work")
     site.break_the_way()
     patience = Patience(tick=0.1, probe_every=3.0, silence=90.0, grace=20.0)
     reply = collect(transport if door == "ssh" else opened(door, site.folder), call, jid, patience)[ONE]
-    assert reply.ok, reply
+    assert (reply.ok, reply.value, site.lines(mark)) == (True, "counted", [ONE]), reply
 
 
 @pytest.mark.parametrize("door", ["master", "api"])

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from salt.exceptions import CommandExecutionError
 from upgrader_node.errors import StepError
-from upgrader_node.machine import blueprint, defining, disk, identity
+from upgrader_node.machine import blueprint, defining, disk, identity, seed
 from upgrader_node.vm import back, copying, finding, keep, power
 
 from tests.functional_vm.conftest import Minion
@@ -19,8 +19,12 @@ from tests.functional_vm.machines import GUESTS, LXC, NODE, QEMU, Container, Gue
 
 SEED = identity.Seed(
     "ctl01.lab.local",
-    (identity.Salt("/etc/salt", "cfg01.lab.local"), identity.Salt("/opt/site/etc/salt", "10.20.0.10")),
+    (
+        identity.Salt("/etc/salt", "cfg01.lab.local", "/var/cache/salt/minion/extmods"),
+        identity.Salt("/opt/site/etc/salt", "10.20.0.10"),
+    ),
     {"/etc/network/interfaces": "auto eth0\n"},
+    {"utils/upgrader_node/machine/seed.py": seed.__file__},
 )
 
 
@@ -99,6 +103,8 @@ def test_seed_is_this_machine_and_no_other(node: finding.Host, container: Contai
         assert "Mode:  0400" in mode
         keys.add(private)
     assert len(keys) == 2
+    sent = read(new, "/var/cache/salt/minion/extmods/utils/upgrader_node/machine/seed.py")
+    assert sent == Path(seed.__file__).read_text()
     assert Path(new).stat().st_mode & 0o777 == 0o600
     assert not list(Path("/run/upgrader/seed").iterdir())
 

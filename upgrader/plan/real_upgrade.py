@@ -14,21 +14,22 @@ from upgrader.plan.blocks.preflight import preflight_gate
 from upgrader.plan.blocks.schemas import ROLLBACK, in_production
 from upgrader.plan.blocks.shapes import HOUR, READY, gate, verification, work
 from upgrader.plan.references import RUN_ID, reply_of
-from upgrader.plan.step import MINUTE, Call, Facts, Options, Step
+from upgrader.plan.step import MINUTE, Call, Facts, Options, Step, in_lane
+
+KEPT = "kept"
+"""The lanes in which everything that leads back is kept."""
 
 
 def real_upgrade(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     """The whole stage. Raises Refused, with everything at once, for a model that does not say enough."""
     require_described(cloud)
-    window_begins, way_back = _ready(cloud), _way_back(cloud, options, ("rows-counted",))
-    kept = way_back[0].id
     return (
         *_gates(cloud, facts, options),
         *_before(cloud),
-        *window.closed(cloud, window_begins, kept),
-        *window.written_down(cloud, ("databases-quiet",), kept),
-        *way_back,
-        *machines.exchanged(cloud, options.hard_stop, _safe(cloud)),
+        *window.closed(cloud, _ready(cloud), machines.first_off(cloud)),
+        *_kept(cloud, options),
+        *machines.exchanged(cloud, options.hard_stop, ("workers-stop",), KEPT),
+        *machines.begun(cloud, _safe(cloud)),
         *machines.current(cloud, facts.modules, ("machine-registered",)),
         *_deployed(cloud, options),
         *window.reconnected(cloud, (deploy.control_after(cloud, ())[-1].id,)),
@@ -83,6 +84,14 @@ def _ready(cloud: Cloud) -> tuple[str, ...]:
     """Everything that has to be there before anybody notices anything."""
     disks = tuple(f"machine-disk-{one.host}" for one in cloud.production.machines)
     return (*disks, *(("watch-start",) if cloud.production.watched else ()))
+
+
+def _kept(cloud: Cloud, options: Options) -> tuple[Step, ...]:
+    """What leads back, of the databases: while the machines go off and their disks are kept. No new machine starts before both."""
+    way_back = _way_back(cloud, options, ("rows-counted",))
+    until = way_back[0].id
+    quiet = window.quiet(cloud, ("workers-stop",), until)
+    return in_lane(f"{KEPT}:databases", (quiet, *window.written_down(cloud, (quiet.id,), until), *way_back))
 
 
 def _way_back(cloud: Cloud, options: Options, needs: tuple[str, ...]) -> tuple[Step, ...]:

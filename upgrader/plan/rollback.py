@@ -12,9 +12,11 @@ from upgrader.plan.blocks import machines, member, restore, window
 from upgrader.plan.blocks.gates import common_gates
 from upgrader.plan.blocks.shapes import READY, gate, verification, work
 from upgrader.plan.references import RUN_ID
-from upgrader.plan.step import BACKUPS, MINUTE, Built, Call, Facts, Kept, Options, Step
+from upgrader.plan.step import BACKUPS, MINUTE, Built, Call, Facts, Kept, Options, Step, in_lane
 
 FORWARD = "'upgrader control-plane --stage real-upgrade' goes forward again"
+BACK = "back"
+"""The lanes of what was kept: databases, disks and keys, each in its place again."""
 
 
 def rollback(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
@@ -24,18 +26,21 @@ def rollback(cloud: Cloud, facts: Facts, options: Options) -> tuple[Step, ...]:
     """
     built = _built(options)
     kept, others = kept_and_others(cloud, replace(options, kept=built.kept)) if built.kept else (None, ())
-    stopped = [machines.off(one, True, READY) for one in _machines(cloud)]
+    stopped = [replace(machines.off(one, True, READY), lane=f"stopped:{one.host}") for one in _machines(cloud)]
     ends = tuple(step.id for step in stopped)
     databases, joins = _databases(cloud, built, kept, others, ends)
-    backs = [machines.back(one, built.run, built.receipts, ends) for one in cloud.production.machines]
-    keys = _keys(cloud, built, ends)
+    backs = [
+        replace(machines.back(one, built.run, built.receipts, ends), lane=f"{BACK}:{one.host}")
+        for one in cloud.production.machines
+    ]
+    keys = in_lane(f"{BACK}:keys", _keys(cloud, built, ends))
     ready = tuple(step.id for step in (*backs, *keys, *databases[-1:]))
     started = [machines.start(one, ready, FORWARD) for one in cloud.production.machines]
     return (
         *_gates(cloud, facts, built, kept, others),
         *window.watched(cloud, READY),
         *stopped,
-        *databases,
+        *in_lane(f"{BACK}:databases", databases),
         *backs,
         *keys,
         *started,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import groupby
 from typing import Any
 
@@ -82,6 +82,7 @@ class Step:
     another node, such as a controller, is about.
 
     Steps that stand behind each other and have each a ``lane`` are done lane beside lane; those of one lane keep their order.
+    A lane may be of a group (``group:lane``): the lanes of one group come to their ends before those of the next begin.
     """
 
     id: str
@@ -181,14 +182,19 @@ class Plan:
 
 def beside(steps: Iterable[Step]) -> Iterator[dict[str, list[Step]]]:
     """The steps in their order: lanes that are done beside each other, by name; a step without a lane stands alone."""
-    for in_lanes, run in groupby(steps, key=lambda step: bool(step.lane)):
+    for (in_lanes, _), run in groupby(steps, key=lambda step: (bool(step.lane), step.lane.rpartition(":")[0])):
         if not in_lanes:
             yield from ({"": [step]} for step in run)
             continue
         lanes: dict[str, list[Step]] = {}
         for step in run:
-            lanes.setdefault(step.lane, []).append(step)
+            lanes.setdefault(step.lane.rpartition(":")[2], []).append(step)
         yield lanes
+
+
+def in_lane(lane: str, steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The same steps, as one lane."""
+    return tuple(replace(step, lane=lane) for step in steps)
 
 
 def spent(steps: Iterable[Step], seconds: Mapping[str, float]) -> float:

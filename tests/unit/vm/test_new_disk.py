@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from upgrader_node.errors import StepError
+from upgrader_node.host import sources
 from upgrader_node.machine import blueprint, cloud_init, defining, disk, identity
 from upgrader_node.vm import copying
 
@@ -151,3 +152,14 @@ def test_answer_of_a_new_disk_has_the_key_of_its_first_minion(
     assert (answer["minion_key"], answer["seed"]) == ("OURS", "/seed")
     again = prepare(world, base)
     assert (again["minion_key"], again["changed"]) == ("OURS", False)
+
+
+def test_only_a_minion_that_says_where_it_keeps_modules_gets_them_with_its_disk(tmp_path: Path) -> None:
+    (tmp_path / "utils" / "upgrader_node").mkdir(parents=True)
+    (tmp_path / "utils" / "upgrader_node" / "x.py").write_text("ours = 1\n")
+    (tmp_path / "utils" / "site.py").write_text("theirs = 1\n")
+    salts = (identity.Salt("/etc/salt", "cfg01", "/var/cache/ext"), identity.Salt("/opt/site", "cfg01"))
+    told = identity.modules(identity.Seed("ctl01.lab.local", salts, {}, sources.modules(str(tmp_path))))
+    assert [(one.path, one.text, one.mode) for one in told] == [
+        ("/var/cache/ext/utils/upgrader_node/x.py", "ours = 1\n", 0o644)
+    ]

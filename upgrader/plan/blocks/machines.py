@@ -13,7 +13,7 @@ from upgrader.cloud.machines import Machine
 from upgrader.plan.blocks.schemas import ROLLBACK
 from upgrader.plan.blocks.shapes import HOUR, READY, gate, verification, work
 from upgrader.plan.references import RUN_ID, reply_of
-from upgrader.plan.step import MINUTE, Call, Spread, Step
+from upgrader.plan.step import MINUTE, Call, Spread, Step, in_lane
 
 GRACE = 120
 """Seconds that a guest has to go off."""
@@ -68,18 +68,26 @@ def _prepared(one: Machine, needs: tuple[str, ...]) -> Step:
     )
 
 
-def exchanged(cloud: Cloud, hard: bool, needs: tuple[str, ...]) -> tuple[Step, ...]:
-    """Off, the disks kept, the new ones in their place, defined, the keys exchanged, started and registered."""
+def exchanged(cloud: Cloud, hard: bool, needs: tuple[str, ...], group: str) -> tuple[Step, ...]:
+    """Off, the disks kept, the new ones in their place, defined: each machine a lane of the group."""
     steps: list[Step] = []
     for one in in_order_of_stopping(cloud):
-        steps.append(off(one, hard, needs))
-        needs = (steps[-1].id,)
-    for one in cloud.production.machines:
-        steps += _built(one, needs)
-        needs = (steps[-1].id,)
-    keys = _keys(cloud, needs)
+        ended = off(one, hard, needs)
+        steps += in_lane(f"{group}:{one.host}", (ended, *_built(one, (ended.id,))))
+    return tuple(steps)
+
+
+def begun(cloud: Cloud, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """The keys exchanged, every machine started and registered."""
+    defined = tuple(f"machine-define-{one.host}" for one in cloud.production.machines)
+    keys = _keys(cloud, (*needs, *defined))
     started = [start(one, (keys.id,), ROLLBACK) for one in cloud.production.machines]
-    return (*steps, keys, *started, registered(cloud, tuple(step.id for step in started)))
+    return (keys, *started, registered(cloud, tuple(step.id for step in started)))
+
+
+def first_off(cloud: Cloud) -> str:
+    """The step by which the first machine goes off."""
+    return f"machine-off-{in_order_of_stopping(cloud)[0].host}"
 
 
 def off(one: Machine, hard: bool, needs: tuple[str, ...]) -> Step:

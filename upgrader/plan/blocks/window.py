@@ -45,7 +45,7 @@ def stand_gate(cloud: Cloud) -> tuple[Step, ...]:
 
 
 def closed(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step, ...]:
-    """APIs first, then what works on; the queues run dry, and no account of a service is left on the databases.
+    """APIs first, then what works on; between them the queues run dry.
 
     A resume does and asks it all again until step ``until`` was begun: a controller that booted meanwhile serves again.
     """
@@ -57,11 +57,20 @@ def closed(cloud: Cloud, needs: tuple[str, ...], until: str) -> tuple[Step, ...]
             verification("queues-drained", "what was asked of the services is done", drain, ("apis-stop",), **again)
         )
     title, kinds = "stop schedulers, conductors and engines, identity last", ("workers", "identity")
-    steps.append(_stopped(cloud, "workers-stop", title, kinds, (steps[-1].id,), again))
-    args = {"accounts": list(cloud.production.accounts)}
-    quiet = Call("module", "upgrader_window.connections", cloud.role(DATABASE), args, 5 * MINUTE)
+    return (*steps, _stopped(cloud, "workers-stop", title, kinds, (steps[-1].id,), again))
+
+
+def quiet(cloud: Cloud, needs: tuple[str, ...], until: str) -> Step:
+    """No account of a service is left on the databases, whoever started it meanwhile. Asked anew as ``closed``."""
+    call = Call(
+        "module",
+        "upgrader_window.connections",
+        cloud.role(DATABASE),
+        {"accounts": list(cloud.production.accounts)},
+        5 * MINUTE,
+    )
     title = "nobody of production's services is on the databases any more"
-    return (*steps, verification("databases-quiet", title, quiet, ("workers-stop",), **again))
+    return verification("databases-quiet", title, call, needs, anew=True, until=until)
 
 
 def _stopped(

@@ -23,6 +23,11 @@ def digest(root: str) -> str:
     return _digest({folder: {name: sha256(path) for name, path in _modules(root, folder)} for folder in FOLDERS})
 
 
+def modules(root: str) -> typing.Dict[str, str]:
+    """The files that ``digest`` is over: their names in a minion's folder of modules, and where they are."""
+    return {"{}/{}".format(folder, name): path for folder in FOLDERS for name, path in _modules(root, folder)}
+
+
 def digest_of(files: typing.Mapping[str, str]) -> str:
     """The digest of a formulas folder whose ``files`` have been hashed already."""
     return _digest(

@@ -181,7 +181,7 @@ def _seeded(making: str, name: str, run: str, wanted: Wanted, sown: identity.See
         return {"seed": "", "public": {}}
     texts, public = identity.texts(sown)
     if wanted.format == "raw" and seed.is_filesystem(making):
-        seed.sow(making, texts)
+        seed.sow(making, [*texts, *identity.modules(sown)])
         return {"seed": "", "public": public}
     beside = "{}.seed-{}".format(wanted.path, run)
     cloud_init.make(beside, cloud_init.documents(sown, texts, "{}-{}".format(name, run)))

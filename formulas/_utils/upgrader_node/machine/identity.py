@@ -12,18 +12,25 @@ Public = typing.Dict[str, typing.Any]
 
 
 class Salt(typing.NamedTuple):
-    """A minion on the new machine: its folder of configuration, and where its master is."""
+    """A minion on the new machine: its folder of configuration, where its master is, and where it keeps the master's modules.
+
+    An empty ``modules`` says that it gets them when it is there, from its master.
+    """
 
     folder: str
     master: str
+    modules: str = ""
 
 
 class Seed(typing.NamedTuple):
-    """What a new machine is told: its minion id (nothing is told without one), its minions, and text files by path."""
+    """What a new machine is told: its minion id (nothing is told without one), its minions, text files by path, and the Salt
+    modules of this version: their names below a minion's folder of modules, and where they are on this node.
+    """
 
     minion_id: str = ""
     salts: typing.Tuple[Salt, ...] = ()
     files: typing.Mapping[str, str] = {}
+    modules: typing.Mapping[str, str] = {}
 
     @property
     def hostname(self) -> str:
@@ -52,6 +59,17 @@ def texts(sown: Seed) -> typing.Tuple[typing.List[Text], Public]:
     private, public = _host_key(sown.hostname)
     found += [Text(SSH_KEY, private, 0o600), Text(SSH_KEY + ".pub", public)]
     return found, {"minion_id": sown.minion_id, "minions": minions, "ssh": public.strip()}
+
+
+def modules(sown: Seed) -> typing.List[Text]:
+    """The Salt modules for each minion that says where it keeps them: in the window they need not be sent any more."""
+    texts = {name: _read(path) for name, path in sorted(sown.modules.items())}
+    return [
+        Text(os.path.join(salt.modules, name), text)
+        for salt in sown.salts
+        if salt.modules
+        for name, text in texts.items()
+    ]
 
 
 def _minion(salt: Salt, minion_id: str) -> typing.Tuple[typing.List[Text], str]:
