@@ -58,7 +58,7 @@ blocker, what it lacks besides is one warning of each kind.
 What Ocata's code has is read from cinder 10.0.8, neutron 10.0.7, nova 15.1.5 and glance_store 0.22.0 (Pike's).
 
 What no lab could show: a real clock that is off, flow control under load, a partitioned queue (their words are those of recorded
-outputs). Which release of OpenContrail goes with Ocata is not judged, only told; Open vSwitch's version is not asked.
+outputs). Which release of OpenContrail goes with Ocata is not judged, only told.
 
 ## What databases are asked
 

@@ -1,7 +1,8 @@
-"""What the services stand on serves. Changes nothing."""
+"""What the services stand on serves, and their own units run."""
 
 from salt.exceptions import CommandExecutionError
 from upgrader_node.host import beats
+from upgrader_node.service import starting
 
 __virtualname__ = "upgrader_serving"
 
@@ -19,3 +20,39 @@ def steady(name, units):
     """The units of a service stay up, which a start alone does not show. Under ``test=True`` they may not be there yet."""
     look = lambda: __salt__["upgrader_serving.steady"](units)["comment"]  # noqa: E731
     return beats.asserting(name, CommandExecutionError, look, __opts__["test"])
+
+
+def running(name, units, enable=True):
+    """The units of a service are started, all at once, and are started at boot or not.
+
+    Watches what they read: those that ran before are restarted when it changed. Give it ``force_watch: true``, so that they are
+    when others had to be started.
+    """
+    systemd = starting.Systemd()
+
+    def look():
+        todo = starting.lacking(systemd.units(units), enable)
+        return beats.Standing(not todo, todo or "every unit runs")
+
+    def act():
+        done = starting.start(units, enable, systemd)
+        _started()[name] = done["started"]
+        return dict(done, before="", after={"started": done["started"], "at boot": done["switched"]})
+
+    return beats.changing(name, __opts__["test"], CommandExecutionError, look, act)
+
+
+def mod_watch(name, units, **kwargs):
+    """Restart the units that this run has not started itself, because what they read has changed."""
+    before = [unit for unit in units if unit not in _started().get(name, ())]
+
+    def act():
+        return dict(starting.restart(before, starting.Systemd()), before="", after={"restarted": before})
+
+    look = beats.Standing(not before, "to restart: {}".format(", ".join(before)) if before else "started just now")
+    return beats.changing(name, __opts__["test"], CommandExecutionError, lambda: look, act)
+
+
+def _started():
+    """What states of this run have started, by their names."""
+    return __context__.setdefault("upgrader_serving.started", {})

@@ -112,10 +112,10 @@ def test_test_true_starts_and_stops_nothing(controller: Controller) -> None:
     assert units() == before
     with stopped("glance-api", "heat-api-cfn"):
         planned = controller.apply("upgrader.glance.running", "upgrader.heat.running", test=True)
-        assert planned["glance_running_glance-api"]["result"] is None
-        assert (
-            planned["heat_running_heat-api-cfn"]["result"] is None
-            and planned["heat_running_heat-api"]["result"] is True
+        assert planned["glance_running"]["result"] is None
+        assert (planned["heat_running"]["result"], planned["heat_running"]["comment"]) == (
+            None,
+            "to start: heat-api-cfn",
         )
         assert set(before) - set(units()) == {"glance-api", "heat-api-cfn"}
     until(lambda: answers(9292) and answers(8000), "glance and heat again")

@@ -243,7 +243,7 @@ def test_keystone_listens_where_the_node_is_and_not_at_the_virtual_address() -> 
 def test_services_that_only_production_has_a_use_for_run_there_and_not_on_a_copy(service: str, units: set[str]) -> None:
     def running(is_copy: bool) -> set[str]:
         states = formulas.states(f"upgrader.{service}.running", cloud("ha-ceph-dvr", is_copy))
-        return {one.split("_running_")[1] for one in states if "_running_" in one}
+        return set(formulas.arguments(states[f"{service}_running"], "upgrader_serving.running")["units"])
 
     assert running(False) - running(True) == units
     held = conf(cloud("ha-ceph-dvr"), "glance", "glance-registry.conf")

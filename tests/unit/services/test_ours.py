@@ -18,6 +18,7 @@ from upgrader.reclass.remarks import shipped
 
 SERVICES = ("keystone", "glance", "nova", "cinder", "neutron", "heat")
 FOUNDATION = ("apache", "haproxy", "horizon", "keepalived", "memcached", "rabbitmq")
+RUNNING = "upgrader_serving.running"
 PARTS = ("installed", "configured", "running", "stopped", "init", "upgrade", "verify", "backup", "restore")
 # Setting one of these switches a formula of the site on: its cron jobs, its packages, its cluster. See docs/model.md.
 THEIRS = ("xtrabackup", "backupninja", "mysql:client", "rabbitmq", "memcached", "galera", "keepalived", "linux")
@@ -87,19 +88,25 @@ def pillar(service: str, engine: str) -> dict[str, Any]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_unit_starts_before_it_may(service: str, engine: str) -> None:
     states = formulas.states(f"upgrader.{service}.running", pillar(service, engine))
-    running = {name: body for name, body in states.items() if "service.running" in body}
-    assert running and f"{service}_may_start" in states
-    for body in running.values():
-        assert {"upgrader_copy": f"{service}_may_start"} in formulas.arguments(body, "service.running")["require"]
+    (running,) = [body for body in states.values() if RUNNING in body]
+    assert f"{service}_may_start" in states
+    assert {"upgrader_copy": f"{service}_may_start"} in formulas.arguments(running, RUNNING)["require"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_services_start_at_boot_on_production_and_not_on_a_copy(service: str) -> None:
+    for database, production in ((service, True), (f"{service}_upgrade", False)):
+        held = pillar(service, "pkg")
+        next(iter(held[service].values()))["database"] = {"name": database}
+        states = formulas.states(f"upgrader.{service}.running", held)
+        assert formulas.arguments(states[f"{service}_running"], RUNNING)["enable"] is production
 
 
 @pytest.mark.parametrize("engine", ["venv", "pkg"])
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_unit_is_told_to_leave_names_to_the_systems_resolver(service: str, engine: str) -> None:
     states = formulas.states(f"upgrader.{service}.running", pillar(service, engine))
-    units = [
-        formulas.arguments(body, "service.running")["name"] for body in states.values() if "service.running" in body
-    ]
+    units = formulas.arguments(states[f"{service}_running"], RUNNING)["units"]
     written = {}
     for body in states.values():
         if "file.managed" in body:
