@@ -52,6 +52,7 @@ blocker, what it lacks besides is one warning of each kind.
 | such as it has under another name, and such as are none of its own: their maker's package must be Ocata's | the same |
 | libvirt older than 1.2.1 and QEMU older than 1.5.3 (blocker) | nova 15.1.5 virt/libvirt/driver.py |
 | Open vSwitch older than 2.4 on a compute or gateway (warning) | Ocata Networking Guide, Open vSwitch mechanism driver |
+| services of a node that name identity's v2.0 API (info) | keystone 12.0.2, keystone-paste.ini |
 | package sources that do not answer, by apt's own list and proxies, asked for their index without a download | |
 | a newest proven backup that is more than a day old, or none | |
 

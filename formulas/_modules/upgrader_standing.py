@@ -7,7 +7,7 @@ from upgrader_node.database.local_server import LocalServer
 from upgrader_node.errors import told_as
 from upgrader_node.host import served, settings
 from upgrader_node.options import report
-from upgrader_node.standing import drivers, flow, haproxy, mirrors, rabbitmq
+from upgrader_node.standing import drivers, flow, haproxy, identity, mirrors, rabbitmq
 from upgrader_node.standing import host as standing_host
 
 try:
@@ -95,7 +95,7 @@ def replication(seconds=flow.SECONDS):
 
 
 def matrix():
-    """The drivers that this node's services and hypervisor have, against what the new release works with.
+    """The drivers that this node's services and hypervisor have, against what the new release works with, and who asks identity's old API.
 
     CLI Example:
 
@@ -105,9 +105,9 @@ def matrix():
     """
     with told_as(CommandExecutionError):
         known = served.read(__salt__["cp.cache_file"], DRIVERS)
-        files = report.files_of(__pillar__, ("cinder", "glance", "neutron"))
+        files = report.files_of(__pillar__, ("cinder", "glance", "heat", "neutron", "nova"))
         packages = standing_host.packages() if shutil.which("dpkg-query") else {}
         node = __opts__["id"]
         found = drivers.findings(node, files, known, packages) + drivers.hypervisor(node, packages, known)
-        found += drivers.switch(node, packages)
+        found += drivers.switch(node, packages) + identity.findings(node, files)
     return {"comment": "{} services with files here".format(len(files)), "findings": found}
