@@ -120,7 +120,9 @@ def _open_security_group(cloud: Cloud) -> None:
 
 
 def _server(cloud: Cloud, wanted: Wanted, network: str, outside: str) -> Workload:
-    held = [one for one in cloud.get("compute", "servers")["servers"] if one["name"] == wanted.name]
+    # By name: both services answer a page only, and a larger cloud has more than that.
+    asked = cloud.get("compute", f"servers?name=^{wanted.name}$")["servers"]
+    held = [one for one in asked if one["name"] == wanted.name]
     server = str(held[0]["id"] if held else _boot(cloud, wanted, network))
     wait_for(f"instance {wanted.name} on {wanted.host}", BOOT_SECONDS, lambda: _not_active(cloud, server))
     port = next(port for port in _all(cloud, "ports") if port["device_id"] == server)
@@ -131,7 +133,7 @@ def _server(cloud: Cloud, wanted: Wanted, network: str, outside: str) -> Workloa
 
 def _boot(cloud: Cloud, wanted: Wanted, network: str) -> str:
     flavor = next(one["id"] for one in cloud.get("compute", "flavors")["flavors"] if one["name"] == FLAVOR)
-    image = next(one["id"] for one in cloud.get("image", "images")["images"] if one["name"] == IMAGE)
+    image = next(one["id"] for one in cloud.get("image", f"images?name={IMAGE}")["images"])
     asked = {
         "name": wanted.name, "flavorRef": flavor, "imageRef": image, "networks": [{"uuid": network}],
         "availability_zone": f"nova:{wanted.host}",
