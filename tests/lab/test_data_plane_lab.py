@@ -102,7 +102,11 @@ def under_ocata(letter: str, topology: str = "computes", instances: int = INSTAN
         control.document("control-plane", "--stage", "test-upgrade")
         # The agents have waited for a server since they began: they would come back by themselves within ten minutes.
         with control.when("computes-reconnect", "step-started", lambda: agents_anew(lab)):
-            control.document(*REAL)
+            ran = control.run(*REAL, timeout=1800)
+        if ran.returncode:
+            # Sixty agents of twenty computes begin at once on the machine of one lab: the server at the end may come too late.
+            assert "failed verify-server" in ran.stderr, ran.stderr[-3000:]
+            control.document("resume")
         yield DataPlane(lab, control, provision(lab, lab.narrator))
     finally:
         lab.down()
