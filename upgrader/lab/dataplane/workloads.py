@@ -23,7 +23,7 @@ NETWORKS = {
 }
 ROUTERS = {"lab-dvr": True, "lab-legacy": False}
 AGENTS = {"Open vSwitch agent": "neutron-openvswitch-agent", "L3 agent": "neutron-l3-agent"}
-BOOT_SECONDS, AGENT_SECONDS = 180, 240
+BOOT_SECONDS, AGENT_SECONDS = 180, 600
 
 
 @dataclass(frozen=True)
