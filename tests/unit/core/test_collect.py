@@ -41,6 +41,21 @@ def test_node_that_works_on_is_waited_for_until_the_timeout() -> None:
     assert seconds == pytest.approx(100, abs=10)
 
 
+def test_end_of_the_time_is_seen_when_it_comes_however_slow_the_master_reads() -> None:
+    clock, salt = Clock(), SaltInMemory(lambda call, node: None)
+    salt.still_running = lambda jid, nodes: dict.fromkeys(nodes, True)  # type: ignore[method-assign]
+
+    def slow(call: Call, jid: str) -> dict[str, Reply]:
+        clock.pause(40.0)
+        return {}
+
+    salt.answers = slow  # type: ignore[method-assign]
+    jid = salt.new_job_id()
+    salt.submit(CALL, jid)
+    collect(salt, CALL, jid, Patience(), clock=clock, pause=clock.pause)
+    assert clock.seconds <= 100 + 3 * 40, "two looks more at most, and not four times as long again"
+
+
 def test_answer_of_a_node_that_was_given_up_still_counts_while_others_are_waited_for() -> None:
     clock, salt = Clock(), SaltInMemory(lambda call, node: None)
     salt.still_running = lambda jid, nodes: {n: True for n in nodes if n == "n1"}  # type: ignore[method-assign]
