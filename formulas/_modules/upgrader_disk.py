@@ -210,9 +210,8 @@ def prepare(name, run, path, base, sha256, format="qcow2", size=0, minion_id="",
         salt 'kvm01*' upgrader_disk.prepare ctl01.lab.local run=20261129-1 path=/var/lib/libvirt/images/ctl01/system.qcow2 \\
             base=salt://images/xenial.qcow2 sha256=9f86d0... size=102400
     """
-    sown = identity.Seed(
-        minion_id, tuple(_minion(one) for one in salts), files or {}, sources.modules(_extmods(__opts__))
-    )
+    ours = sources.modules(os.path.join(__opts__["cachedir"], "extmods"))
+    sown = identity.Seed(minion_id, tuple(_minion(one) for one in salts), files or {}, ours)
     with told_as(CommandExecutionError), exclusive.alone(name, "upgrader_disk.prepare", run):
         wanted = disk.Wanted(path, format, int(size))
         return disk.prepare(_host(__opts__), name, run, disk.Base(_local(__salt__, base), sha256), wanted, sown)
@@ -235,10 +234,6 @@ def _minion(said):
     folder = said["folder"]
     usual = USUAL_MODULES if folder == USUAL_FOLDER else ""
     return identity.Salt(folder, said["master"], said.get("modules", usual))
-
-
-def _extmods(opts):
-    return os.path.join(opts["cachedir"], "extmods")
 
 
 def _local(salt, base):

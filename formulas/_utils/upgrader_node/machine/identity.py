@@ -63,12 +63,12 @@ def texts(sown: Seed) -> typing.Tuple[typing.List[Text], Public]:
 
 def modules(sown: Seed) -> typing.List[Text]:
     """The Salt modules for each minion that says where it keeps them: in the window they need not be sent any more."""
-    texts = {name: _read(path) for name, path in sorted(sown.modules.items())}
+    sources = {name: _read(path) for name, path in sorted(sown.modules.items())}
     return [
         Text(os.path.join(salt.modules, name), text)
         for salt in sown.salts
         if salt.modules
-        for name, text in texts.items()
+        for name, text in sources.items()
     ]
 
 
